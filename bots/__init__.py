@@ -1,0 +1,1 @@
+"""Chat surfaces: each renders the replies of the one command registry."""

@@ -1,0 +1,1 @@
+"""The gateway, its web app and the dashboards."""
