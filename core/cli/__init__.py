@@ -1,0 +1,113 @@
+"""`orchestrator …`: every verb of the product. Verbs load only when called, so that --help stays quick."""
+
+import importlib
+import json
+import sys
+from typing import Any
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from core.errors import AppError
+
+# verb: (module, attribute, what the overview says); attribute is a Typer app or a function
+VERBS: dict[str, tuple[str, str, str]] = {
+    "run": ("core.cli.run", "run", "Start every role, print where the web app is, and chat when on a terminal."),
+    "chat": ("core.cli.chat", "chat", "Chat with the assistant: joins the running instance or starts one of its own."),
+    "understand": ("core.cli.chat", "understand", "Show how a sentence is understood."),
+    "backtest": ("core.cli.research", "backtest", "Backtest a strategy on bars."),
+    "strategies": ("core.cli.research", "strategies", "List the strategies with their parameters."),
+    "indicators": ("core.cli.research", "indicators", "List the indicators with their parameters."),
+    "data": ("core.cli.data", "app", "Import, download, list and show market data."),
+    "user": ("core.cli.user", "app", "Create people and set their roles."),
+    "commands": ("core.cli.chat", "commands", "List the chat commands (the source of docs/commands.md)."),
+    "doctor": ("core.cli.doctor", "doctor", "Check this installation; name each missing piece with its cure."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """A Click group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        if ctx.resilient_parsing or not ctx.args and ctx.invoked_subcommand is None and _overview():
+            return click.Command(cmd_name, help=VERBS[cmd_name][2])
+        return _load(cmd_name)
+
+
+def _overview() -> bool:
+    """Whether only the list of verbs is asked for, so that none needs loading."""
+    words = sys.argv[1:]
+    return not words or words[0] in {"--help", "-h"}
+
+
+def _load(verb: str) -> click.Command:
+    module, attribute, summary = VERBS[verb]
+    target = getattr(importlib.import_module(module), attribute)
+    if not isinstance(target, typer.Typer):
+        app = typer.Typer(add_completion=False)
+        app.command(name=verb, help=summary)(target)
+        target = app
+    command = typer.main.get_command(target)
+    command.name = verb
+    command.help = command.help or summary
+    return command
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="CryptoOrchestrator: a trading assistant that people talk to.",
+)
+
+
+@app.callback()
+def _root() -> None:
+    """CryptoOrchestrator: a trading assistant that people talk to."""
+
+
+def emit(document: Any) -> None:
+    """Prints the one JSON document of a `--json` run."""
+    sys.stdout.write(json.dumps(document, default=str, allow_nan=False) + "\n")
+
+
+def note(message: str) -> None:
+    """A line for people, on stderr, so that stdout stays clean."""
+    sys.stderr.write(message + "\n")
+
+
+def main() -> None:
+    """Entry point: 0 on success, 2 on bad usage, 1 with one plain sentence on any other error."""
+    try:
+        app(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as missing:
+        note(missing.ctx.get_help() if missing.ctx else str(missing))
+        sys.exit(2)
+    except click.UsageError as wrong:
+        wrong.show()
+        sys.exit(2)
+    except click.exceptions.Exit as finished:
+        sys.exit(finished.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        note("Stopped.")
+        sys.exit(130)
+    except AppError as refused:
+        _fail(refused.sentence(), refused.code)
+    except BrokenPipeError:
+        sys.exit(0)
+    except Exception as unexpected:  # the outermost frame of this surface: a sentence, never a traceback
+        _fail(f"Something unexpected went wrong: {type(unexpected).__name__}: {unexpected}", "unexpected")
+
+
+def _fail(sentence: str, code: str) -> None:
+    if "--json" in sys.argv:
+        emit({"error": {"code": code, "message": sentence}})
+    note(sentence)
+    sys.exit(1)

@@ -1,0 +1,1 @@
+"""What is traded and what it cost: instruments, bars, sources, history, the sandbox market."""

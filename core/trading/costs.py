@@ -1,0 +1,54 @@
+"""Costs: what trading really costs, with honest defaults; the only source of fees and fill assumptions."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from core.errors import InvalidInput
+
+SlippageModel = Literal["fixed", "volume_share", "spread"]
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Fees and fill assumptions of one account at one venue. Every rate is a fraction of notional.
+
+    taker_fee, maker_fee: 0.001 is 10 bp
+    slippage: for `fixed`, the fraction a market or stop fill is moved against the trader; for `spread`, the full
+        spread as a fraction (half is paid); for `volume_share`, the impact coefficient of
+        slippage * sqrt(quantity / bar volume)
+    volume_share: the largest share of a bar's volume one account may take; the rest of the order carries over
+    latency: whole bars between the decision and the first bar on which the order may fill, beyond the next one
+    fill_on_touch: a limit order fills when its price is merely touched (optimistic; off by default)
+    """
+
+    taker_fee: float = 0.001
+    maker_fee: float = 0.001
+    slippage: float = 0.0005
+    slippage_model: SlippageModel = "fixed"
+    volume_share: float = 0.25
+    latency: int = 0
+    fill_on_touch: bool = False
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("taker_fee", -0.01, 0.2), ("maker_fee", -0.01, 0.2), ("slippage", 0.0, 0.5), ("volume_share", 1e-9, 1.0),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise InvalidInput(f"{name} {value} is outside {low} to {high} (a fraction: 0.001 is 10 basis points).")
+        if self.latency < 0:
+            raise InvalidInput(f"latency {self.latency} is negative; it counts whole bars.")
+        if self.slippage_model not in ("fixed", "volume_share", "spread"):
+            raise InvalidInput(f"Slippage model '{self.slippage_model}' is unknown; use fixed, volume_share or spread.")
+
+    def scaled(self, factor: float) -> "Costs":
+        """The same costs with fees and slippage multiplied, for cost-sensitivity tables."""
+        return replace(
+            self,
+            taker_fee=self.taker_fee * factor,
+            maker_fee=self.maker_fee * factor,
+            slippage=self.slippage * factor,
+        )
+
+
+FREE = Costs(taker_fee=0.0, maker_fee=0.0, slippage=0.0, volume_share=1.0)

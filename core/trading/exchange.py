@@ -1,0 +1,89 @@
+"""The exchange port: what a venue, real or paper, can be asked. Capabilities are data, not methods that fail."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from core.market.bars import Bars
+from core.market.instrument import Instrument
+from core.trading.costs import Costs
+from core.trading.orders import Order, OrderRequest
+from core.trading.portfolio import Fill
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The market of an instrument at a moment. 24 h figures are None where unknown; change is a fraction."""
+
+    instrument: Instrument
+    bid: Decimal
+    ask: Decimal
+    last: Decimal
+    time: datetime
+    change: Decimal | None = None
+    high: Decimal | None = None
+    low: Decimal | None = None
+    volume: Decimal | None = None  # base
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the venue does by itself. order_types: names of OrderType classes placed natively."""
+
+    order_types: frozenset[str]
+    paper: bool
+    streaming: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """The venue took the order; fills may already lie in it."""
+
+    order: str
+    fills: Sequence[Fill] = ()
+
+
+class MarketData(Protocol):
+    """Public data of a venue."""
+
+    name: str
+    simulated: bool
+
+    async def instruments(self) -> Sequence[Instrument]: ...
+    async def quote(self, instrument: Instrument) -> Quote: ...
+    async def bars(
+        self, instrument: Instrument, timeframe: str, *, since: int | None = None, limit: int = 500
+    ) -> Bars: ...
+    async def ping(self) -> float:
+        """Seconds a round trip takes. Raises Unavailable."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Exchange(Protocol):
+    """Trading at a venue, for one account."""
+
+    capabilities: Capabilities
+
+    async def place(self, request: OrderRequest) -> Acknowledgement:
+        """Places it once. Raises OrderRefused (surely not placed) or OutcomeUnknown (look it up, never resend)."""
+        ...
+
+    async def cancel(self, order_id: str) -> bool:
+        """True when it was open and is cancelled; False when there was nothing left to cancel."""
+        ...
+
+    async def find(self, order_id: str) -> Order | None:
+        """The venue's own knowledge of the order; None when the venue surely never had it."""
+        ...
+
+    async def open_orders(self) -> Sequence[Order]: ...
+    async def balances(self) -> dict[str, Decimal]: ...
+    async def costs(self, instrument: Instrument) -> Costs: ...
+    def fills(self) -> AsyncIterator[Fill]:
+        """Fills as they happen."""
+        ...

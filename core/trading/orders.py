@@ -1,0 +1,156 @@
+"""Orders of every type, as values: what is asked of a venue, and where it stands."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
+
+from core.errors import InvalidInput
+from core.market.instrument import Instrument
+from core.money import ZERO
+
+Mode = Literal["PAPER", "LIVE"]
+
+
+class Side(StrEnum):
+    """The trader's direction."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def sign(self) -> int:
+        return 1 if self is Side.BUY else -1
+
+
+class TimeInForce(StrEnum):
+    """How long an order lives: until cancelled, immediate-or-cancel, fill-or-kill, good till `expires`."""
+
+    GTC = "gtc"
+    IOC = "ioc"
+    FOK = "fok"
+    GTD = "gtd"
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """At the best price there is, now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At `price` or better."""
+
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A market order once the price reaches `trigger` against the position it protects."""
+
+    trigger: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class StopLimit:
+    """A limit order at `price` once the market reaches `trigger`."""
+
+    trigger: Decimal
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class TrailingStop:
+    """A stop that follows the best price at a distance: fraction (0.05 is 5 %) or absolute, exactly one."""
+
+    fraction: Decimal | None = None
+    distance: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bracket:
+    """An entry that, once filled, is protected by a stop, a target and/or a trailing stop (one cancels the other)."""
+
+    entry: Market | Limit
+    stop: Decimal | None = None
+    target: Decimal | None = None
+    trail: Decimal | None = None  # fraction
+
+
+OrderType = Market | Limit | Stop | StopLimit | TrailingStop | Bracket
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """An intent to trade, written down before it is sent.
+
+    Exactly one of quantity (base), spend (quote, fees included) and exposure (share of the ledger's equity the
+    position shall have after the fill, in [-1, 1]) sizes it. spend and exposure are resolved at the fill by the same
+    function in backtest and paper, and just before sending at a venue. `estimate` is the base quantity the limits
+    were checked with when it is not `quantity`.
+    id: unique for ever; client ids sent to a venue derive from it. ledger: "manual" or a strategy run's id.
+    """
+
+    id: str
+    account: str
+    instrument: Instrument
+    side: Side
+    type: OrderType
+    quantity: Decimal | None = None
+    spend: Decimal | None = None
+    exposure: Decimal | None = None
+    estimate: Decimal = ZERO
+    ledger: str = "manual"
+    time_in_force: TimeInForce = TimeInForce.GTC
+    reduce_only: bool = False
+    expires: datetime | None = None
+    created: datetime | None = None
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("quantity", "spend", "exposure") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise InvalidInput(f"An order needs exactly one of quantity, spend or exposure; given: {given or 'none'}.")
+        for name in ("quantity", "spend"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise InvalidInput(f"The {name} {value} is not above zero.")
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands. RECORDED was surely never sent; SENDING may or may not have arrived."""
+
+    RECORDED = "recorded"
+    SENDING = "sending"
+    OPEN = "open"
+    PARTIAL = "partially_filled"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+    @property
+    def final(self) -> bool:
+        return self in _FINAL
+
+
+_FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED, OrderStatus.EXPIRED})
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A request and its state. filled: base; average_price: quote per base, None before the first fill."""
+
+    request: OrderRequest
+    status: OrderStatus = OrderStatus.RECORDED
+    filled: Decimal = ZERO
+    average_price: Decimal | None = None
+    fees: Decimal = ZERO
+    reason: str | None = None  # why rejected, cancelled or expired, a sentence
+    updated: datetime | None = None
+    number: int = 0  # short number shown to people, unique per account
+
+    @property
+    def id(self) -> str:
+        return self.request.id

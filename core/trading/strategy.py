@@ -1,0 +1,80 @@
+"""The strategy port: a strategy is a frozen dataclass of parameters with two methods."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.market.bars import Bars
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A typed parameter with its range, so that every surface can list, check and vary it.
+
+    kind: int or float; low and high are inclusive; step is the grid a search would walk
+    """
+
+    default: float | int
+    low: float | int
+    high: float | int
+    step: float | int = 1
+    help: str = ""
+
+    @property
+    def kind(self) -> type:
+        return type(self.default)
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """Per bar, decided at its close: target exposure in [-1, 1] (NaN = no change), and optional (n,) arrays.
+
+    limit: enter by a limit order at this price (NaN: market); stop, take_profit: prices that protect the position
+    from its fill on (NaN = none / unchanged); trail: trailing distance as a fraction of the best price since entry
+    """
+
+    exposure: FloatArray
+    limit: FloatArray | None = None
+    stop: FloatArray | None = None
+    take_profit: FloatArray | None = None
+    trail: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a strategy may know besides its bars: the other instruments' bars, aligned to its own (portfolio runs)."""
+
+    others: Mapping[str, Bars] = field(default_factory=dict)
+
+
+@runtime_checkable
+class SignalStrategy(Protocol):
+    """A strategy that never needs to see its own position. `name` is its registry name, e.g. sma_cross.
+
+    parameters: description of each field of the frozen dataclass, by field name
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    parameters: ClassVar[Mapping[str, Parameter]]
+
+    def warmup(self) -> int:
+        """Bars needed before the first signal can be given."""
+        ...
+
+    def signals(self, bars: Bars, context: Context) -> Signals:
+        """Signals for each bar, from that bar and earlier ones only."""
+        ...
+
+
+Strategy = SignalStrategy
+
+
+def describe(strategy: SignalStrategy) -> dict[str, Any]:
+    """Name and parameter values, as stored beside results."""
+    return {"name": strategy.name, "parameters": {name: getattr(strategy, name) for name in strategy.parameters}}
