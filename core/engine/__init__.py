@@ -1,0 +1,1 @@
+"""The engine: feed, trader, execution and desk. Everything that moves money goes one way through here."""

@@ -1,0 +1,92 @@
+"""Ports of the engine: the record of money that a store keeps. `core.store.trading` implements them."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from core.engine.views import Run
+from core.exchanges.paper import PaperStore, PaperUnit
+from core.market.instrument import Instrument
+from core.trading.orders import Order
+from core.trading.portfolio import Fill, Transfer
+
+Entry = Fill | Transfer
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """What stands beside an account's journal. epoch counts resets; halted: the kill switch is on."""
+
+    account: str
+    currency: str = "USDT"
+    epoch: int = 0
+    opened: datetime | None = None
+    halted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EquityPoint:
+    """What an account was worth at a time (UTC ms), in its currency."""
+
+    account: str
+    time: int
+    equity: Decimal
+
+
+class TradingUnit(PaperUnit, Protocol):
+    """One transaction on the trading record; nothing of it is kept unless it ends without an error."""
+
+    async def save_account(self, state: AccountState) -> None: ...
+    async def save_run(self, run: Run) -> Run:
+        """Writes the run; a run with number 0 is given the account's next number."""
+        ...
+
+    async def save_equity(self, point: EquityPoint) -> None: ...
+    async def save_instrument(self, instrument: Instrument) -> None: ...
+    async def drop_ledgers(self, account: str) -> None:
+        """Forgets the simulated state of all of the account's ledgers (the journal stays)."""
+        ...
+
+    async def confirm(self, key: str) -> bool:
+        """True the first time `key` is seen; False ever after. Makes a confirmation single-use."""
+        ...
+
+
+class TradingStore(PaperStore, Protocol):
+    """The trading record: orders, journal, ledgers, runs, leases."""
+
+    def unit(self) -> AbstractAsyncContextManager[TradingUnit]: ...
+
+    async def accounts(self) -> Sequence[AccountState]: ...
+    async def account(self, account: str) -> AccountState | None: ...
+    async def order(self, order_id: str) -> Order | None: ...
+    async def order_by_number(self, account: str, number: int) -> Order | None: ...
+    async def orders(
+        self, account: str | None = None, *, open_only: bool = False, limit: int | None = None
+    ) -> Sequence[Order]:
+        """Newest first when limited, oldest first otherwise; all accounts when None."""
+        ...
+
+    async def reservations(self) -> Mapping[str, Decimal]:
+        """What each open order reserved when it was recorded, by order id."""
+        ...
+
+    async def entries(self, account: str, *, ledger: str | None = None, epoch: int | None = None) -> Sequence[Entry]:
+        """The journal in order; of the account's present epoch when `epoch` is None."""
+        ...
+
+    async def fills(self, account: str, limit: int = 50) -> Sequence[Fill]:
+        """The newest fills first, over all epochs."""
+        ...
+
+    async def runs(self, account: str | None = None) -> Sequence[Run]: ...
+    async def run(self, run_id: str) -> Run | None: ...
+    async def equity(self, account: str, since: int = 0) -> Sequence[EquityPoint]: ...
+    async def take_lease(self, name: str, owner: str, now: datetime, seconds: float) -> bool:
+        """True when `owner` now holds the lease: it was free, expired, or its own (then extended)."""
+        ...
+
+    async def drop_lease(self, name: str, owner: str) -> None: ...

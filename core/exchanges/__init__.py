@@ -1,0 +1,1 @@
+"""Exchanges: adapters of real and simulated venues."""

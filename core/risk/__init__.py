@@ -1,0 +1,1 @@
+"""Risk: limits that are checked before every order."""
