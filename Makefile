@@ -64,7 +64,7 @@ $(CREATED):
 	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && found="$$python" && break; \
 	done; \
 	if [ -z "$$found" ]; then \
-	  echo "Python 3.11 or newer is needed, and $(or $(PYTHON),neither python3.11 nor python3) is one: install it, or name one with make PYTHON=/path/to/python." >&2; exit 1; \
+	  echo "Python 3.11 or newer is needed, and $(if $(PYTHON),$(PYTHON) is not one,neither python3.11 nor python3 is one): install it, or name one with make PYTHON=/path/to/python." >&2; exit 1; \
 	fi; \
 	if ! "$$found" -c 'import venv, ensurepip' 2>/dev/null; then \
 	  echo "$$found lacks the modules venv and pip: on Debian or Ubuntu, apt-get install python3-venv python3-pip provides them." >&2; exit 1; \
