@@ -57,5 +57,7 @@ def parse_key(key: str) -> tuple[str, str, str]:
     venue, _, symbol = key.partition(":")
     base, _, quote = symbol.partition("/")
     if not (venue and base and quote):
-        raise InvalidInput(f"'{key}' is not an instrument.", hint="Write it as venue:BASE/QUOTE, e.g. binance:BTC/USDT.")
+        raise InvalidInput(
+            f"'{key}' is not an instrument.", hint="Write it as venue:BASE/QUOTE, e.g. binance:BTC/USDT."
+        )
     return venue.lower(), base.upper(), quote.upper()
