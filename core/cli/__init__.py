@@ -5,9 +5,8 @@ import json
 import sys
 from typing import Any
 
-import click
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from core.errors import AppError
 
@@ -27,16 +26,16 @@ VERBS: dict[str, tuple[str, str, str]] = {
 
 
 class LazyGroup(TyperGroup):
-    """A Click group whose commands are imported when they are used."""
+    """A group whose verbs are imported when they are used. (Typer carries its own Click, hence the wide types.)"""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in VERBS:
             return None
-        if ctx.resilient_parsing or not ctx.args and ctx.invoked_subcommand is None and _overview():
-            return click.Command(cmd_name, help=VERBS[cmd_name][2])
+        if _overview():
+            return TyperCommand(cmd_name, help=VERBS[cmd_name][2])
         return _load(cmd_name)
 
 
@@ -46,11 +45,20 @@ def _overview() -> bool:
     return not words or words[0] in {"--help", "-h"}
 
 
-def _load(verb: str) -> click.Command:
+def _load(verb: str) -> Any:
     module, attribute, summary = VERBS[verb]
     target = getattr(importlib.import_module(module), attribute)
     if not isinstance(target, typer.Typer):
-        app = typer.Typer(add_completion=False)
+        single = typer.Typer(add_completion=False)
+        single.command(name=verb, help=summary)(target)
+        target = single
+    command = typer.main.get_command(target)
+    command.name = verb
+    command.help = command.help or summary
+    return command
+
+
+app = typer.Typer(add_completion=False)
         app.command(name=verb, help=summary)(target)
         target = app
     command = typer.main.get_command(target)
@@ -62,6 +70,7 @@ def _load(verb: str) -> click.Command:
 app = typer.Typer(
     cls=LazyGroup,
     no_args_is_help=True,
+    context_settings={"help_option_names": ["--help", "-h"]},
     add_completion=False,
     pretty_exceptions_enable=False,
     help="CryptoOrchestrator: a trading assistant that people talk to.",
@@ -86,16 +95,8 @@ def note(message: str) -> None:
 def main() -> None:
     """Entry point: 0 on success, 2 on bad usage, 1 with one plain sentence on any other error."""
     try:
-        app(standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as missing:
-        note(missing.ctx.get_help() if missing.ctx else str(missing))
-        sys.exit(2)
-    except click.UsageError as wrong:
-        wrong.show()
-        sys.exit(2)
-    except click.exceptions.Exit as finished:
-        sys.exit(finished.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+        app()
+    except KeyboardInterrupt:
         note("Stopped.")
         sys.exit(130)
     except AppError as refused:
