@@ -58,15 +58,6 @@ def _load(verb: str) -> Any:
     return command
 
 
-app = typer.Typer(add_completion=False)
-        app.command(name=verb, help=summary)(target)
-        target = app
-    command = typer.main.get_command(target)
-    command.name = verb
-    command.help = command.help or summary
-    return command
-
-
 app = typer.Typer(
     cls=LazyGroup,
     no_args_is_help=True,
