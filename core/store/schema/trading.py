@@ -1,0 +1,1 @@
+"""Trading: orders, fills, ledgers and runs."""
