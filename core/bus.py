@@ -43,3 +43,11 @@ class Bus:
             if isinstance(result, BaseException):
                 name = getattr(receiver, "__qualname__", repr(receiver))
                 self._log.error("receiver failed", event_type=type(event).__name__, receiver=name, exc_info=result)
+
+    async def deliver(self, event: object) -> None:
+        """Like `publish`, but tells failures: all receivers are asked, then the first one's error is raised."""
+        receivers = tuple(self._receivers[type(event)])
+        results = await asyncio.gather(*(receiver(event) for receiver in receivers), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result

@@ -27,7 +27,7 @@ KIND = "$"  # the key that names a dataclass inside a document
 
 
 def encode(value: Any) -> Any:
-    """A value as JSON: Decimal as text, datetime as UTC ms, enums by value, dataclasses as objects that name themselves."""
+    """A value as JSON: Decimal as text, datetime as UTC ms, enums by value, dataclasses as objects with their name."""
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Decimal):
@@ -70,8 +70,8 @@ def _decode(kind: Any, document: Any) -> Any:
         return tuple(items) if origin is Sequence else origin(items)
     if origin in (dict, Mapping):
         return {key: _decode(get_args(kind)[1], item) for key, item in document.items()}
-    if dataclasses.is_dataclass(kind):
-        hints = _hints(kind)  # type: ignore[arg-type]
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        hints = _hints(kind)
         return kind(**{name: _decode(hints[name], item) for name, item in document.items() if name != KIND})
     if kind is Decimal:
         return Decimal(document)

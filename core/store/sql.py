@@ -1,4 +1,4 @@
-"""Store: one database, SQLite or PostgreSQL, and its transactions. What a unit emits is committed with what it wrote."""
+"""Store: one database, SQLite or PostgreSQL, and its transactions; what a unit emits commits with what it wrote."""
 
 import asyncio
 import json

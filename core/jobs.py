@@ -1,0 +1,118 @@
+"""Jobs: CPU work off the event loop, with progress and cancellation.
+
+Threads are the default: the kernels release the GIL. `processes=True` is for long pure-Python work; its workers come
+from a fork server, which neither copies our threads and locks (fork) nor runs `__main__` again for each job (spawn).
+"""
+
+import asyncio
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
+
+import structlog
+
+from core.errors import AppError
+
+Result = TypeVar("Result")
+Progress = Callable[[Any], None]
+
+
+class Cancelled(AppError):
+    """The job was cancelled by the person who asked for it."""
+
+    code = "cancelled"
+
+
+class Jobs:
+    """Runs functions in pools of a bounded size; more wait in line."""
+
+    def __init__(self, workers: int | None = None) -> None:
+        self._workers = workers or max(2, (os.cpu_count() or 2) - 1)
+        self._threads: ThreadPoolExecutor | None = None
+        self._processes: ProcessPoolExecutor | None = None
+        self._stops: set[threading.Event] = set()
+        self._closed = False
+        self._log = structlog.get_logger("jobs")
+
+    @property
+    def running(self) -> int:
+        """Jobs that have not ended."""
+        return len(self._stops)
+
+    async def run(
+        self,
+        function: Callable[..., Result],
+        *args: Any,
+        progress: Progress | None = None,
+        processes: bool = False,
+        **named: Any,
+    ) -> Result:
+        """The function's result. With `progress`, the function is given `progress=` to call with where it stands.
+
+        The callback runs on the event loop. Cancelling the awaiting task stops the function at its next progress call
+        (threads cannot be killed); in a process the job's result is dropped. Raises what the function raises.
+        """
+        if self._closed:
+            raise RuntimeError("jobs are closed")
+        loop = asyncio.get_running_loop()
+        stop = threading.Event()
+        if processes:
+            if progress is not None:
+                raise ValueError("a job in another process reports no progress: run it in a thread")
+            call = partial(function, *args, **named)
+        else:
+            if progress is not None:
+                named["progress"] = _reporter(loop, progress, stop)
+            call = partial(function, *args, **named)
+        self._stops.add(stop)
+        future = loop.run_in_executor(self._pool(processes), call)
+        future.add_done_callback(lambda _done: self._stops.discard(stop))
+        try:
+            return await future
+        except asyncio.CancelledError:
+            stop.set()
+            raise
+
+    async def close(self, timeout: float = 3.0) -> None:
+        """Asks every job to stop and waits for them, at most `timeout` seconds."""
+        self._closed = True
+        for stop in list(self._stops):
+            stop.set()
+        pools = [pool for pool in (self._threads, self._processes) if pool is not None]
+        for pool in pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+        deadline = asyncio.get_running_loop().time() + timeout
+        while self._stops and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.01)
+        if self._stops:
+            self._log.warning("jobs still running at the end", jobs=len(self._stops))
+        if self._processes is not None:
+            for process in list((self._processes._processes or {}).values()):  # no public way to end a busy worker
+                process.terminate()
+        self._threads = self._processes = None
+
+    def _pool(self, processes: bool) -> Executor:
+        if processes:
+            if self._processes is None:
+                context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
+                self._processes = ProcessPoolExecutor(self._workers, mp_context=context)
+            return self._processes
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="job")
+        return self._threads
+
+
+def _reporter(loop: asyncio.AbstractEventLoop, progress: Progress, stop: threading.Event) -> Progress:
+    def report(value: Any) -> None:
+        if stop.is_set():
+            raise Cancelled("The job was cancelled.")
+        try:
+            loop.call_soon_threadsafe(progress, value)
+        except RuntimeError:  # the loop is gone: so is whoever wanted to know
+            raise Cancelled("The job was cancelled.") from None
+
+    return report
