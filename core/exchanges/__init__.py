@@ -1,1 +1,1 @@
-"""Exchanges: adapters of real and simulated venues."""
+"""Venues: adapters from real, sandbox and paper markets to the ports of `core.trading.exchange`."""

@@ -138,7 +138,7 @@ class Bars:
         return int(self.timestamp.size)
 
     def __getitem__(self, rows: slice) -> "Bars":
-        if not isinstance(rows, slice) or rows.step not in (None, 1):
+        if rows.step not in (None, 1):
             raise InvalidInput(f"Bars are cut by bars[first:last], not by {rows!r}.")
         return replace(self, **{name: getattr(self, name)[rows] for name in COLUMNS})
 
@@ -151,6 +151,13 @@ class Bars:
         first = 0 if start_ms is None else int(np.searchsorted(self.timestamp, start_ms))
         last = len(self) if end_ms is None else int(np.searchsorted(self.timestamp, end_ms))
         return self[first : max(first, last)]
+
+    def followed_by(self, later: "Bars") -> "Bars":
+        """These bars and then those of `later`, which must be of the same timeframe and begin after the last."""
+        if later.timeframe != self.timeframe or (len(self) and len(later) and later.timestamp[0] <= self.timestamp[-1]):
+            raise InvalidInput(f"{later!r} cannot follow {self!r}.")
+        joined: dict[str, Any] = {name: np.append(getattr(self, name), getattr(later, name)) for name in COLUMNS}
+        return replace(self, **joined)
 
     def gaps(self) -> list[Gap]:
         """The holes between the first bar and the last, oldest first."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from core.clock import to_ms
 from core.errors import BadData
+from core.market import timeframes
 
 TIME_NAMES = ("timestamp", "open_time", "opentime", "open time", "datetime", "date", "time", "unix", "ts")
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -61,6 +62,8 @@ def _scaled_integers(values: NDArray[np.int64], *, seconds: bool = True) -> NDAr
     smallest, largest = float(values.min()), float(values.max())
     if smallest >= MILLISECOND_SIZE and largest < MICROSECOND_SIZE:
         return values
+    if largest < MILLISECOND_SIZE and timeframes.named(int(np.median(np.diff(values))) if values.size > 1 else 0):
+        return values  # spaced like bars in milliseconds: the first years after 1970, as in made-up bars
     size = np.abs(values)
     scaled = np.where(size >= NANOSECOND_SIZE, values // 1_000_000, values)
     scaled = np.where((size >= MICROSECOND_SIZE) & (size < NANOSECOND_SIZE), values // 1_000, scaled)

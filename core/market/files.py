@@ -152,7 +152,8 @@ def _read_freqtrade(path: Path) -> Columns:
             raise BadData(f"{where(index)}: one of its values is missing or not a number.")
     table = np.array([row[: len(NAMES)] for row in rows], dtype=np.float64).reshape(-1, len(NAMES))
     times = milliseconds_of(np.array([row[0] for row in rows]).reshape(-1), where) if rows else np.empty(0, np.int64)
-    return Columns(times, *(table[:, column].copy() for column in range(1, len(NAMES))), where=where)
+    numbers = [np.ascontiguousarray(table[:, column]) for column in range(1, len(NAMES))]
+    return _columns(times, numbers, where)
 
 
 def _parse_csv(data: bytes, name: str) -> Columns:
@@ -192,7 +193,12 @@ def _parse_csv(data: bytes, name: str) -> Columns:
 def _from_table(table: Any, where: Callable[[int], str], name: str) -> Columns:
     found = find_columns(table.column_names, name)
     numbers = [_numbers(table.column(found[column]), column, where) for column in NAMES[1:]]
-    return Columns(_times(table.column(found["timestamp"]), where), *numbers, where=where)
+    return _columns(_times(table.column(found["timestamp"]), where), numbers, where)
+
+
+def _columns(timestamp: NDArray[np.int64], numbers: list[NDArray[np.float64]], where: Callable[[int], str]) -> Columns:
+    opens, highs, lows, closes, volumes = numbers
+    return Columns(timestamp, opens, highs, lows, closes, volumes, where)
 
 
 def _numbers(column: Any, name: str, where: Callable[[int], str]) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """Timeframes: how long a bar is, and where bars begin on the UTC clock."""
 
 import re
-from typing import Any, TypeVar
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +41,6 @@ UNITS = {
     **dict.fromkeys(("w", "wk", "week"), "w"),
 }
 
-Milliseconds = TypeVar("Milliseconds", int, NDArray[np.int64])
-
 
 def parse(text: str) -> str:
     """The timeframe a person means: '1H', '60m' and '1 hour' are '1h'. Raises InvalidInput."""
@@ -73,9 +71,12 @@ def per_year(timeframe: str) -> float:
     return 365 * DAY / milliseconds(timeframe)
 
 
-def floor(timestamp: Milliseconds, timeframe: str) -> Milliseconds:
+@overload
+def floor(timestamp: int, timeframe: str) -> int: ...
+@overload
+def floor(timestamp: NDArray[np.int64], timeframe: str) -> NDArray[np.int64]: ...
+def floor(timestamp: int | NDArray[np.int64], timeframe: str) -> int | NDArray[np.int64]:
     """Open of the bar that holds `timestamp` (UTC ms, int or array). Weeks start on Monday."""
     length = milliseconds(timeframe)
     shift = FIRST_MONDAY if length == WEEK else 0
-    result: Any = timestamp - (timestamp - shift) % length
-    return result
+    return timestamp - (timestamp - shift) % length
