@@ -34,14 +34,14 @@ class Jobs:
         self._workers = workers or max(2, (os.cpu_count() or 2) - 1)
         self._threads: ThreadPoolExecutor | None = None
         self._processes: ProcessPoolExecutor | None = None
-        self._stops: set[threading.Event] = set()
+        self._running: dict[asyncio.Future[Any], threading.Event] = {}
         self._closed = False
         self._log = structlog.get_logger("jobs")
 
     @property
     def running(self) -> int:
         """Jobs that have not ended."""
-        return len(self._stops)
+        return len(self._running)
 
     async def run(
         self,
@@ -68,28 +68,29 @@ class Jobs:
             if progress is not None:
                 named["progress"] = _reporter(loop, progress, stop)
             call = partial(function, *args, **named)
-        self._stops.add(stop)
         future = loop.run_in_executor(self._pool(processes), call)
-        future.add_done_callback(lambda _done: self._stops.discard(stop))
+        self._running[future] = stop
+        future.add_done_callback(lambda done: self._running.pop(done, None))
         try:
-            return await future
+            # shielded: a thread goes on until its next progress call, and `close` waits for it
+            return await asyncio.shield(future)
         except asyncio.CancelledError:
             stop.set()
+            future.add_done_callback(_retrieve)
             raise
 
     async def close(self, timeout: float = 3.0) -> None:
         """Asks every job to stop and waits for them, at most `timeout` seconds."""
         self._closed = True
-        for stop in list(self._stops):
+        for stop in self._running.values():
             stop.set()
         pools = [pool for pool in (self._threads, self._processes) if pool is not None]
         for pool in pools:
             pool.shutdown(wait=False, cancel_futures=True)
-        deadline = asyncio.get_running_loop().time() + timeout
-        while self._stops and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.01)
-        if self._stops:
-            self._log.warning("jobs still running at the end", jobs=len(self._stops))
+        if self._running:
+            _, late = await asyncio.wait(list(self._running), timeout=timeout)
+            if late:
+                self._log.warning("jobs still running at the end", jobs=len(late))
         if self._processes is not None:
             for process in list((self._processes._processes or {}).values()):  # no public way to end a busy worker
                 process.terminate()
@@ -104,6 +105,12 @@ class Jobs:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="job")
         return self._threads
+
+
+def _retrieve(future: asyncio.Future[Any]) -> None:
+    """Nobody waits for the result of a cancelled job: looks at its error so that asyncio does not complain."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _reporter(loop: asyncio.AbstractEventLoop, progress: Progress, stop: threading.Event) -> Progress:

@@ -12,7 +12,7 @@ users = Table(
     Column("role", Text, nullable=False),
     Column("active", Boolean, nullable=False),
     Column("created", Moment, nullable=False),
-    Column("totp_secret", Text),  # base32; sealed when a vault key is set
+    Column("totp_secret", Text),  # base32
 )
 
 identities = Table(
