@@ -1,0 +1,69 @@
+"""`kernel`: Numba's njit as every kernel of the product uses it, cached on disk where a change of any kernel shows.
+
+Numba's own cache does not see a change in an imported kernel, so the cache folder's name carries a hash of the sources
+of every package that holds kernels, of Numba's version and of the interpreter's.
+"""
+
+import functools
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+from numba.core import config as settings
+
+config: Any = settings  # its attributes are made at run time
+Function = TypeVar("Function", bound=Callable[..., Any])
+CORE = Path(__file__).resolve().parent.parent
+PACKAGES = ("indicators", "analytics", "simulation")
+
+
+def fingerprint() -> str:
+    """Changes whenever the source of any kernel, Numba or Python does."""
+    digest = hashlib.sha256(f"{numba.__version__} {sys.version}".encode())
+    for package in PACKAGES:
+        for path in sorted((CORE / package).glob("*.py")):
+            digest.update(path.name.encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+@functools.cache
+def cache_folder() -> Path:
+    """Where compiled kernels are kept: NUMBA_CACHE_DIR, the user's cache, ORCHESTRATOR_DATA_DIR, or a temporary one."""
+    name = f"kernels-{fingerprint()}"
+    candidates = []
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        candidates.append(Path(os.environ["NUMBA_CACHE_DIR"]))
+    cache = os.environ.get("XDG_CACHE_HOME")
+    candidates.append((Path(cache) if cache else Path(os.path.expanduser("~")) / ".cache") / "crypto-orchestrator")
+    if os.environ.get("ORCHESTRATOR_DATA_DIR"):
+        candidates.append(Path(os.environ["ORCHESTRATOR_DATA_DIR"]) / "cache")
+    for candidate in candidates:
+        if _writable(candidate / name):
+            return candidate / name
+    return Path(tempfile.mkdtemp(prefix="crypto-orchestrator-")) / name
+
+
+def kernel(function: Function) -> Function:
+    """Compiles on first use, without the GIL, with IEEE arithmetic (no fastmath), cached between processes."""
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(cache_folder())
+    try:
+        compiled: Function = numba.njit(function, cache=True, nogil=True, error_model="numpy", fastmath=False)
+    finally:
+        config.CACHE_DIR = before
+    return compiled

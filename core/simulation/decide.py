@@ -1,0 +1,88 @@
+"""decide: what a signal row asks for. The one decision code of backtest, paper and live."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.indicators.compiled import kernel
+from core.simulation.fields import (
+    A_CASH,
+    B_ACTIVE,
+    B_MARK,
+    B_QUANTITY,
+    BY_EXPOSURE,
+    CANCEL,
+    DUST,
+    GTC,
+    LIMIT,
+    MARKET,
+    O_AMOUNT,
+    O_DISTANCE,
+    O_EXPIRES,
+    O_INSTRUMENT,
+    O_KIND,
+    O_LIMIT,
+    O_MODE,
+    O_PROTECT_TRAIL,
+    O_REDUCE,
+    O_REF,
+    O_SIDE,
+    O_STOP,
+    O_TARGET,
+    O_TIF,
+    O_TRAIL,
+    O_TRIGGER,
+    PLACE,
+    PROTECT,
+)
+
+Floats = NDArray[np.float64]
+
+
+@kernel
+def equity_of(account: Floats, book: Floats) -> float:
+    """Cash and positions at their last closes."""
+    equity = account[A_CASH]
+    for i in range(book.shape[0]):
+        if book[i, B_QUANTITY] != 0.0:
+            equity += book[i, B_QUANTITY] * book[i, B_MARK]
+    return float(equity)
+
+
+@kernel
+def decide(
+    account: Floats, book: Floats, i: int, exposure: float, limit: float, stop: float, target: float, trail: float,
+    ticket: Floats,
+) -> int:  # fmt: skip
+    """Bits of CANCEL (the instrument's open signal orders), PLACE (`ticket`, filled in) and PROTECT (the position).
+
+    An exposure cancels what the last one left open and places an order for the difference, with the protection
+    attached; without an exposure, protection given moves that of the position held. Changes nothing but `ticket`.
+    """
+    protects = not (np.isnan(stop) and np.isnan(target) and np.isnan(trail))
+    held = book[i, B_QUANTITY]
+    if np.isnan(exposure):
+        return PROTECT if protects and held != 0.0 else 0
+    action = CANCEL if book[i, B_ACTIVE] > 0.0 else 0
+    mark = book[i, B_MARK]
+    equity = equity_of(account, book)
+    gap = exposure * equity - held * mark if exposure != 0.0 else -held * mark
+    if gap == 0.0 or (exposure != 0.0 and abs(gap) <= DUST * equity) or np.isnan(gap):
+        return action | PROTECT if protects and held != 0.0 else action
+    ticket[:] = np.nan
+    ticket[O_KIND] = MARKET if np.isnan(limit) else LIMIT
+    ticket[O_INSTRUMENT] = i
+    ticket[O_SIDE] = 0.0 if np.isnan(limit) else (1.0 if gap > 0.0 else -1.0)
+    ticket[O_MODE] = BY_EXPOSURE
+    ticket[O_AMOUNT] = exposure
+    ticket[O_LIMIT] = limit
+    ticket[O_TRIGGER] = np.nan
+    ticket[O_TRAIL] = np.nan
+    ticket[O_DISTANCE] = np.nan
+    ticket[O_STOP] = stop
+    ticket[O_TARGET] = target
+    ticket[O_PROTECT_TRAIL] = trail
+    ticket[O_REDUCE] = 0.0
+    ticket[O_TIF] = GTC
+    ticket[O_EXPIRES] = np.inf
+    ticket[O_REF] = 0.0
+    return action | PLACE

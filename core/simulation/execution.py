@@ -1,0 +1,305 @@
+"""How one order becomes one fill: how much it wants, what cash and volume allow, at which price, and what follows."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.indicators.compiled import kernel
+from core.simulation.fields import (
+    A_CASH,
+    A_EQUITY,
+    A_FEES,
+    A_FILLS,
+    A_MAKER,
+    A_MODEL,
+    A_PHASE,
+    A_SHARE,
+    A_SLIPPAGE,
+    A_TAKER,
+    A_TURNOVER,
+    B_ENTRY,
+    B_EXIT,
+    B_LOT,
+    B_LOT_PER,
+    B_MARK,
+    B_MIN_NOTIONAL,
+    B_OPEN,
+    B_OPENED,
+    B_QUANTITY,
+    B_REF,
+    B_ROOM,
+    B_START,
+    B_TICK,
+    B_TICK_PER,
+    B_TIME,
+    B_VOLUME,
+    BY_EXPOSURE,
+    BY_QUANTITY,
+    BY_SPEND,
+    DUST,
+    EMPTY,
+    ENTRY,
+    EXIT,
+    F_FEE,
+    F_INSTRUMENT,
+    F_MAKER,
+    F_PHASE,
+    F_PRICE,
+    F_QUANTITY,
+    F_REASON,
+    F_REF,
+    F_REMAINING,
+    F_SIDE,
+    F_TIME,
+    FOK,
+    NO_CASH,
+    NOT_IMMEDIATE,
+    NOTHING,
+    O_AMOUNT,
+    O_INSTRUMENT,
+    O_KIND,
+    O_MODE,
+    O_PROTECT_TRAIL,
+    O_REDUCE,
+    O_REF,
+    O_SIDE,
+    O_STOP,
+    O_TARGET,
+    O_TIF,
+    SPREAD,
+    STOP,
+    STOPPED,
+    SUPERSEDED,
+    TOO_SMALL,
+    TRAILED,
+    TRAILING,
+    VOLUME_SHARE,
+)
+from core.simulation.grid import against, down, nearest
+from core.simulation.orders import cancel, finish, guard, protect, unprotect
+
+Floats = NDArray[np.float64]
+
+
+@kernel
+def wanted(account: Floats, book: Floats, orders: Floats, s: int, price: float, rate: float) -> float:
+    """Signed base quantity that the order still wants at this price and fee rate.
+
+    An exposure x wants the position to be worth x of the equity that remains after its own fee; equity is taken at
+    this bar's opens, the own instrument at the fill's price.
+    """
+    amount = orders[s, O_AMOUNT]
+    side = orders[s, O_SIDE]
+    if orders[s, O_MODE] == BY_QUANTITY:
+        return side * amount
+    if orders[s, O_MODE] == BY_SPEND:
+        return side * amount / (price * (1.0 + side * rate))
+    i = int(orders[s, O_INSTRUMENT])
+    held = book[i, B_QUANTITY]
+    equity = account[A_EQUITY] + book[i, B_START] * (price - book[i, B_OPEN])
+    if amount == 0.0 or equity <= 0.0:
+        return -held
+    gap = amount * equity - held * price
+    if abs(gap) <= DUST * equity:
+        return 0.0
+    if gap > 0.0:
+        return gap / (price * (1.0 + amount * rate))
+    return gap / (price * (1.0 - amount * rate))
+
+
+@kernel
+def slipped(account: Floats, book: Floats, i: int, side: float, price: float, quantity: float) -> float:
+    """The price moved against the trader by the slippage model and rounded against them onto the tick grid."""
+    move = account[A_SLIPPAGE]
+    if account[A_MODEL] == SPREAD:
+        move *= 0.5
+    elif account[A_MODEL] == VOLUME_SHARE:
+        volume = book[i, B_VOLUME]
+        # unknown volume: as if the order took all it may
+        share = account[A_SHARE] if np.isnan(volume) or volume <= 0.0 else quantity / volume
+        move *= math.sqrt(share)
+    return against(price * (1.0 + side * move), side, book[i, B_TICK], book[i, B_TICK_PER])
+
+
+@kernel
+def reserved(book: Floats, i: int) -> float:
+    """Cash that other instruments' short positions bind: their proceeds and as much again as margin."""
+    bound = 0.0
+    for j in range(book.shape[0]):
+        if j != i and book[j, B_QUANTITY] < 0.0:
+            bound -= 2.0 * book[j, B_QUANTITY] * book[j, B_MARK]
+    return bound
+
+
+@kernel
+def affordable(account: Floats, book: Floats, i: int, side: float, price: float, rate: float, quantity: float) -> float:
+    """The part of `quantity` that cash allows: what reduces the position always, the rest fully paid (shorts at 1x)."""
+    held = book[i, B_QUANTITY]
+    closing = min(quantity, max(0.0, -side * held))
+    if quantity <= closing:
+        return quantity
+    free = account[A_CASH] - reserved(book, i)
+    if side < 0.0:
+        free += 2.0 * held * price
+    most = max(closing, free / (price * (1.0 + rate)))
+    return min(quantity, most)
+
+
+@kernel
+def trade(
+    account: Floats, book: Floats, fills: Floats, i: int, side: float, price: float, quantity: float,
+    rate: float, maker: float, reason: float, ref: float, remaining: float,
+) -> None:  # fmt: skip
+    """Executes: cash, fees, position, room and the fill's row. The only place where money moves."""
+    notional = price * quantity
+    fee = notional * rate
+    account[A_CASH] = account[A_CASH] - side * notional - fee
+    account[A_FEES] += fee
+    account[A_TURNOVER] += notional
+    held = book[i, B_QUANTITY]
+    after = held + side * quantity
+    if book[i, B_LOT] != 0.0:
+        after = nearest(after, book[i, B_LOT], book[i, B_LOT_PER])
+    if abs(after) <= EMPTY * quantity:
+        after = 0.0
+    book[i, B_QUANTITY] = after
+    book[i, B_ROOM] -= quantity
+    if after == 0.0:
+        book[i, B_ENTRY] = 0.0
+        unprotect(book, i)
+    elif held * side < 0.0 and after * held > 0.0:
+        pass  # reduced: the entry price stays
+    else:
+        if held * after > 0.0:
+            book[i, B_ENTRY] = (book[i, B_ENTRY] * abs(held) + notional) / abs(after)
+        else:
+            unprotect(book, i)
+            book[i, B_ENTRY] = price
+        book[i, B_EXIT] = 0.0
+        book[i, B_REF] = ref
+        book[i, B_OPENED] = account[A_PHASE]
+        guard(book, i)
+    row = int(account[A_FILLS])
+    fills[row, F_REF] = ref
+    fills[row, F_INSTRUMENT] = i
+    fills[row, F_TIME] = book[i, B_TIME]
+    fills[row, F_SIDE] = side
+    fills[row, F_PRICE] = price
+    fills[row, F_QUANTITY] = quantity
+    fills[row, F_FEE] = fee
+    fills[row, F_MAKER] = maker
+    fills[row, F_REASON] = reason
+    fills[row, F_REMAINING] = remaining
+    fills[row, F_PHASE] = account[A_PHASE]
+    account[A_FILLS] = row + 1
+
+
+@kernel
+def fill_order(
+    account: Floats, book: Floats, orders: Floats, fills: Floats, s: int, base: float, slips: bool, maker: float
+) -> None:
+    """Fills the order at `base` as far as cash, volume and the grids allow; what volume cut off carries over."""
+    i = int(orders[s, O_INSTRUMENT])
+    rate = account[A_MAKER] if maker != 0.0 else account[A_TAKER]
+    room = book[i, B_ROOM]
+    if room <= 0.0:
+        return
+    want = wanted(account, book, orders, s, base, rate)
+    side = orders[s, O_SIDE]
+    if want == 0.0 or (side != 0.0 and want * side < 0.0):
+        finish(account, book, orders, fills, s, NOTHING)
+        return
+    side = 1.0 if want > 0.0 else -1.0
+    price = base
+    if slips:
+        price = slipped(account, book, i, side, base, min(abs(want), room))
+        want = wanted(account, book, orders, s, price, rate)
+        if want * side <= 0.0:
+            finish(account, book, orders, fills, s, NOTHING)
+            return
+    asked = abs(want)
+    held = book[i, B_QUANTITY]
+    if orders[s, O_REDUCE] != 0.0:
+        asked = min(asked, max(0.0, -side * held))
+        if asked == 0.0:
+            finish(account, book, orders, fills, s, NOTHING)
+            return
+    quantity = affordable(account, book, i, side, price, rate, asked)
+    short_of_cash = quantity < asked
+    capped = quantity > room
+    if capped:
+        if orders[s, O_TIF] == FOK:
+            finish(account, book, orders, fills, s, NOT_IMMEDIATE)
+            return
+        quantity = room
+    lot, per = book[i, B_LOT], book[i, B_LOT_PER]
+    quantity = down(quantity, lot, per)
+    opening = side * held >= 0.0 or quantity > abs(held)
+    if side > 0.0 and opening and quantity > 0.0:  # rounding must not overdraw the account
+        spare = account[A_CASH] - reserved(book, i)
+        while (
+            quantity > 0.0 and spare - price * quantity - price * quantity * rate < 0.0 and quantity > max(0.0, -held)
+        ):
+            quantity = quantity * (1.0 - 2.3e-16) if lot == 0.0 else down(quantity - 0.5 * lot / per, lot, per)
+    if quantity <= 0.0:
+        if not capped:
+            finish(account, book, orders, fills, s, NO_CASH if short_of_cash else TOO_SMALL)
+        return
+    if opening and price * quantity < book[i, B_MIN_NOTIONAL] and not capped and orders[s, O_REF] != book[i, B_REF]:
+        finish(account, book, orders, fills, s, TOO_SMALL)
+        return
+    if short_of_cash and orders[s, O_TIF] == FOK:
+        finish(account, book, orders, fills, s, NO_CASH)
+        return
+    reduces = held * side < 0.0
+    reason = float(EXIT if reduces else ENTRY)
+    if reduces and orders[s, O_KIND] == STOP:
+        reason = float(STOPPED)
+    elif reduces and orders[s, O_KIND] == TRAILING:
+        reason = float(TRAILED)
+    left = asked - quantity if capped or short_of_cash else 0.0
+    trade(account, book, fills, i, side, price, quantity, rate, maker, reason, orders[s, O_REF], left)
+    mode = orders[s, O_MODE]
+    after = book[i, B_QUANTITY]
+    if after != 0.0 and (mode == BY_EXPOSURE or after * side > 0.0):
+        protect(book, i, orders[s, O_STOP], orders[s, O_TARGET], orders[s, O_PROTECT_TRAIL], price)
+    if not capped:
+        if short_of_cash:
+            finish(account, book, orders, fills, s, NO_CASH)
+        else:
+            cancel(book, orders, s)
+        return
+    if mode == BY_QUANTITY:
+        orders[s, O_AMOUNT] = orders[s, O_AMOUNT] - quantity
+        if lot != 0.0:
+            orders[s, O_AMOUNT] = nearest(orders[s, O_AMOUNT], lot, per)
+    elif mode == BY_SPEND:
+        orders[s, O_AMOUNT] = orders[s, O_AMOUNT] - (price * quantity + side * price * quantity * rate)
+
+
+@kernel
+def leave(
+    account: Floats, book: Floats, orders: Floats, fills: Floats, i: int, base: float, maker: float, reason: float
+) -> None:
+    """A protective exit of the whole position: at `base` for a target (maker), slipped from it for stops and trails.
+
+    The entry that is still filling is cancelled; what volume does not allow now leaves at the following opens.
+    """
+    held = book[i, B_QUANTITY]
+    side = -1.0 if held > 0.0 else 1.0
+    for s in range(orders.shape[0]):
+        if orders[s, O_KIND] != 0.0 and orders[s, O_INSTRUMENT] == i and orders[s, O_REF] == book[i, B_REF]:
+            finish(account, book, orders, fills, s, SUPERSEDED)
+    room = book[i, B_ROOM]
+    quantity = abs(held)
+    if quantity > room:
+        quantity = down(max(room, 0.0), book[i, B_LOT], book[i, B_LOT_PER])
+        if maker == 0.0:
+            book[i, B_EXIT] = reason
+            guard(book, i)
+    if quantity <= 0.0:
+        return
+    rate = account[A_MAKER] if maker != 0.0 else account[A_TAKER]
+    price = base if maker != 0.0 else slipped(account, book, i, side, base, quantity)
+    trade(account, book, fills, i, side, price, quantity, rate, maker, reason, book[i, B_REF], abs(held) - quantity)

@@ -1,0 +1,139 @@
+"""step and run: one bar of every instrument, and a whole history as a fold of steps."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.indicators.compiled import kernel
+from core.simulation.decide import decide, equity_of
+from core.simulation.fields import (
+    A_EXPOSED,
+    A_FILLS,
+    B_ACTIVE,
+    B_BARS,
+    B_CLOSE,
+    B_GUARDED,
+    B_HIGH,
+    B_LOW,
+    B_MARK,
+    B_OPEN,
+    B_PRESENT,
+    B_QUANTITY,
+    B_TIME,
+    B_VOLUME,
+    CANCEL,
+    FILL,
+    ORDER,
+    PLACE,
+    PROTECT,
+)
+from core.simulation.matching import begin, match_inside, match_open
+from core.simulation.orders import cancel_signals, place, protect
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@kernel
+def mark(book: Floats) -> bool:
+    """The present bars' closes become the marks. Returns whether any position is held."""
+    exposed = False
+    for i in range(book.shape[0]):
+        if book[i, B_PRESENT] != 0.0:
+            book[i, B_MARK] = book[i, B_CLOSE]
+        if book[i, B_QUANTITY] != 0.0:
+            exposed = True
+    return exposed
+
+
+@kernel
+def step(account: Floats, book: Floats, orders: Floats, fills: Floats) -> None:
+    """One bar of every instrument that is present in the book: match at the open, match inside, mark.
+
+    `fills` needs room for `rows_per_step` more rows.
+    """
+    busy = False
+    for i in range(book.shape[0]):
+        if book[i, B_PRESENT] != 0.0:
+            book[i, B_BARS] += 1.0
+            if book[i, B_ACTIVE] > 0.0 or book[i, B_GUARDED] != 0.0:
+                busy = True
+    if busy:
+        begin(account, book)
+        match_open(account, book, orders, fills)
+        match_inside(account, book, orders, fills)
+    if mark(book):
+        account[A_EXPOSED] += 1.0
+
+
+@kernel
+def rows_per_step(instruments: int, slots: int) -> int:
+    """The most rows one step can write into fills."""
+    return 3 * slots + 4 * instruments
+
+
+@kernel
+def run(
+    account: Floats, book: Floats, orders: Floats, offsets: Integers, timestamp: Integers,
+    opened: Floats, high: Floats, low: Floats, close: Floats, volume: Floats,
+    exposure: Floats, limit: Floats, stop: Floats, target: Floats, trail: Floats,
+    equity: Floats, times: Integers,
+) -> tuple[Floats, int]:  # fmt: skip
+    """A whole history. The instruments' bars lie one after the other in each array: instrument i's are
+    offsets[i]:offsets[i + 1]; limit, stop, target, trail may have length 0. Instruments advance together by timestamp.
+
+    Writes equity and times per step; returns (fills, number of steps).
+    """
+    instruments = book.shape[0]
+    most = rows_per_step(instruments, orders.shape[0])
+    fills = np.empty((max(1024, 2 * most), FILL))
+    ticket = np.empty(ORDER)
+    cursor = offsets[:-1].copy()
+    extras = len(limit) + len(stop) + len(target) + len(trail) > 0
+    steps = 0
+    while True:
+        now = np.int64(9223372036854775807)
+        for i in range(instruments):
+            if cursor[i] < offsets[i + 1] and timestamp[cursor[i]] < now:
+                now = timestamp[cursor[i]]
+        if now == 9223372036854775807:
+            break
+        for i in range(instruments):
+            t = cursor[i]
+            if t < offsets[i + 1] and timestamp[t] == now:
+                book[i, B_PRESENT] = 1.0
+                book[i, B_TIME] = now
+                book[i, B_OPEN] = opened[t]
+                book[i, B_HIGH] = high[t]
+                book[i, B_LOW] = low[t]
+                book[i, B_CLOSE] = close[t]
+                book[i, B_VOLUME] = volume[t]
+            else:
+                book[i, B_PRESENT] = 0.0
+        if account[A_FILLS] + most > fills.shape[0]:
+            grown = np.empty((2 * fills.shape[0], FILL))
+            grown[: fills.shape[0]] = fills
+            fills = grown
+        step(account, book, orders, fills)
+        equity[steps] = equity_of(account, book)
+        times[steps] = now
+        steps += 1
+        for i in range(instruments):
+            if book[i, B_PRESENT] == 0.0:
+                continue
+            t = cursor[i]
+            cursor[i] = t + 1
+            wish = exposure[t]
+            if np.isnan(wish) and not extras:
+                continue
+            limit_price = limit[t] if len(limit) > 0 else np.nan
+            stop_price = stop[t] if len(stop) > 0 else np.nan
+            target_price = target[t] if len(target) > 0 else np.nan
+            distance = trail[t] if len(trail) > 0 else np.nan
+            action = decide(account, book, i, wish, limit_price, stop_price, target_price, distance, ticket)
+            if action & CANCEL:
+                cancel_signals(book, orders, i)
+            if action & PLACE:
+                place(account, book, orders, ticket)
+            if action & PROTECT:
+                protect(book, i, stop_price, target_price, distance, book[i, B_MARK])
+    return fills[: int(account[A_FILLS])], steps
