@@ -243,17 +243,8 @@ class SimulatedAccount:
     def decide(self, i: int, row: SignalRow) -> Decision:
         """What the signal row, decided at the last close, asks for. Changes nothing."""
         ticket = np.empty(fields.ORDER)
-        action = decide(
-            self._account,
-            self._book,
-            self._checked(i),
-            row.exposure,
-            row.limit,
-            row.stop,
-            row.target,
-            row.trail,
-            ticket,
-        )
+        signal = (row.exposure, row.limit, row.stop, row.target, row.trail)
+        action = decide(self._account, self._book, self._checked(i), *signal, ticket)
         refs = [
             int(order[fields.O_REF])
             for order in self._orders

@@ -1,7 +1,7 @@
 """match: what a bar does to open orders and protection, first at its open, then inside it.
 
 Inside a bar the order of prices is unknown, so the worse one for the trader comes first: the protective stop before
-the target, both before resting orders, and an order filled inside the bar may be stopped in it but not reach its target.
+the target, both before resting orders, and what is bought inside the bar may be stopped in it but not reach its target.
 """
 
 import numpy as np
