@@ -203,7 +203,7 @@ class UserService:
         """Who asked and is not allowed, the latest first."""
         return await self._store.strangers()
 
-    # -- the web ---------------------------------------------------------------------------------------------------------
+    # -- the web ---------------------------------------------------------------------------------------------------
 
     async def login_link(self, user: User | None = None, minutes: int = LOGIN_MINUTES) -> str:
         """A single-use token for `/login?token=…`, for the owner by default."""
@@ -241,7 +241,7 @@ class UserService:
         """Removes expired links and sessions; how many."""
         return await self._store.clean(self._clock.now())
 
-    # -- the second factor -------------------------------------------------------------------------------------------------
+    # -- the second factor -----------------------------------------------------------------------------------------
 
     async def enrol_totp(self, user: User) -> str:
         """Gives the person a new second factor: the otpauth:// address to scan."""

@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import CursorResult, Executable, RowMapping, event, insert
+from sqlalchemy import CursorResult, Executable, event, insert
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -35,13 +35,14 @@ class Unit:
         """Runs the statement (with one mapping, or many)."""
         return await self.connection.execute(statement, parameters)
 
-    async def rows(self, statement: Executable) -> Sequence[RowMapping]:
-        """All rows, as mappings by column name."""
-        return (await self.connection.execute(statement)).mappings().all()
+    async def rows(self, statement: Executable) -> list[dict[str, Any]]:
+        """All rows, by column name."""
+        return [row._asdict() for row in await self.connection.execute(statement)]
 
-    async def first(self, statement: Executable) -> RowMapping | None:
+    async def first(self, statement: Executable) -> dict[str, Any] | None:
         """The first row, or None."""
-        return (await self.connection.execute(statement)).mappings().first()
+        row = (await self.connection.execute(statement)).first()
+        return None if row is None else row._asdict()
 
     async def value(self, statement: Executable) -> Any:
         """The first column of the first row, or None."""

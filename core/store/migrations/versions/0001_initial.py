@@ -35,6 +35,88 @@ def upgrade() -> None:
         postgresql_where=sa.text("state IN ('pending', 'claimed')"),
     )
     op.create_table(
+        "equity",
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("time", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.Column("equity", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("account", "time", name=op.f("pk_equity")),
+    )
+    op.create_table(
+        "instruments",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("instrument", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_instruments")),
+    )
+    op.create_table(
+        "journal",
+        sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.Column("ledger", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("time", sa.BigInteger(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=True),
+        sa.Column("instrument", sa.Text(), nullable=True),
+        sa.Column("side", sa.Text(), nullable=True),
+        sa.Column("price", sa.Text(), nullable=True),
+        sa.Column("quantity", sa.Text(), nullable=True),
+        sa.Column("fee", sa.Text(), nullable=True),
+        sa.Column("maker", sa.Boolean(), nullable=True),
+        sa.Column("asset", sa.Text(), nullable=True),
+        sa.Column("amount", sa.Text(), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("position", name=op.f("pk_journal")),
+        sa.UniqueConstraint("id", name=op.f("uq_journal_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_journal_account", "journal", ["account", "epoch", "position"], unique=False)
+    op.create_table(
+        "leases",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("expires", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
+    )
+    op.create_table(
+        "ledgers",
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("ledger", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("updated", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("account", "ledger", name=op.f("pk_ledgers")),
+    )
+    op.create_table(
+        "orders",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.Column("ledger", sa.Text(), nullable=False),
+        sa.Column("instrument", sa.Text(), nullable=False),
+        sa.Column("request", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("open", sa.Boolean(), nullable=False),
+        sa.Column("filled", sa.Text(), nullable=False),
+        sa.Column("average_price", sa.Text(), nullable=True),
+        sa.Column("fees", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("reserved", sa.Text(), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.Column("updated", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_orders")),
+        sa.UniqueConstraint("account", "number", name=op.f("uq_orders_account_number")),
+    )
+    op.create_index(
+        "ix_orders_open",
+        "orders",
+        ["account"],
+        unique=False,
+        sqlite_where=sa.text("open"),
+        postgresql_where=sa.text("open"),
+    )
+    op.create_table(
         "outbox",
         sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
@@ -49,6 +131,17 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "runs",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("run", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
+        sa.UniqueConstraint("account", "number", name=op.f("uq_runs_account_number")),
+    )
+    op.create_index(op.f("ix_runs_account"), "runs", ["account"], unique=False)
+    op.create_table(
         "strangers",
         sa.Column("surface", sa.Text(), nullable=False),
         sa.Column("external_id", sa.Text(), nullable=False),
@@ -57,6 +150,17 @@ def upgrade() -> None:
         sa.Column("last_seen", sa.BigInteger(), nullable=False),
         sa.Column("messages", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("surface", "external_id", name=op.f("pk_strangers")),
+    )
+    op.create_table(
+        "trading_accounts",
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.Column("opened", sa.BigInteger(), nullable=True),
+        sa.Column("halted", sa.Boolean(), nullable=False),
+        sa.Column("orders", sa.BigInteger(), nullable=False),
+        sa.Column("runs", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("account", name=op.f("pk_trading_accounts")),
     )
     op.create_table(
         "users",
@@ -81,14 +185,6 @@ def upgrade() -> None:
         sa.Column("deleted", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_alerts_user_id")),
         sa.PrimaryKeyConstraint("user_id", "number", name=op.f("pk_alerts")),
-    )
-    op.create_index(
-        "ix_alerts_waiting",
-        "alerts",
-        ["instrument"],
-        unique=False,
-        sqlite_where=sa.text("fired IS NULL AND deleted IS NULL"),
-        postgresql_where=sa.text("fired IS NULL AND deleted IS NULL"),
     )
     op.create_table(
         "identities",

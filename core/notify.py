@@ -1,0 +1,180 @@
+"""Notifications: what happened becomes a message to each chat of the person it concerns, kept until it was sent."""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import timedelta
+
+import structlog
+
+from core.accounts import UserService
+from core.bus import Bus
+from core.clock import Clock
+from core.events import AccountNotice, AlertFired, DurableEvent, FillRecorded, StrategyChanged
+from core.market.instrument import parse_key
+from core.money import plain
+from core.reply import Block, Facts, Reply, Text
+from core.store.deliveries import Delivery, SqlDeliveries
+from core.store.registry import concerns
+from core.store.trading import SqlTradingStore
+from core.trading.orders import Bracket, Market, Order
+from core.trading.portfolio import Fill
+
+LATE = timedelta(hours=24)
+KEPT = timedelta(days=30)  # how long what was sent is remembered
+FIRST_WAIT, LONGEST_WAIT = 2.0, 600.0  # seconds before a repetition
+LOOK_AGAIN = 30.0
+
+
+class Notifier:
+    """Writes deliveries for durable events; each surface takes its own, at its own pace.
+
+    A surface's loop: `await wait(name)`, then for each of `await claim(name)`: send it, then `sent` or `failed`.
+    """
+
+    def __init__(
+        self, deliveries: SqlDeliveries, users: UserService, trading: SqlTradingStore, clock: Clock, bus: Bus,
+        surfaces: Sequence[str],
+    ) -> None:  # fmt: skip
+        self._deliveries, self._users, self._trading, self._clock = deliveries, users, trading, clock
+        self._surfaces = frozenset(surfaces)
+        self._woken: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._recovered: set[str] = set()
+        self._log = structlog.get_logger("notify")
+        kinds = (AlertFired, FillRecorded, StrategyChanged, AccountNotice)
+        self._unsubscribe = [bus.subscribe(kind, self.on_event) for kind in kinds]
+
+    async def stop(self) -> None:
+        """Listens no longer; what waits stays for the next start."""
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
+
+    async def on_event(self, event: DurableEvent) -> None:
+        """Writes the deliveries of an event. The same event twice writes them once."""
+        reply = await self.compose(event)
+        if reply is None:
+            return
+        identities = await self._users.identities(concerns(event))
+        recipients = [(who.surface, who.external_id) for who in identities if who.surface in self._surfaces]
+        if recipients and await self._deliveries.add(event.id, recipients, reply, event.time):
+            for surface, _ in recipients:
+                self._woken[surface].set()
+
+    async def compose(self, event: DurableEvent) -> Reply | None:
+        """What to tell about the event; None when its owner has seen it happen or need not know."""
+        match event:
+            case AlertFired():
+                return alert_text(event)
+            case FillRecorded():
+                order = await self._trading.order(event.fill.order)
+                return None if order is not None and answered(order, event.fill) else fill_text(event)
+            case StrategyChanged():
+                return strategy_text(event)
+            case AccountNotice():
+                return [Text(event.text, "warning")]
+            case _:
+                return None
+
+    # -- for surfaces ----------------------------------------------------------------------------------------------
+
+    async def wait(self, surface: str, seconds: float = LOOK_AGAIN) -> None:
+        """Returns when something new may be claimed, at the latest after `seconds`."""
+        due = await self._deliveries.next_due(surface)
+        if due is not None:
+            seconds = min(seconds, max(0.0, (due - self._clock.now()).total_seconds()))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._woken[surface].wait(), seconds)
+        self._woken[surface].clear()
+
+    async def pending(self, surface: str) -> list[Delivery]:
+        """All that this surface has not sent yet."""
+        return await self._deliveries.pending(surface)
+
+    async def claim(self, surface: str, limit: int = 20) -> list[Delivery]:
+        """The next delivery of each recipient, to be sent now and reported by `sent` or `failed`.
+
+        Late ones, and ones of which an earlier attempt may have arrived, say so in their text.
+        """
+        if surface not in self._recovered:
+            self._recovered.add(surface)
+            if found := await self._deliveries.recover(surface):
+                self._log.warning("deliveries were under way when the process ended", surface=surface, count=found)
+        return [self._marked(delivery) for delivery in await self._deliveries.claim(surface, limit)]
+
+    async def sent(self, delivery: int) -> None:
+        """It arrived; the recipient's next one may go."""
+        await self._deliveries.end(delivery, "sent")
+
+    async def failed(
+        self, delivery: int, error: str, *, unknown: bool = False, retry_after: float | None = None,
+        permanent: bool = False,
+    ) -> None:  # fmt: skip
+        """It did not arrive, or nobody knows (unknown). permanent: it never will (the person blocked the bot)."""
+        if permanent:
+            self._log.warning("delivery dropped", delivery=delivery, error=error)
+            await self._deliveries.end(delivery, "dropped", error[:500])
+            return
+        attempts = await self._deliveries.attempts(delivery)
+        wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** max(0, attempts - 1)) if retry_after is None else retry_after
+        await self._deliveries.retry(delivery, self._clock.now() + timedelta(seconds=wait), error, unknown)
+
+    async def clean(self) -> int:
+        """Forgets old deliveries; how many."""
+        return await self._deliveries.clean(self._clock.now() - KEPT)
+
+    def _marked(self, delivery: Delivery) -> Delivery:
+        notes: list[Block] = []
+        if self._clock.now() - delivery.created > LATE:
+            notes.append(Text(f"Late: this happened on {delivery.created:%Y-%m-%d at %H:%M} UTC.", "warning"))
+        if delivery.uncertain:
+            notes.append(Text("Repeated: it is not certain that this message reached you before."))
+        if not notes:
+            return delivery
+        return Delivery(
+            delivery.id, delivery.surface, delivery.external_id, (*notes, *delivery.reply), delivery.created,
+            delivery.attempts, delivery.uncertain,
+        )  # fmt: skip
+
+
+def answered(order: Order, fill: Fill) -> bool:
+    """Whether the fill was part of the answer to a person's own market order."""
+    request = order.request
+    if request.ledger != "manual":
+        return False
+    entry = request.type.entry if isinstance(request.type, Bracket) else request.type
+    return isinstance(entry, Market) and fill.side is request.side
+
+
+def alert_text(event: AlertFired) -> Reply:
+    """BTC/USDT is above 70000, at 70012.5."""
+    _, base, quote = parse_key(event.instrument)
+    label = " (SIMULATED)" if event.simulated else ""
+    return [
+        Text(
+            f"Alert {event.alert}: {base}/{quote} is {event.condition} {plain(event.threshold)}, "
+            f"at {plain(event.price)} {quote}{label}.",
+            "warning",
+        )
+    ]
+
+
+def fill_text(event: FillRecorded) -> Reply:
+    """What was bought or sold, at what price, by which order."""
+    fill = event.fill
+    _, base, quote = parse_key(fill.instrument)
+    verb = "Bought" if fill.side.sign > 0 else "Sold"
+    source = "" if fill.ledger == "manual" else f" by strategy run {fill.ledger}"
+    facts = (("Price", f"{plain(fill.price)} {quote}"), ("Fee", f"{plain(fill.fee)} {quote}"))
+    return [Facts(f"{verb} {plain(fill.quantity)} {base} (order {event.number}{source})", facts)]
+
+
+def strategy_text(event: StrategyChanged) -> Reply | None:
+    """That a strategy ended, and why; nothing about one that its owner has just started."""
+    if event.state == "started":
+        return None
+    why = f": {event.reason}" if event.reason else "."
+    symbol = event.instrument.partition(":")[2] or event.instrument
+    return [
+        Text(f"Strategy {event.strategy} on {symbol} {event.state}{why}", "bad" if event.state == "failed" else "plain")
+    ]
