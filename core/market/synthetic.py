@@ -44,17 +44,15 @@ MINUTES = 1440  # of a day
 KNOT = 5  # minutes between the knots of the quick volatility clusters
 
 # Mean |return| by UTC hour and by weekday (Monday first), of their mean
-BY_HOUR = np.array(
-    "1.12 0.94 0.89 0.82 0.78 0.78 0.84 0.87 0.91 0.83 0.85 0.88 "
-    "1.10 1.26 1.31 1.20 1.18 1.07 1.13 1.11 1.04 0.99 1.04 1.01".split(),
-    dtype=np.float64,
-)
+BY_HOUR = np.array([
+    1.12, 0.94, 0.89, 0.82, 0.78, 0.78, 0.84, 0.87, 0.91, 0.83, 0.85, 0.88,
+    1.10, 1.26, 1.31, 1.20, 1.18, 1.07, 1.13, 1.11, 1.04, 0.99, 1.04, 1.01,
+])  # fmt: skip
 BY_WEEKDAY = np.array([1.05, 1.11, 1.16, 1.08, 1.08, 0.75, 0.77])
-VOLUME_BY_HOUR = np.array(
-    "1.05 0.88 0.88 0.80 0.75 0.78 0.86 0.94 0.98 0.87 0.91 0.91 "
-    "1.28 1.48 1.54 1.32 1.27 1.07 1.13 1.04 0.90 0.70 0.84 0.88".split(),
-    dtype=np.float64,
-)
+VOLUME_BY_HOUR = np.array([
+    1.05, 0.88, 0.88, 0.80, 0.75, 0.78, 0.86, 0.94, 0.98, 0.87, 0.91, 0.91,
+    1.28, 1.48, 1.54, 1.32, 1.27, 1.07, 1.13, 1.04, 0.90, 0.70, 0.84, 0.88,
+])  # fmt: skip
 
 # Spread of log volatility: over days, over hours within a day, over minutes within an hour, and minute by minute
 DAILY, HOURLY, QUICK, SINGLE = 0.44, 0.36, 0.32, 0.36

@@ -1,0 +1,1 @@
+"""What is particular about single venues, as data."""
