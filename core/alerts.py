@@ -85,7 +85,7 @@ class AlertService:
     async def add(
         self, user: str, instrument: Instrument, condition: Condition, threshold: Decimal, price: Decimal
     ) -> Alert:
-        """Sets an alert. Raises InvalidInput when `threshold` is no price, or `price` (the present one) is beyond it."""
+        """Sets an alert. Raises InvalidInput when it is no price, or `price` (the present one) is beyond it already."""
         if condition not in ("above", "below"):
             raise InvalidInput(f"'{condition}' is not a condition of an alert.", hint="Use above or below.")
         if not threshold.is_finite() or threshold <= 0:
