@@ -4,23 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from core.market.instrument import Instrument
+from core.risk.limits import Check
 from core.trading.orders import Mode, OrderRequest
 
 RunState = Literal["running", "stopped", "failed"]
 MANUAL = "manual"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One limit that was looked at. allowed and asked are plain numbers with their unit, e.g. '9,950 USDT'."""
-
-    name: str
-    allowed: str
-    asked: str
-    passed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +58,9 @@ class PositionView:
     value: Decimal
     unrealised: Decimal
     realised: Decimal
+    stop: Decimal | None = None  # protective prices that watch this position
+    target: Decimal | None = None
+    trail: Decimal | None = None  # fraction of the best price since entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +123,7 @@ class Run:
     account: str
     number: int
     strategy: str
-    parameters: Mapping[str, float | int | str]
+    parameters: Mapping[str, Any]
     instrument: Instrument
     timeframe: str
     cash: Decimal
@@ -154,3 +148,9 @@ class Panic:
     cancelled: tuple[int, ...]
     stopped: tuple[str, ...]
     positions: tuple[PositionView, ...] = field(default=())
+
+
+__all__ = [
+    "MANUAL", "AccountView", "BalanceView", "Check", "LedgerView", "Panic", "PositionView", "Preview", "ProfitView",
+    "Run", "RunState",
+]  # fmt: skip

@@ -127,13 +127,6 @@ class SqlTradingUnit:
         }  # fmt: skip
         await self._put(tables.equity, values, ["account", "time"])
 
-    async def confirm(self, key: str) -> bool:
-        """True the first time the key is seen."""
-        done = await self._unit.execute(
-            self._insert(tables.confirmations).values(key=key, used=self._unit.now).on_conflict_do_nothing()
-        )
-        return bool(done.rowcount)
-
     async def _put(self, table: Table, values: Mapping[str, Any], key: Sequence[str]) -> None:
         rest = {name: value for name, value in values.items() if name not in key}
         await self._unit.execute(

@@ -1,4 +1,4 @@
-"""Trading: accounts, orders, the journal, simulated ledgers, strategy runs, equity, leases, used confirmations."""
+"""Trading: accounts, orders, the journal, simulated ledgers, strategy runs, equity and leases."""
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Table, Text, UniqueConstraint, text
 
@@ -106,11 +106,4 @@ leases = Table(
     Column("name", Text, primary_key=True),
     Column("owner", Text, nullable=False),
     Column("expires", Moment, nullable=False),
-)
-
-confirmations = Table(
-    "confirmations",
-    metadata,
-    Column("key", Text, primary_key=True),
-    Column("used", Moment, nullable=False),
 )

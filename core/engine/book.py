@@ -1,0 +1,158 @@
+"""Book: the record of money as it stands, in memory. It folds what was committed and is never ahead of the record."""
+
+from collections import deque
+from collections.abc import Iterable
+from decimal import Decimal
+
+from core.clock import Clock
+from core.engine.ports import AccountState, TradingStore
+from core.exchanges.paper import Change
+from core.market.instrument import Instrument
+from core.money import ZERO
+from core.trading.orders import Order, Side
+from core.trading.portfolio import Fill, Portfolio, Transfer, fold
+
+MINUTE = 60_000
+
+
+class Book:
+    """Portfolios by ledger, open orders and what they reserve, for all accounts."""
+
+    def __init__(self, store: TradingStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._portfolios: dict[tuple[str, str], Portfolio] = {}
+        self._orders: dict[str, Order] = {}
+        self._reserved: dict[str, Decimal] = {}
+        self._accounts: dict[str, AccountState] = {}
+        self._recent: dict[str, deque[int]] = {}
+        self.instruments: dict[str, Instrument] = {}
+
+    async def load(self) -> None:
+        """Reads the whole record anew."""
+        self._accounts = {state.account: state for state in await self._store.accounts()}
+        self._portfolios.clear()
+        for account in self._accounts:
+            self.take(await self._store.entries(account))
+        self._orders = {order.id: order for order in await self._store.orders(open_only=True)}
+        self._reserved = dict(await self._store.reservations())
+        self.instruments = dict(await self._store.instruments())
+
+    # -- what was committed -------------------------------------------------------------------------------------
+
+    def apply(self, change: Change) -> None:
+        """Takes in a committed transaction."""
+        self.take(change.entries)
+        for order in change.orders:
+            self.instruments[order.request.instrument.key] = order.request.instrument
+            if order.id in change.reserved:
+                self._reserved[order.id] = change.reserved[order.id]
+                self._recent.setdefault(order.request.account, deque()).append(self._clock.now_ms())
+            if order.status.final:
+                self._orders.pop(order.id, None)
+                self._reserved.pop(order.id, None)
+            else:
+                self._orders[order.id] = order
+
+    def take(self, entries: Iterable[Fill | Transfer]) -> None:
+        """Folds entries of the journal into their ledgers."""
+        for entry in entries:
+            key = (entry.account, entry.ledger)
+            self._portfolios[key] = self._portfolios.get(key, Portfolio()).apply(entry)
+
+    def set_account(self, state: AccountState) -> None:
+        """Takes in what stands beside an account; a new epoch begins with an empty book."""
+        before = self._accounts.get(state.account)
+        self._accounts[state.account] = state
+        if before is not None and before.epoch != state.epoch:
+            self._portfolios = {key: each for key, each in self._portfolios.items() if key[0] != state.account}
+            gone = [order.id for order in self._orders.values() if order.request.account == state.account]
+            for order_id in gone:
+                del self._orders[order_id]
+                self._reserved.pop(order_id, None)
+
+    # -- what is asked ------------------------------------------------------------------------------------------
+
+    def account(self, account: str) -> AccountState | None:
+        return self._accounts.get(account)
+
+    def accounts(self) -> list[str]:
+        return list(self._accounts)
+
+    def ledgers(self, account: str) -> list[str]:
+        """Names of the account's ledgers, the manual one first."""
+        return sorted((name for key, name in self._portfolios if key == account), key=lambda name: name != "manual")
+
+    def portfolio(self, account: str, ledger: str) -> Portfolio:
+        return self._portfolios.get((account, ledger), Portfolio())
+
+    def order(self, order_id: str) -> Order | None:
+        """An open order."""
+        return self._orders.get(order_id)
+
+    def open_orders(self, account: str | None = None, ledger: str | None = None) -> list[Order]:
+        """Orders that have not ended, oldest first."""
+        return [
+            order
+            for order in self._orders.values()
+            if account in (None, order.request.account) and ledger in (None, order.request.ledger)
+        ]
+
+    def total(self, account: str, ledger: str, asset: str) -> Decimal:
+        """What the ledger holds of the asset."""
+        return self.portfolio(account, ledger).balances.get(asset, ZERO)
+
+    def reserved(self, account: str, ledger: str, asset: str) -> Decimal:
+        """What the ledger's open orders bind of the asset."""
+        return sum(
+            (
+                remaining(order, self._reserved.get(order.id, ZERO))
+                for order in self.open_orders(account, ledger)
+                if reserved_asset(order) == asset
+            ),
+            ZERO,
+        )
+
+    def free(self, account: str, ledger: str, asset: str) -> Decimal:
+        """What the ledger holds of the asset and no open order binds."""
+        return self.total(account, ledger, asset) - self.reserved(account, ledger, asset)
+
+    def recent(self, account: str) -> int:
+        """Orders of the account in the last minute."""
+        times = self._recent.setdefault(account, deque())
+        while times and times[0] <= self._clock.now_ms() - MINUTE:
+            times.popleft()
+        return len(times)
+
+    async def differences(self, account: str) -> list[str]:
+        """Where this image departs from a full fold of the record; empty when it is true."""
+        ledgers: dict[str, list[Fill | Transfer]] = {}
+        for entry in await self._store.entries(account):
+            ledgers.setdefault(entry.ledger, []).append(entry)
+        found = []
+        for ledger in {*ledgers, *self.ledgers(account)}:
+            truth, image = fold(ledgers.get(ledger, ())), self.portfolio(account, ledger)
+            if truth != image:
+                found.append(f"{account}/{ledger}: the journal gives {truth.balances}, the book has {image.balances}")
+        orders = {order.id: order.filled for order in await self._store.orders(account, open_only=True)}
+        if orders != (image_orders := {order.id: order.filled for order in self.open_orders(account)}):
+            found.append(f"{account}: the record has open orders {orders}, the book has {image_orders}")
+        return found
+
+
+def reserved_asset(order: Order) -> str:
+    """What an open order binds: quote for a buy, base for a sell."""
+    instrument = order.request.instrument
+    return instrument.quote if order.request.side is Side.BUY else instrument.base
+
+
+def remaining(order: Order, reserved: Decimal) -> Decimal:
+    """What is left of a reservation after the order's fills."""
+    if order.status.final:
+        return ZERO
+    if order.request.quantity is not None:
+        return reserved * max(ZERO, 1 - order.filled / order.request.quantity)
+    spent = (
+        order.filled if order.request.side is Side.SELL else order.filled * (order.average_price or ZERO) + order.fees
+    )
+    return max(ZERO, reserved - spent)

@@ -1,0 +1,477 @@
+"""Feed: the market as the engine sees it. Quotes, closed bars, and the matching of paper orders, in that order.
+
+Every price goes to the paper venue first and is published afterwards, so that nobody acts on a price that open orders
+have not seen. Bars are told once each, oldest first. A source that fails makes quotes old, never stops the feed.
+"""
+
+import asyncio
+import contextlib
+import math
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Protocol, TypeVar
+
+import structlog
+
+from core.bus import Bus
+from core.clock import Clock, from_ms, to_ms
+from core.errors import AppError, InvalidInput, NotFound, Unavailable
+from core.events import Bar, BarClosed, QuoteChanged
+from core.market import timeframes
+from core.market.bars import Bars
+from core.market.instrument import Instrument, parse_key
+from core.money import decimal_of
+from core.trading.exchange import MarketData, Quote
+
+T = TypeVar("T")
+
+QUOTES = ("USDT", "USDC", "USD", "EUR", "BTC")  # what a bare "btc" is priced in, by preference
+NAMES = {
+    "bitcoin": "BTC", "xbt": "BTC", "ethereum": "ETH", "ether": "ETH", "solana": "SOL", "ripple": "XRP",
+    "cardano": "ADA", "dogecoin": "DOGE", "doge": "DOGE", "litecoin": "LTC", "binancecoin": "BNB", "chainlink": "LINK",
+}  # fmt: skip
+INTEREST = 120.0  # seconds for which an instrument somebody asked for is kept fresh
+CATCH_UP = 1_000  # bars at most per instrument with which missed time is made good
+CATCH_UP_FRAMES = ("1m", "5m", "15m", "1h", "4h", "1d")
+GAP = 90.0  # seconds without a quote after which bars make good what the ticks missed
+PAGE = 500
+
+
+class Matcher(Protocol):
+    """Who matches open orders against the market before anybody else hears of it (the paper venue)."""
+
+    async def on_market(self, bars: Mapping[Instrument, Bar]) -> None: ...
+    def waiting(self) -> Mapping[Instrument, int]:
+        """Instruments with open orders, and since when (UTC ms) their orders have seen no market."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """How a source does. age: seconds since it last answered, None when it never did."""
+
+    name: str
+    simulated: bool
+    connected: bool
+    age: float | None
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class _Source:
+    data: MarketData
+    instruments: tuple[Instrument, ...] = ()
+    answered: int | None = None  # UTC ms
+    error: str | None = None
+    failures: int = 0
+    retry_at: int = 0  # UTC ms before which it is left alone
+
+
+@dataclass(slots=True)
+class _BarWatch:
+    instrument: Instrument
+    timeframe: str
+    last: int  # UTC ms, open of the last bar told
+    holders: int = 1
+    busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Feed:
+    """Quotes and bars of one or more sources.
+
+    sources: by preference; the first that answers when the feed starts is where new instruments are looked up
+    interval: seconds between two looks at a watched instrument; matcher: sees every price first
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[MarketData],
+        clock: Clock,
+        bus: Bus,
+        *,
+        matcher: Matcher | None = None,
+        interval: float = 1.0,
+        patience: float = 5.0,
+    ) -> None:
+        if not sources:
+            raise InvalidInput("The feed needs at least one market data source.")
+        self._sources = {source.name: _Source(source) for source in sources}
+        self._primary = next(iter(self._sources))
+        self._clock = clock
+        self._bus = bus
+        self._matcher = matcher
+        self._interval = interval
+        self._patience = patience
+        self._quotes: dict[Instrument, Quote] = {}
+        self._interest: dict[Instrument, int] = {}  # until, UTC ms
+        self._watchers: list[Callable[[], Iterable[Instrument]]] = []
+        self._bars: dict[tuple[Instrument, str], _BarWatch] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._log = structlog.get_logger("feed")
+
+    # -- life ---------------------------------------------------------------------------------------------------
+
+    def attach(self, matcher: Matcher) -> None:
+        """Names who sees every price first."""
+        self._matcher = matcher
+
+    async def choose(self) -> str:
+        """Settles on the first source that answers. Returns its name; the first one's when none does."""
+        for name, source in self._sources.items():
+            try:
+                async with asyncio.timeout(self._patience):
+                    await source.data.ping()
+                    await self._load(source)
+            except (AppError, OSError, TimeoutError) as error:
+                self._failed(source, error)
+                continue
+            self._primary = name
+            break
+        return self._primary
+
+    async def start(self) -> None:
+        """Chooses the source, makes good what was missed while nobody looked, and begins to look."""
+        await self.choose()
+        await self.catch_up()
+        self._task = asyncio.create_task(self._run(), name="feed")
+
+    async def stop(self) -> None:
+        """Stops looking and closes the sources."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        for source in self._sources.values():
+            await source.data.close()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.turn()
+            except Exception as error:  # the feed's outermost frame: whatever broke, the next turn comes
+                self._log.error("feed turn failed", exc_info=error)
+            await self._clock.sleep(self._interval)
+
+    async def turn(self) -> None:
+        """One look at everything that is watched: quotes first, then bars that have closed since."""
+        for instrument in self.watched():
+            if not self._resting(self._sources.get(instrument.venue)):
+                with contextlib.suppress(AppError):
+                    await self.poke(instrument)
+        for watch in tuple(self._bars.values()):
+            if not self._resting(self._sources.get(watch.instrument.venue)):
+                with contextlib.suppress(AppError):
+                    await self._close_bars(watch)
+
+    # -- what people and services ask -----------------------------------------------------------------------------
+
+    @property
+    def source_name(self) -> str:
+        """Where new instruments are looked up, e.g. 'sandbox' or 'binance'."""
+        return self._primary
+
+    @property
+    def simulated(self) -> bool:
+        return self._sources[self._primary].data.simulated
+
+    def label(self, instrument: Instrument) -> str | None:
+        """'SIMULATED' when the instrument's prices are made up, else None."""
+        source = self._sources.get(instrument.venue)
+        return "SIMULATED" if source is not None and source.data.simulated else None
+
+    def states(self) -> list[SourceState]:
+        """How every source does, for health pages and doctors."""
+        now = self._clock.now_ms()
+        return [
+            SourceState(
+                name,
+                source.data.simulated,
+                source.answered is not None and source.error is None,
+                None if source.answered is None else (now - source.answered) / 1000,
+                source.error,
+            )
+            for name, source in self._sources.items()
+        ]
+
+    async def instruments(self) -> Sequence[Instrument]:
+        """What the chosen source trades."""
+        return await self._load(self._sources[self._primary])
+
+    async def instrument(self, text: str) -> Instrument:
+        """The instrument a person means: 'btc', 'BTC/USDT', 'eth-usdt', 'ethusdt', 'binance:BTC/USDT'.
+
+        Raises NotFound with suggestions.
+        """
+        word = text.strip()
+        if ":" in word:
+            venue, base, quote = parse_key(word)
+            if venue not in self._sources:
+                raise NotFound(
+                    f"No venue is called '{venue}' here.", hint=f"There is {', '.join(self._sources)}.", venue=venue
+                )
+            source, word = self._sources[venue], f"{base}/{quote}"
+        else:
+            source = self._sources[self._primary]
+        return resolve(word, await self._load(source))
+
+    async def quote(self, instrument: Instrument, *, max_age: float | None = None) -> Quote:
+        """The instrument's quote, asked afresh when it is older than `max_age` seconds (two looks by default).
+
+        Raises Unavailable when the source does not answer and nothing is known; else the last known quote is
+        returned, whose time tells its age.
+        """
+        self.watch(instrument)
+        limit = 2 * self._interval if max_age is None else max_age
+        age = self.age(instrument)
+        if age is None or age > limit:
+            try:
+                return await self.poke(instrument)
+            except AppError:
+                if age is None:
+                    raise
+        return self._quotes[instrument]
+
+    async def poke(self, instrument: Instrument) -> Quote:
+        """Looks at the market now; open orders see the price before this returns. Raises Unavailable."""
+        source = self._source(instrument)
+        quote = await self._ask(source, source.data.quote(instrument))
+        await self._tell(quote)
+        return quote
+
+    def known(self, instrument: Instrument) -> Quote | None:
+        """The last quote there was, however old."""
+        return self._quotes.get(instrument)
+
+    def age(self, instrument: Instrument) -> float | None:
+        """Seconds since the last quote; None when there was none."""
+        quote = self._quotes.get(instrument)
+        return None if quote is None else (self._clock.now_ms() - to_ms(quote.time)) / 1000
+
+    async def bars(self, instrument: Instrument, timeframe: str, count: int = 500, *, forming: bool = False) -> Bars:
+        """The newest `count` bars, oldest first; the one that is still forming only when asked for."""
+        self.watch(instrument)
+        length = timeframes.milliseconds(timeframe)
+        now = self._clock.now_ms()
+        first = timeframes.floor(now, timeframe) - (count - (1 if forming else 0)) * length
+        bars = await self.history(instrument, timeframe, int(first))
+        if not forming:
+            bars = bars.between(end_ms=now - length + 1)
+        return bars[max(0, len(bars) - count) :]
+
+    async def history(self, instrument: Instrument, timeframe: str, since: int) -> Bars:
+        """All bars that open at or after `since` (UTC ms), page by page; the last may still be forming."""
+        source = self._source(instrument)
+        length = timeframes.milliseconds(timeframe)
+        pages: list[Bars] = []
+        while True:
+            page = await self._ask(source, source.data.bars(instrument, timeframe, since=since, limit=PAGE))
+            page = page.between(start_ms=since)
+            pages.append(page)
+            if not len(page) or int(page.timestamp[-1]) + length > self._clock.now_ms():
+                break
+            since = int(page.timestamp[-1]) + 1
+        return joined(pages)
+
+    # -- who wants to be told -------------------------------------------------------------------------------------
+
+    def watch(self, instrument: Instrument, seconds: float = INTEREST) -> None:
+        """Keeps the instrument fresh for a while."""
+        until = self._clock.now_ms() + int(seconds * 1000)
+        self._interest[instrument] = max(until, self._interest.get(instrument, 0))
+
+    def watch_for(self, watcher: Callable[[], Iterable[Instrument]]) -> None:
+        """Keeps whatever `watcher()` names fresh, for as long as it names it (alerts, positions)."""
+        self._watchers.append(watcher)
+
+    def watched(self) -> list[Instrument]:
+        """Every instrument that is looked at in each turn."""
+        now = self._clock.now_ms()
+        self._interest = {instrument: until for instrument, until in self._interest.items() if until > now}
+        wanted = dict.fromkeys(self._interest)
+        for watcher in self._watchers:
+            wanted.update(dict.fromkeys(watcher()))
+        wanted.update(dict.fromkeys(watch.instrument for watch in self._bars.values()))
+        if self._matcher is not None:
+            wanted.update(dict.fromkeys(self._matcher.waiting()))
+        return [instrument for instrument in wanted if instrument.venue in self._sources]
+
+    def want_bars(self, instrument: Instrument, timeframe: str, after: int) -> None:
+        """From now on tells BarClosed for each bar that opens after `after` (UTC ms), once."""
+        watch = self._bars.get((instrument, timeframe))
+        if watch is None:
+            self._bars[instrument, timeframe] = _BarWatch(instrument, timeframe, after)
+        else:
+            watch.holders += 1
+
+    def drop_bars(self, instrument: Instrument, timeframe: str) -> None:
+        """The opposite of one `want_bars`."""
+        watch = self._bars.get((instrument, timeframe))
+        if watch is not None:
+            watch.holders -= 1
+            if watch.holders <= 0:
+                del self._bars[instrument, timeframe]
+
+    # -- how the market arrives -----------------------------------------------------------------------------------
+
+    async def play(self, bars: Sequence[Bars], index: int) -> None:
+        """One recorded bar of each, as if it had just closed: matched first, told afterwards."""
+        now = {each.instrument: bar_at(each, index) for each in bars}
+        if self._matcher is not None:
+            await self._matcher.on_market(now)
+        for each in bars:
+            bar = now[each.instrument]
+            watch = self._bars.get((each.instrument, each.timeframe))
+            if watch is not None and bar.time > watch.last:
+                watch.last = bar.time
+                await self._bus.publish(BarClosed(each.instrument, each.timeframe, bar))
+
+    async def catch_up(self) -> None:
+        """Lets open orders see the bars that passed while nobody looked."""
+        if self._matcher is None:
+            return
+        for instrument, since in self._matcher.waiting().items():
+            if instrument.venue in self._sources:
+                with contextlib.suppress(AppError):
+                    await self._make_good(instrument, since)
+
+    async def _make_good(self, instrument: Instrument, since: int) -> None:
+        assert self._matcher is not None
+        missed = self._clock.now_ms() - since
+        lengths = {name: timeframes.milliseconds(name) for name in CATCH_UP_FRAMES}
+        frame = next((name for name, length in lengths.items() if missed / length <= CATCH_UP), CATCH_UP_FRAMES[-1])
+        if missed < lengths[frame]:
+            return
+        # A bar that was already open when the orders last saw the market tells nothing sure about the time after it.
+        first = -(-since // lengths[frame]) * lengths[frame]
+        bars = (await self.history(instrument, frame, first)).between(end_ms=self._clock.now_ms() - lengths[frame] + 1)
+        for index in range(len(bars)):
+            await self._matcher.on_market({instrument: bar_at(bars, index)})
+        if len(bars):
+            self._log.info("made good", instrument=instrument.key, bars=len(bars), timeframe=frame)
+
+    async def _tell(self, quote: Quote) -> None:
+        before = self._quotes.get(quote.instrument)
+        if before is not None and quote.time < before.time:
+            return
+        if before is not None and (quote.time - before.time).total_seconds() > GAP:
+            await self.catch_up()
+        self._quotes[quote.instrument] = quote
+        if self._matcher is not None:
+            price = float(quote.last)
+            tick = Bar(to_ms(quote.time), price, price, price, price, math.nan)
+            await self._matcher.on_market({quote.instrument: tick})
+        await self._bus.publish(QuoteChanged(quote))
+
+    async def _close_bars(self, watch: _BarWatch) -> None:
+        length = timeframes.milliseconds(watch.timeframe)
+        if watch.busy.locked() or self._clock.now_ms() < watch.last + 2 * length:
+            return
+        async with watch.busy:
+            bars = await self.history(watch.instrument, watch.timeframe, watch.last + 1)
+            bars = bars.between(end_ms=self._clock.now_ms() - length + 1)
+            for index in range(len(bars)):
+                bar = bar_at(bars, index)
+                watch.last = bar.time
+                await self._bus.publish(BarClosed(watch.instrument, watch.timeframe, bar))
+
+    # -- sources --------------------------------------------------------------------------------------------------
+
+    def _source(self, instrument: Instrument) -> _Source:
+        source = self._sources.get(instrument.venue)
+        if source is None:
+            raise Unavailable(
+                f"There is no market data for {instrument.key}: {instrument.venue} is not connected.",
+                hint=f"Connected is {', '.join(self._sources)}.",
+                instrument=instrument.key,
+            )
+        return source
+
+    async def _load(self, source: _Source) -> tuple[Instrument, ...]:
+        if not source.instruments:
+            source.instruments = tuple(await self._ask(source, source.data.instruments()))
+        return source.instruments
+
+    async def _ask(self, source: _Source, question: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(self._patience * 2):
+                answer = await question
+        except (NotFound, InvalidInput):
+            raise
+        except (AppError, OSError, TimeoutError) as error:
+            self._failed(source, error)
+            raise Unavailable(
+                f"{source.data.name} does not answer: {source.error}.",
+                hint="Trying again later may help.",
+                source=source.data.name,
+            ) from error
+        source.answered, source.error, source.failures, source.retry_at = self._clock.now_ms(), None, 0, 0
+        return answer
+
+    def _resting(self, source: _Source | None) -> bool:
+        return source is None or source.retry_at > self._clock.now_ms()
+
+    def _failed(self, source: _Source, error: BaseException) -> None:
+        source.failures += 1
+        source.error = error.message if isinstance(error, AppError) else f"{type(error).__name__}: {error}"
+        wait = min(60.0, self._interval * 2 ** min(source.failures, 10))
+        source.retry_at = self._clock.now_ms() + int(wait * 1000)
+        if source.failures in (1, 10) or source.failures % 100 == 0:
+            self._log.warning("source failed", source=source.data.name, error=source.error, failures=source.failures)
+
+
+def resolve(word: str, instruments: Sequence[Instrument]) -> Instrument:
+    """The instrument meant by 'btc', 'BTC/USDT', 'eth-usdt' or 'ethusdt'. Raises NotFound with suggestions."""
+    for separator in ("-", "_", " "):
+        word = word.replace(separator, "/")
+    base, slash, quote = word.strip("/").partition("/")
+    base, quote = NAMES.get(base.lower(), base.upper()), quote.upper()
+    by_symbol = {each.symbol: each for each in instruments}
+    if slash:
+        found = by_symbol.get(f"{base}/{quote}")
+    else:
+        pairs = [each for each in instruments if each.base == base]
+        pairs.sort(key=lambda each: QUOTES.index(each.quote) if each.quote in QUOTES else len(QUOTES))
+        found = pairs[0] if pairs else next((each for each in instruments if each.base + each.quote == base), None)
+    if found is not None:
+        return found
+    names = {each.base: each.symbol for each in reversed(instruments)} | {symbol: symbol for symbol in by_symbol}
+    near = [names[each] for each in get_close_matches(f"{base}{slash}{quote}", names, n=4, cutoff=0.5)]
+    near = list(dict.fromkeys(near)) or [each.symbol for each in instruments[:4]]
+    raise NotFound(
+        f"No instrument here is called '{word}'.",
+        hint=f"Did you mean {', '.join(near)}?" if near else None,
+        text=word,
+        suggestions=near,
+    )
+
+
+def bar_at(bars: Bars, index: int) -> Bar:
+    """The bar at a row."""
+    return Bar(
+        int(bars.timestamp[index]),
+        float(bars.open[index]),
+        float(bars.high[index]),
+        float(bars.low[index]),
+        float(bars.close[index]),
+        float(bars.volume[index]),
+    )
+
+
+def joined(pages: Sequence[Bars]) -> Bars:
+    """Pages of the same bars, in order, as one."""
+    import numpy as np
+
+    kept = [page for page in pages if len(page)] or pages[:1]
+    if len(kept) == 1:
+        return kept[0]
+    columns = ("timestamp", "open", "high", "low", "close", "volume")
+    arrays = [np.concatenate([getattr(page, name) for page in kept]) for name in columns]
+    return Bars(kept[0].instrument, kept[0].timeframe, *arrays)
+
+
+def quote_of(instrument: Instrument, bar: Bar, length: int, *, simulated: bool) -> Quote:
+    """The quote that stood when a recorded bar closed: its close on both sides."""
+    close = decimal_of(bar.close)
+    return Quote(instrument, close, close, close, from_ms(bar.time + length), simulated=simulated)

@@ -1,0 +1,471 @@
+"""Trader: runs strategies on closed bars. One decision per bar, recorded with everything it asks for, or not at all.
+
+A run's window of bars begins at its anchor, which never moves while the run lives, so that recursive indicators see
+the same past after a restart as before it. Past `WINDOW` bars the anchor moves forward once, by half, and is recorded.
+"""
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import structlog
+
+from core.bus import Bus
+from core.clock import Clock
+from core.engine.book import Book
+from core.engine.feed import Feed, joined
+from core.engine.lease import Lease
+from core.engine.ports import TradingStore
+from core.engine.views import MANUAL, Run
+from core.errors import AppError, Conflict, InvalidInput, NotFound
+from core.events import Bar, BarClosed, StrategyChanged
+from core.exchanges.paper import Batch, PaperVenue
+from core.market import timeframes
+from core.market.bars import Bars
+from core.market.instrument import Instrument
+from core.money import ZERO, decimal_of, plain
+from core.risk import limits as risk
+from core.simulation.account import SignalRow, Ticket
+from core.trading.orders import Bracket, Limit, Market, OrderRequest, Side
+from core.trading.portfolio import Transfer
+from core.trading.strategy import Context, Signals, Strategy
+
+HISTORY = 500  # bars a run sees before its first one, at least
+WINDOW = 100_000  # bars a run sees at most
+SLOW = 0.005  # seconds of computing after which a strategy is moved off the event loop
+
+Load = Callable[[str, Mapping[str, Any]], Strategy]
+
+
+class Trader:
+    """Strategy runs of all accounts on the paper venue.
+
+    load: strategy by registry name or path.py:Class, with its parameters; limits: checked before every order
+    """
+
+    def __init__(
+        self,
+        store: TradingStore,
+        book: Book,
+        venue: PaperVenue,
+        feed: Feed,
+        bus: Bus,
+        clock: Clock,
+        *,
+        load: Load | None = None,
+        limits: risk.Limits = risk.PAPER,
+        lease: Lease | None = None,
+        history: int = HISTORY,
+    ) -> None:
+        self._store, self._book, self._venue, self._feed = store, book, venue, feed
+        self._clock, self._limits, self._lease, self._history = clock, limits, lease, history
+        self._load = load or load_strategy
+        self._runs: dict[str, Run] = {}  # running
+        self._strategies: dict[str, Strategy] = {}
+        self._windows: dict[str, Bars] = {}
+        self._seconds: dict[str, float] = {}
+        self._busy: dict[str, asyncio.Lock] = {}
+        bus.subscribe(BarClosed, self.on_bar)
+        self._log = structlog.get_logger("trader")
+
+    # -- what people ask ------------------------------------------------------------------------------------------
+
+    async def start(
+        self,
+        account: str,
+        strategy: Strategy | str,
+        instrument: Instrument,
+        timeframe: str,
+        cash: Decimal,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        source: str | None = None,
+    ) -> Run:
+        """Funds a ledger with `cash` from the manual one and lets the strategy trade on it from the next close on.
+
+        strategy: a name or path.py:Class, or the strategy itself (source then says where a restart finds it)
+        Raises InsufficientFunds, InvalidInput.
+        """
+        if isinstance(strategy, str):
+            source, strategy = source or strategy, self._load(strategy, parameters or {})
+        timeframe = timeframes.parse(timeframe)
+        state = self._book.account(account)
+        currency = "USDT" if state is None else state.currency
+        if state is not None and state.halted:
+            raise Conflict("Trading is stopped by panic.", hint="Lift it with resume, then start the strategy.")
+        if instrument.quote != currency:
+            raise InvalidInput(
+                f"This account trades in {currency}, and {instrument.symbol} is priced in {instrument.quote}."
+            )
+        if cash <= 0:
+            raise InvalidInput(f"The cash {plain(cash)} {currency} for a strategy must be above zero.")
+        free = self._book.free(account, MANUAL, currency)
+        if cash > free:
+            raise risk.InsufficientFunds(
+                currency, allowed=free, asked=cash, hint=f"Give it at most {risk.amount(max(free, ZERO), currency)}."
+            )
+        window = await self._history_of(instrument, timeframe, max(self._history, 2 * strategy.warmup()))
+        run = Run(
+            uuid.uuid4().hex,
+            account,
+            0,
+            strategy.name,
+            {name: getattr(strategy, name) for name in strategy.parameters},
+            instrument,
+            timeframe,
+            cash,
+            "running",
+            self._clock.now(),
+            anchor=int(window.timestamp[0]) if len(window) else 0,
+            decided=int(window.timestamp[-1]) if len(window) else 0,
+            source=source or strategy.name,
+        )
+
+        async def also(unit: Any) -> None:
+            nonlocal run
+            run = await unit.save_run(run)
+            unit.emit(self._changed(run, "started"))
+
+        note = f"allocation to {strategy.name} on {instrument.symbol}"
+        await self._venue.transfer(self._move(run, -cash, note), also, adopt=instrument)
+        self._enlist(run, strategy, window)
+        return run
+
+    async def stop(self, account: str, run: str | Run, *, keep: bool = False) -> Run:
+        """Ends the run: its orders are cancelled, its position is sold at market and its cash goes back.
+
+        run: id, number or the run itself; keep: position and cash stay on the run's ledger
+        """
+        found = run if isinstance(run, Run) else await self.find(account, run)
+        async with self._one_at_a_time(found.id):
+            found = self._runs.get(found.id) or await self._store.run(found.id) or found
+            if found.state != "running" and found.returned:
+                raise Conflict(f"Run #{found.number} ({found.strategy}) was stopped before.")
+            if found.state == "running":
+                found = await self._end(found, "stopped", None)
+            for order in self._venue.open_orders(account, found.ledger):
+                await self._venue.cancel(order.id, "The strategy was stopped.")
+            return await self._save(replace(found, returned=ZERO)) if keep else await self._liquidate(found)
+
+    async def runs(self, account: str, *, running_only: bool = False) -> list[Run]:
+        """The account's runs by number."""
+        found = list(await self._store.runs(account))
+        return [run for run in found if run.state == "running"] if running_only else found
+
+    async def find(self, account: str, run: str | int) -> Run:
+        """The run by number, id or (if only one runs) strategy name. Raises NotFound with what there is."""
+        runs = await self.runs(account)
+        word = str(run).lstrip("#")
+        active = [each for each in runs if each.state == "running"]
+        for each in runs:
+            if word in (each.id, str(each.number)):
+                return each
+        named = [each for each in active if each.strategy == word]
+        if len(named) == 1:
+            return named[0]
+        told = ", ".join(f"#{each.number} {each.strategy} {each.instrument.symbol}" for each in active)
+        raise NotFound(f"There is no run '{run}'.", hint=f"Running: {told}." if told else "No strategy is running.")
+
+    # -- life -----------------------------------------------------------------------------------------------------
+
+    async def resume(self) -> None:
+        """Takes up every run that the record calls running, and finishes stops that were cut short."""
+        for run in await self._store.runs():
+            if run.state == "running":
+                try:
+                    strategy = self._load(run.source or run.strategy, run.parameters)
+                except AppError as error:
+                    await self._end(run, "failed", f"It could not be loaded again: {error.sentence()}")
+                    continue
+                try:
+                    window = await self._window_of(run)
+                except AppError as error:
+                    self._log.warning("no history for run", run=run.id, reason=error.message)
+                    window = None
+                self._enlist(run, strategy, window)
+            elif run.returned is None:
+                with contextlib.suppress(AppError):
+                    await self.stop(run.account, run)
+
+    async def abandon(self, account: str) -> list[Run]:
+        """Takes the account's runs out of the market without touching the record. Returns them."""
+        gone = [run for run in self._runs.values() if run.account == account]
+        for run in gone:
+            self._dismiss(run)
+        return gone
+
+    def watched(self) -> list[Instrument]:
+        """Instruments of running strategies."""
+        return [run.instrument for run in self._runs.values()]
+
+    # -- a bar closes ---------------------------------------------------------------------------------------------
+
+    async def on_bar(self, event: BarClosed) -> None:
+        """Lets every run of this instrument and timeframe decide; one that fails is stopped, the others go on."""
+        runs = [
+            run
+            for run in self._runs.values()
+            if run.instrument == event.instrument and run.timeframe == event.timeframe
+        ]
+        for run in runs:
+            async with self._one_at_a_time(run.id):
+                if run.id not in self._runs:
+                    continue
+                try:
+                    await self._on_bar(self._runs[run.id], event.bar)
+                except Exception as error:  # a strategy is somebody's code: whatever it raises ends its run alone
+                    self._log.error("strategy failed", run=run.id, strategy=run.strategy, exc_info=error)
+                    told = error.sentence() if isinstance(error, AppError) else f"{type(error).__name__}: {error}"
+                    await self._end(self._runs[run.id], "failed", f"It was stopped because it failed. {told}")
+
+    async def _on_bar(self, run: Run, bar: Bar) -> None:
+        window = self._windows.get(run.id)
+        if window is None:
+            window = await self._window_of(run)
+        window = with_bar(window, bar, run)
+        self._windows[run.id] = window
+        if run.anchor == 0:
+            run = replace(run, anchor=int(window.timestamp[0]))
+        if bar.time <= run.decided:
+            return
+        length = timeframes.milliseconds(run.timeframe)
+        if self._clock.now_ms() >= bar.time + 2 * length:
+            return  # a bar of the past: its moment to act is gone
+        if len(window) > WINDOW:
+            window = self._windows[run.id] = window[len(window) // 2 :]
+            run = replace(run, anchor=int(window.timestamp[0]))
+        signals = await self._signals(run, window)
+        decision = await self._venue.decide(run.account, run.ledger, run.instrument, last_row(signals, len(window)))
+        cancel = [self._venue.order_of(run.account, run.ledger, ref) for ref in decision.cancel]
+        place: tuple[OrderRequest, ...] = ()
+        reserved: dict[str, Decimal] = {}
+        reason = run.reason
+        if decision.place is not None:
+            request = self._request(run, bar, decision.place)
+            try:
+                risk.demand(risk.checks(self._situation(run, request, bar), self._limits))
+                if self._lease is not None:
+                    self._lease.demand()
+                place, reserved, reason = (request,), {request.id: ZERO}, None
+            except AppError as refused:
+                reason = refused.sentence()
+                self._log.warning("order of strategy refused", run=run.id, reason=reason)
+        run = replace(run, decided=bar.time, reason=reason)
+        batch = Batch(
+            run.account,
+            run.ledger,
+            tuple(order for order in cancel if order is not None),
+            place,
+            () if decision.protect is None else ((run.instrument, decision.protect),),
+        )
+
+        async def also(unit: Any) -> None:
+            await unit.save_run(run)
+
+        await self._venue.carry_out(batch, also, reserved)
+        self._runs[run.id] = run
+
+    async def _signals(self, run: Run, window: Bars) -> Signals:
+        strategy = self._strategies[run.id]
+        began = time.perf_counter()
+        if self._seconds.get(run.id, SLOW) < SLOW:
+            signals = strategy.signals(window, Context())
+        else:
+            signals = await asyncio.to_thread(strategy.signals, window, Context())
+        self._seconds[run.id] = time.perf_counter() - began
+        return signals
+
+    def _request(self, run: Run, bar: Bar, ticket: Ticket) -> OrderRequest:
+        """The ticket as an order; its id follows from the run and the bar, so that a decision cannot count twice."""
+        entry = Market() if ticket.limit is None else Limit(decimal_of(ticket.limit))
+        stop, target, trail = (
+            None if value is None else decimal_of(value) for value in (ticket.stop, ticket.target, ticket.protect_trail)
+        )
+        exposure = decimal_of(ticket.exposure or 0.0)
+        close = decimal_of(bar.close)
+        held = self._held(run)
+        equity = self._book.total(run.account, run.ledger, run.instrument.quote) + held * close
+        gap = exposure * equity / close - held
+        side = Side.BUY if (ticket.side or gap) > 0 else Side.SELL
+        protected = not (stop is None and target is None and trail is None)
+        return OrderRequest(
+            f"{run.id}-{bar.time}-0",
+            run.account,
+            run.instrument,
+            side,
+            Bracket(entry, stop, target, trail) if protected else entry,
+            exposure=exposure,
+            estimate=abs(gap),
+            ledger=run.ledger,
+            created=self._clock.now(),
+        )
+
+    def _situation(self, run: Run, request: OrderRequest, bar: Bar) -> risk.Situation:
+        close, held = decimal_of(bar.close), self._held(run)
+        cash = self._book.total(run.account, run.ledger, run.instrument.quote)
+        entry = request.type.entry if isinstance(request.type, Bracket) else request.type
+        state = self._book.account(run.account)
+        return risk.Situation(
+            run.instrument,
+            request.side,
+            request.estimate,
+            close,
+            close,
+            request.estimate * close,
+            cash,
+            held,
+            held,
+            cash + held * close,
+            self._book.recent(run.account),
+            state is not None and state.halted,
+            entry.price if isinstance(entry, Limit) else None,
+            reducing=request.exposure == 0,
+            sized=True,
+        )
+
+    def _held(self, run: Run) -> Decimal:
+        position = self._book.portfolio(run.account, run.ledger).positions.get(run.instrument.key)
+        return ZERO if position is None else position.quantity
+
+    # -- beginning and ending -------------------------------------------------------------------------------------
+
+    async def _history_of(self, instrument: Instrument, timeframe: str, count: int) -> Bars:
+        return await self._feed.bars(instrument, timeframe, count)
+
+    async def _window_of(self, run: Run) -> Bars:
+        """The bars of a run up to its last decision, as it saw them."""
+        bars = await self._feed.history(run.instrument, run.timeframe, run.anchor)
+        return bars.between(end_ms=run.decided + 1)
+
+    def _enlist(self, run: Run, strategy: Strategy, window: Bars | None) -> None:
+        self._runs[run.id] = run
+        self._strategies[run.id] = strategy
+        if window is not None:
+            self._windows[run.id] = window
+        self._feed.want_bars(run.instrument, run.timeframe, run.decided or self._clock.now_ms() - 1)
+
+    def _dismiss(self, run: Run) -> None:
+        if self._runs.pop(run.id, None) is not None:
+            self._feed.drop_bars(run.instrument, run.timeframe)
+        for kept in (self._strategies, self._windows, self._seconds):
+            kept.pop(run.id, None)
+
+    async def _end(self, run: Run, state: Any, reason: str | None) -> Run:
+        run = replace(run, state=state, stopped=self._clock.now(), reason=reason, returned=None)
+        if state == "failed":
+            for order in self._venue.open_orders(run.account, run.ledger):
+                await self._venue.cancel(order.id, "The strategy failed.")
+            run = replace(run, returned=ZERO)  # its position waits for its owner, who stops it by hand
+        async with self._store.unit() as unit:
+            run = await unit.save_run(run)
+            unit.emit(self._changed(run, state))
+        self._dismiss(run)
+        return run
+
+    async def _liquidate(self, run: Run) -> Run:
+        """Sells what the ledger holds and gives its cash back to the manual ledger."""
+        held = self._held(run)
+        reason = run.reason
+        if held != 0:
+            side = Side.SELL if held > 0 else Side.BUY
+            request = OrderRequest(
+                f"{run.id}-close-{self._clock.now_ms()}",
+                run.account,
+                run.instrument,
+                side,
+                Market(),
+                quantity=abs(held),
+                ledger=run.ledger,
+                reduce_only=True,
+                created=self._clock.now(),
+            )
+            await self._feed.poke(run.instrument)  # no price, no sale: it fails here, before anything is placed
+            await self._venue.carry_out(Batch(run.account, run.ledger, place=(request,)))
+            await self._feed.poke(run.instrument)
+            sold = await self._store.order(request.id)
+            if sold is not None and sold.average_price is not None:
+                reason = (
+                    f"Its {plain(abs(held))} {run.instrument.base} were "
+                    f"{'sold' if held > 0 else 'bought back'} at {plain(sold.average_price)}."
+                )
+        amount = self._book.total(run.account, run.ledger, run.instrument.quote)
+        run = replace(run, returned=amount, reason=reason)
+
+        async def also(unit: Any) -> None:
+            await unit.save_run(run)
+
+        if amount > 0:
+            await self._venue.transfer(self._move(run, amount, f"return from {run.strategy}"), also)
+            return run
+        return await self._save(run)
+
+    async def _save(self, run: Run) -> Run:
+        async with self._store.unit() as unit:
+            return await unit.save_run(run)
+
+    def _move(self, run: Run, amount: Decimal, note: str) -> tuple[Transfer, Transfer]:
+        """Cash into the manual ledger (+) or out of it (-), and the other way at the run's."""
+        now, name = self._clock.now(), f"{run.id}:{'out' if amount < 0 else 'back'}:{self._clock.now_ms()}"
+        asset = run.instrument.quote
+        return (
+            Transfer(f"{name}:manual", run.account, MANUAL, asset, amount, now, note),
+            Transfer(f"{name}:run", run.account, run.ledger, asset, -amount, now, note),
+        )
+
+    def _changed(self, run: Run, state: Any) -> StrategyChanged:
+        return StrategyChanged(
+            f"run:{run.id}:{state}",
+            run.account,
+            self._clock.now(),
+            run.id,
+            run.strategy,
+            run.instrument.key,
+            state,
+            run.reason,
+        )
+
+    @asynccontextmanager
+    async def _one_at_a_time(self, run_id: str) -> AsyncIterator[None]:
+        async with self._busy.setdefault(run_id, asyncio.Lock()):
+            yield
+
+
+def load_strategy(source: str, parameters: Mapping[str, Any]) -> Strategy:
+    """The strategy by registry name or path.py:Class."""
+    from core.strategies import load
+
+    return load(source, parameters)
+
+
+def last_row(signals: Signals, length: int) -> SignalRow:
+    """What the signals say at the last bar. Raises InvalidInput when they do not cover the bars."""
+    if len(signals.exposure) != length:
+        raise InvalidInput(f"The strategy gave {len(signals.exposure)} signals for {length} bars.")
+    given = {
+        name: float(array[-1])
+        for name, array in (
+            ("exposure", signals.exposure),
+            ("limit", signals.limit),
+            ("stop", signals.stop),
+            ("target", signals.take_profit),
+            ("trail", signals.trail),
+        )
+        if array is not None
+    }
+    return SignalRow(**given)
+
+
+def with_bar(window: Bars, bar: Bar, run: Run) -> Bars:
+    """The window with the bar at its end; unchanged when the bar is in it already."""
+    if len(window) and bar.time <= int(window.timestamp[-1]):
+        return window
+    columns = (bar.time, bar.open, bar.high, bar.low, bar.close, bar.volume)
+    arrays: list[Any] = [np.array([value]) for value in columns]
+    return joined([window, Bars(run.instrument, run.timeframe, *arrays)])
