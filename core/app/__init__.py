@@ -1,0 +1,236 @@
+"""The composition root: build(settings) -> App. The only place that knows who needs whom."""
+
+import asyncio
+import importlib.metadata
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+
+from core.accounts import UserService
+from core.alerts import AlertService
+from core.app.chores import Chores
+from core.app.engine import Engine
+from core.app.instance import Instance
+from core.app.sources import choose_sources
+from core.bus import Bus
+from core.cache import Cache, RedisCache, cache_at
+from core.clock import Clock, SystemClock
+from core.commands.context import Services
+from core.commands.conversation import Conversation
+from core.errors import AppError, ConfigError
+from core.jobs import Jobs
+from core.market.history import History
+from core.notify import Notifier
+from core.outbox import Relay
+from core.settings import ROLES, Settings
+from core.store.accounts import SqlAccounts
+from core.store.alerts import SqlAlerts
+from core.store.deliveries import SqlDeliveries
+from core.store.outbox import SqlOutbox
+from core.store.registry import CODEC
+from core.store.sql import Store
+from core.trading.exchange import MarketData
+
+SURFACES = "orchestrator.surfaces"  # entry points
+PUSHED = ("telegram", "discord")  # surfaces that are written to; the others are looked at
+VITAL = ("gateway",)  # a surface without which the product does not start
+STOP_SECONDS = 4.0  # for all parts together
+
+
+class Surface(Protocol):
+    """A way in: a chat, the web app."""
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something that starts and stops with the product."""
+
+    name: str
+    start: Callable[[], Awaitable[Any]]
+    stop: Callable[[], Awaitable[Any]]
+
+
+class App:
+    """The product in one process. `start` brings the parts up in order, `stop` takes them down in reverse."""
+
+    def __init__(self, services: Services, parts: Sequence[Part], instance: Instance, roles: Sequence[str]) -> None:
+        self.services = services
+        self.conversation = Conversation(services)
+        self.roles = tuple(roles)
+        self.surfaces: dict[str, Surface] = {}
+        self.troubles: dict[str, str] = {}  # surface: why it is not up
+        self._parts, self._instance = parts, instance
+        self._up: list[Part] = []
+        self._held = False
+        self._log = structlog.get_logger("app")
+
+    @property
+    def settings(self) -> Settings:
+        return self.services.settings
+
+    @property
+    def url(self) -> str:
+        """Where the web app is; empty without the gateway."""
+        return str(getattr(self.surfaces.get("gateway"), "url", ""))
+
+    async def start(self) -> None:
+        """Takes the data folder and starts every part. Whatever fails, what was started is stopped again."""
+        self._instance.take()
+        self._held = True
+        try:
+            for part in self._parts:
+                self._up.append(part)
+                await part.start()
+            for name in self.roles:
+                await self._open(name)
+            self._instance.announce(self.url)
+        except BaseException:
+            await self.stop()
+            raise
+        self._log.info("started", roles=list(self.roles), market=self.services.market.source_name)
+
+    async def stop(self) -> None:
+        """Stops every part in reverse. Transactions in flight finish; what is undelivered stays for the next start."""
+        if not self._held:
+            return
+        deadline = asyncio.get_running_loop().time() + STOP_SECONDS
+        while self._up:
+            part = self._up.pop()
+            left = max(0.3, deadline - asyncio.get_running_loop().time())
+            try:
+                await asyncio.wait_for(part.stop(), left)
+            except TimeoutError:
+                self._log.warning("part did not stop in time", part=part.name)
+            except Exception:  # the outermost frame: one part's trouble must not keep the others up
+                self._log.exception("part did not stop cleanly", part=part.name)
+        self._instance.release()
+        self._held = False
+        self._log.info("stopped")
+
+    async def _open(self, name: str) -> None:
+        build = surface_named(name)
+        if build is None:
+            return
+        try:
+            surface: Surface = build(self.services, self.conversation)
+            self._up.append(Part(name, surface.start, surface.stop))
+            self.surfaces[name] = surface
+            await surface.start()
+        except AppError as failed:
+            if name in VITAL:
+                raise
+            self.troubles[name] = failed.sentence()
+            self._log.error("surface is not up", surface=name, reason=failed.sentence())
+
+
+def surface_named(name: str) -> Callable[..., Any] | None:
+    """The surface that an installed package offers under this name."""
+    for entry in importlib.metadata.entry_points(group=SURFACES, name=name):
+        build: Callable[..., Any] = entry.load()
+        return build
+    return None
+
+
+def roles_of(settings: Settings, wanted: Sequence[str] = ()) -> tuple[str, ...]:
+    """The roles of this process. Raises ConfigError for unknown ones, or a split that these settings cannot carry."""
+    unknown = [role for role in wanted if role not in ROLES]
+    if unknown:
+        raise ConfigError(f"'{unknown[0]}' is not a role.", hint=f"The roles are {', '.join(ROLES)}.")
+    if wanted and "trader" not in wanted:
+        if not settings.is_spread:
+            raise ConfigError(
+                f"The role {wanted[0]} without the trader splits the product over processes: that needs PostgreSQL "
+                "and Redis.",
+                hint="Set ORCHESTRATOR_DATABASE_URL and ORCHESTRATOR_REDIS_URL, or add --role trader.",
+            )
+        raise ConfigError(
+            f"The role {wanted[0]} runs in the trader's process in this version.", hint="Add --role trader."
+        )
+    without = {
+        name
+        for name, token in (("telegram", settings.telegram.token), ("discord", settings.discord.token))
+        if not token
+    }
+    for name in without & set(wanted):
+        raise ConfigError(f"The role {name} needs a token.", hint=f"Set ORCHESTRATOR_{name.upper()}__TOKEN.")
+    return tuple(role for role in ROLES if role in (wanted or ROLES) and role not in without)
+
+
+async def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    roles: Sequence[str] = (),
+    sources: Sequence[MarketData] | None = None,
+) -> App:
+    """Wires the product; nothing runs until `start`. sources: market data instead of what the settings choose."""
+    chosen = roles_of(settings, roles)
+    clock = clock or SystemClock()
+    bus, jobs, instance = Bus(), Jobs(), Instance(settings.data_dir)
+    redis = settings.redis_url
+    cache: Cache = cache_at(redis.get_secret_value() if redis else None)
+    store = Store(settings.database, clock)
+    admins = {"telegram": settings.telegram.admins, "discord": settings.discord.admins}
+    users = UserService(
+        SqlAccounts(store), clock, cache, {surface: [str(one) for one in ids] for surface, ids in admins.items()}
+    )
+    alerts = AlertService(SqlAlerts(store), clock, bus)
+    engine = Engine(store, clock, bus, await choose_sources(settings, clock) if sources is None else sources)
+    engine.feed.watch_for(alerts.watched)
+    notifier = Notifier(
+        SqlDeliveries(store), users, engine.record, clock, bus, [name for name in PUSHED if name in chosen]
+    )
+    relay = Relay(SqlOutbox(store), CODEC, bus.deliver, clock)
+    store.on_emit(relay.wake)
+    services = Services(
+        settings=settings, clock=clock, bus=bus, store=store, users=users, market=engine.feed, desk=engine.desk,
+        strategies=engine.trader, alerts=alerts, jobs=jobs, history=History(settings.data_dir / "history"),
+        notifier=notifier, app_info={"version": version(), "local_token": instance.token, "roles": chosen},
+    )  # fmt: skip
+    chores = Chores(clock)
+    chores.every(30, "heartbeat", _calling(instance.beat))
+    chores.hourly(7, "expired links and sessions", users.clean)
+    chores.hourly(17, "old deliveries", notifier.clean)
+    chores.hourly(0, "equity", engine.snapshot)
+    parts = [
+        Part("store", store.open, store.close),
+        Part("cache", _pinging(cache), cache.close),
+        Part("jobs", _nothing, jobs.close),
+        Part("users", users.prepare, _nothing),
+        Part("notifier", _nothing, notifier.stop),
+        Part("alerts", alerts.start, alerts.stop),
+        Part("engine", engine.start, engine.stop),
+        Part("outbox", relay.start, relay.stop),
+    ]
+    if "scheduler" in chosen:
+        parts.append(Part("scheduler", chores.start, chores.stop))
+    return App(services, parts, instance, chosen)
+
+
+def version() -> str:
+    """The installed version."""
+    try:
+        return importlib.metadata.version("crypto-orchestrator")
+    except importlib.metadata.PackageNotFoundError:
+        return "0"
+
+
+async def _nothing() -> None:
+    """A part that has nothing to do at this moment."""
+
+
+def _calling(function: Callable[[], None]) -> Callable[[], Awaitable[None]]:
+    async def call() -> None:
+        function()
+
+    return call
+
+
+def _pinging(cache: Cache) -> Callable[[], Awaitable[None]]:
+    """A shared cache that does not answer is told at the start, not at the first use."""
+    return cache.ping if isinstance(cache, RedisCache) else _nothing
