@@ -81,8 +81,9 @@ class Execution:
     def _demand_known(self, request: OrderRequest) -> None:
         for order in self._book.open_orders(request.account):
             if order.status is OrderStatus.UNKNOWN and order.request.instrument == request.instrument:
+                symbol = request.instrument.symbol
                 raise Conflict(
-                    f"What became of order #{order.number} is not known; {request.instrument.symbol} is held until it is.",
+                    f"What became of order #{order.number} is not known; {symbol} is held until it is.",
                     hint="It is being looked up; nothing is sent meanwhile.",
                     order=order.id,
                 )

@@ -107,6 +107,7 @@ class Feed:
         self._interest: dict[Instrument, int] = {}  # until, UTC ms
         self._watchers: list[Callable[[], Iterable[Instrument]]] = []
         self._bars: dict[tuple[Instrument, str], _BarWatch] = {}
+        self._chosen = False
         self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("feed")
 
@@ -128,12 +129,14 @@ class Feed:
                 continue
             self._primary = name
             break
+        self._chosen = True
         return self._primary
 
     async def start(self) -> None:
         """Chooses the source, makes good what was missed while nobody looked, and begins to look."""
-        await self.choose()
-        await self.catch_up()
+        if not self._chosen:
+            await self.choose()
+            await self.catch_up()
         self._task = asyncio.create_task(self._run(), name="feed")
 
     async def stop(self) -> None:

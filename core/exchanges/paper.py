@@ -254,12 +254,17 @@ class PaperVenue:
                     effects.entries.append(transfer)
                 await self._commit(effects, also)
 
-    async def forget(self, account: str, also: Also) -> None:
-        """Drops all ledgers of the account from memory; `also` does the same to the record, in one transaction."""
+    async def reset(self, deposit: Transfer, also: Also) -> None:
+        """Forgets all ledgers of the account and opens one with the deposit; `also` does the same to the record."""
         async with self._turn:
-            async with self._store.unit() as unit:
-                await also(unit)
-            self._ledgers = {key: each for key, each in self._ledgers.items() if key[0] != account}
+            account = deposit.account
+            simulated = SimulatedAccount(float(deposit.amount), self.costs)
+            fresh = _Ledger(account, deposit.ledger, simulated, [], {}, {}, {}, {}, self._clock.now_ms())
+            gone = {key for key in self._ledgers if key[0] == account}
+            await self._commit(_Effects(entries=[deposit], ledgers={(account, deposit.ledger): fresh}), also)
+            for key in gone:
+                self._ledgers.pop(key, None)
+            self._ledgers[account, deposit.ledger] = fresh
             self._orders = {key: each for key, each in self._orders.items() if each.request.account != account}
 
     # -- orders -------------------------------------------------------------------------------------------------
@@ -377,7 +382,8 @@ class PaperVenue:
         effects.touched.add((ledger.account, ledger.name))
         fills = ledger.simulated.step(present)
         for index, bar in present.items():
-            ledger.cursors[ledger.instruments[index].key] = bar.time + 1
+            whole_bar = not math.isnan(bar.volume)  # ticks may come twice in a millisecond, bars come once
+            ledger.cursors[ledger.instruments[index].key] = bar.time + whole_bar
         for fill in fills:
             self._book(ledger, fill, present[fill.index], effects)
         endings = dict(ledger.simulated.ended())
@@ -521,7 +527,7 @@ class PaperVenue:
         for index in range(len(ledger.instruments)):
             if ledger.simulated.position(index) and (
                 protected(ledger.simulated.protection(index))
-                or any(each.startswith(f"{index}:") for each in ledger.exits)
+                or any(name.startswith(f"{index}:") for name in ledger.exits)
             ):
                 concerned.add(index)
         return concerned
@@ -551,6 +557,8 @@ class PaperVenue:
 
     async def _commit(self, effects: _Effects, also: Also | None = None) -> None:
         async with self._store.unit() as unit:
+            if also is not None:
+                await also(unit)
             for order in tuple(effects.orders.values()):
                 if order.id in effects.fresh:
                     effects.orders[order.id] = await unit.add_order(order, effects.fresh[order.id])
@@ -560,8 +568,6 @@ class PaperVenue:
                 await unit.record(entry)
             for ledger in effects.ledgers.values():
                 await unit.save_ledger(ledger.kept())
-            if also is not None:
-                await also(unit)
             for entry in effects.entries:
                 if isinstance(entry, Fill):
                     number = effects.orders[entry.order].number

@@ -126,9 +126,9 @@ def _checks(now: Situation, limits: Limits) -> Iterable[Check]:
                 (quote, now.cash, now.cost),
             )  # fmt: skip
         else:
-            hint = f"Sell at most {amount(max(now.held, ZERO), base)}." if now.held > 0 else None
+            most = f"Sell at most {amount(max(now.held, ZERO), base)}." if now.held > 0 else None
             yield Check(
-                "available " + base, amount(now.held, base), amount(now.quantity, base), now.quantity <= now.held, hint,
+                "available " + base, amount(now.held, base), amount(now.quantity, base), now.quantity <= now.held, most,
                 (base, now.held, now.quantity),
             )  # fmt: skip
         smallest = now.instrument.min_notional

@@ -1,0 +1,676 @@
+"""Desk: what a person does with an account by hand. Draft, preview, submit; cancel; look; panic; begin anew.
+
+A preview refuses at once what cannot be done. Submit looks again just before recording: the quote is fresh, the price
+still lies in the previewed band, the kill switch is off, the means are there. What it refuses leaves nothing behind.
+"""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import structlog
+
+from core.clock import Clock, to_ms
+from core.engine.book import Book
+from core.engine.execution import Execution
+from core.engine.feed import Feed
+from core.engine.ports import AccountState, EquityPoint, TradingStore
+from core.engine.trader import Trader
+from core.engine.views import (
+    MANUAL,
+    AccountView,
+    BalanceView,
+    LedgerView,
+    Panic,
+    PositionView,
+    Preview,
+    ProfitView,
+    Run,
+)
+from core.errors import AppError, Conflict, InvalidInput, NotFound, Unavailable
+from core.events import AccountNotice
+from core.exchanges.paper import PaperVenue, order_changed
+from core.market.instrument import Instrument
+from core.money import ONE, ZERO, plain
+from core.risk import limits as risk
+from core.simulation.account import SignalRow
+from core.trading.exchange import Quote
+from core.trading.orders import (
+    Bracket,
+    Limit,
+    Market,
+    Order,
+    OrderRequest,
+    OrderStatus,
+    OrderType,
+    Side,
+    Stop,
+    StopLimit,
+    TimeInForce,
+    TrailingStop,
+)
+from core.trading.portfolio import Fill, Portfolio, Position, Transfer
+
+OPENING = Decimal(10_000)
+CURRENCY = "USDT"
+BAND = Decimal("0.01")  # how far the market may move between preview and confirmation
+FRESH = 15.0  # seconds a quote may be old when an order is sent
+HOUR = 3_600_000
+LARGE = Decimal("0.5")  # share of the equity in one order that is worth a warning
+
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    price: Decimal
+    quantity: Decimal
+    notional: Decimal
+    fee: Decimal
+    slippage: Decimal
+
+
+class Desk:
+    """Manual trading and the books of every account, on paper.
+
+    opening: what a new paper account starts with; limits: checked before every order
+    """
+
+    def __init__(
+        self,
+        store: TradingStore,
+        book: Book,
+        venue: PaperVenue,
+        execution: Execution,
+        feed: Feed,
+        trader: Trader,
+        clock: Clock,
+        *,
+        limits: risk.Limits = risk.PAPER,
+        opening: Decimal = OPENING,
+        currency: str = CURRENCY,
+    ) -> None:
+        self._store, self._book, self._venue, self._execution = store, book, venue, execution
+        self._feed, self._trader, self._clock = feed, trader, clock
+        self._limits, self._opening, self._currency = limits, opening, currency
+        self._opened = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self._log = structlog.get_logger("desk")
+
+    # -- orders -------------------------------------------------------------------------------------------------
+
+    async def draft(
+        self,
+        account: str,
+        side: Side | str,
+        instrument: Instrument,
+        *,
+        quantity: Decimal | None = None,
+        spend: Decimal | None = None,
+        fraction: Decimal | None = None,
+        limit: Decimal | None = None,
+        stop: Decimal | None = None,
+        target: Decimal | None = None,
+        trail: Decimal | None = None,
+        time_in_force: TimeInForce = TimeInForce.GTC,
+        expires: datetime | None = None,
+    ) -> OrderRequest:
+        """The order a person means; it is nowhere yet.
+
+        One of quantity (base), spend (quote) and fraction (0 to 1, of the free cash or the free position).
+        stop, target, trail protect what a buy opens; at a sell, stop makes it a stop order and trail a trailing stop.
+        Raises InvalidInput, InsufficientFunds.
+        """
+        await self.open(account)
+        side = Side(side)
+        if instrument.quote != self._currency:
+            raise InvalidInput(
+                f"This account trades in {self._currency}, and {instrument.symbol} is priced in {instrument.quote}.",
+                hint=f"Choose a pair that ends in /{self._currency}.",
+            )
+        given = {"quantity": quantity, "spend": spend, "fraction": fraction}
+        if sum(value is not None for value in given.values()) != 1:
+            raise InvalidInput("An order needs a quantity, an amount to spend, or a fraction: exactly one of them.")
+        for name, value in (*given.items(), ("limit", limit), ("stop", stop), ("target", target), ("trail", trail)):
+            if value is not None and not value > 0:
+                raise InvalidInput(f"The {name} {plain(value)} is not above zero.")
+        kind = order_type(side, instrument, limit, stop, target, trail)
+        if fraction is not None:
+            quantity, spend = self._part(account, side, instrument, fraction)
+        if spend is not None and (side is Side.SELL or limit is not None):
+            price = limit or (await self._feed.quote(instrument)).last
+            rate = Decimal(repr(self._venue.costs.taker_fee)) if side is Side.BUY else ZERO
+            quantity, spend = spend / (price * (1 + rate)), None
+        return OrderRequest(
+            uuid.uuid4().hex,
+            account,
+            instrument,
+            side,
+            kind,
+            quantity=None if quantity is None else instrument.quantity(quantity),
+            spend=spend,
+            time_in_force=time_in_force,
+            reduce_only=False,
+            expires=expires,
+            created=self._clock.now(),
+        )
+
+    async def preview(self, request: OrderRequest) -> Preview:
+        """What the order would do now. Raises RiskRefused, InsufficientFunds or InvalidInput, with numbers."""
+        await self.open(request.account)
+        quote = await self._feed.quote(request.instrument)
+        cost = self._cost(request, quote)
+        looked_at = risk.checks(self._situation(request, quote, cost), self._limits)
+        risk.demand(looked_at)
+        held = self._held(request)
+        equity = self._ledger_equity(request.account, request.ledger)
+        after = (held + cost.quantity * request.side.sign) * cost.price / equity if equity > 0 else ZERO
+        band = isinstance(entry_of(request.type), Market)
+        return Preview(
+            request,
+            "PAPER",
+            cost.price,
+            cost.quantity,
+            cost.notional,
+            cost.fee,
+            cost.slippage,
+            after,
+            looked_at,
+            tuple(self._warnings(request, quote, cost, equity)),
+            quote.last * (1 - BAND) if band else ZERO,
+            quote.last * (1 + BAND) if band else Decimal("Infinity"),
+            quote.simulated,
+        )
+
+    async def submit(self, request: OrderRequest, preview: Preview | None = None) -> Order:
+        """Records and places the order, and waits for the next price. The same request again gives the same order.
+
+        Raises Conflict when the market left the previewed band, Unavailable when the quote is old, and whatever
+        `preview` may raise; then there is no order.
+        """
+        await self.open(request.account)
+        instrument = request.instrument
+        quote = await self._feed.quote(instrument, max_age=0.0)
+        age = self._feed.age(instrument)
+        if age is None or age > FRESH:
+            raise Unavailable(
+                f"The price of {instrument.symbol} is {0 if age is None else age:.0f} seconds old, "
+                f"and an order needs one of the last {FRESH:.0f} seconds.",
+                hint="Nothing was sent; try again when the market data is back.",
+                age=age,
+            )
+        if preview is not None and not preview.band_low <= quote.last <= preview.band_high:
+            raise Conflict(
+                f"{instrument.symbol} moved to {plain(quote.last)}, outside {plain(preview.band_low)} to "
+                f"{plain(preview.band_high)} of the preview.",
+                hint="Nothing was sent; ask again for a new preview.",
+                last=str(quote.last),
+            )
+
+        def demand() -> Decimal:
+            cost = self._cost(request, quote)
+            risk.demand(risk.checks(self._situation(request, quote, cost), self._limits))
+            if request.side is Side.SELL:
+                return cost.quantity
+            needed = request.spend or cost.notional + cost.fee
+            room = ONE + BAND if isinstance(entry_of(request.type), Market | Stop | TrailingStop) else ONE
+            return min(needed * room, self._book.free(request.account, request.ledger, instrument.quote))
+
+        order = await self._execution.submit(request, demand)
+        if not order.status.final:
+            with contextlib.suppress(AppError):  # without a price now, the order waits for the next one
+                await self._feed.poke(instrument)
+        return await self._store.order(order.id) or order
+
+    async def cancel(self, account: str, order: int | str) -> Order:
+        """Cancels by number or id. Raises NotFound, or Conflict when there was nothing left to cancel."""
+        found = await self.order(account, order)
+        if found.status.final:
+            raise Conflict(f"Order #{found.number} was {found.status.value.replace('_', ' ')} before.", order=found.id)
+        after = await self._execution.cancel(found)
+        if after.status is not OrderStatus.CANCELLED:
+            raise Conflict(
+                f"Order #{after.number} could not be cancelled: it is {after.status.value.replace('_', ' ')}.",
+                order=after.id,
+            )
+        return after
+
+    async def cancel_all(self, account: str) -> list[Order]:
+        """Cancels every open order of the account; what was filled meanwhile is left out."""
+        cancelled = []
+        for order in self._book.open_orders(account):
+            after = await self._execution.cancel(order)
+            if after.status is OrderStatus.CANCELLED:
+                cancelled.append(after)
+        return cancelled
+
+    async def order(self, account: str, order: int | str) -> Order:
+        """The order by number ('3', '#3') or id. Raises NotFound."""
+        word = str(order).strip().lstrip("#")
+        found = await self._store.order(word)
+        if found is None and word.isdigit():
+            found = await self._store.order_by_number(account, int(word))
+        if found is None or found.request.account != account:
+            numbers = [f"#{each.number}" for each in self._book.open_orders(account)]
+            raise NotFound(
+                f"There is no order '{order}'.",
+                hint=f"Open: {', '.join(numbers)}." if numbers else "No order is open.",
+            )
+        return found
+
+    async def orders(self, account: str, open_only: bool = True, limit: int = 50) -> list[Order]:
+        """The newest orders first."""
+        if open_only:
+            return sorted(self._book.open_orders(account), key=lambda each: -each.number)[:limit]
+        return list(await self._store.orders(account, limit=limit))
+
+    async def fills(self, account: str, limit: int = 50) -> list[Fill]:
+        """The newest fills first."""
+        return list(await self._store.fills(account, limit))
+
+    # -- looking ------------------------------------------------------------------------------------------------
+
+    async def portfolio(self, account: str) -> AccountView:
+        """The account at the newest prices there are; `stale` says that one of them is old."""
+        await self.open(account)
+        await self._refresh(account)
+        runs = {run.id: run for run in await self._store.runs(account)}
+        totals: dict[str, Decimal] = {}
+        positions: list[PositionView] = []
+        ledgers: list[LedgerView] = []
+        reserved = ZERO
+        for name in self._book.ledgers(account):
+            portfolio = self._book.portfolio(account, name)
+            cash, equity = portfolio.balances.get(self._currency, ZERO), self._ledger_equity(account, name)
+            reserved += self._book.reserved(account, name, self._currency)
+            positions += self._positions(account, name, portfolio)
+            for asset, total in portfolio.balances.items():
+                totals[asset] = totals.get(asset, ZERO) + total
+            run = runs.get(name)
+            if run is None or run.state == "running" or equity != 0:
+                title = MANUAL if run is None else f"#{run.number} {run.strategy} {run.instrument.symbol}"
+                ledgers.append(LedgerView(name, title, cash, equity, None if run is None else run.id))
+        balances = [
+            BalanceView(asset, total, self._value(asset, total))
+            for asset, total in totals.items()
+            if total != 0 or asset == self._currency
+        ]
+        ages = [self._feed.age(position.instrument) for position in positions]
+        return AccountView(
+            "PAPER",
+            self._currency,
+            totals.get(self._currency, ZERO),
+            sum((ledger.equity for ledger in ledgers), ZERO),
+            tuple(balances),
+            tuple(positions),
+            tuple(ledgers),
+            reserved,
+            any(self._feed.label(position.instrument) for position in positions) or self._feed.simulated,
+            any(age is None or age > FRESH for age in ages),
+        )
+
+    async def profit(self, account: str, since: datetime | None = None) -> ProfitView:
+        """Profit since the time, or since the account was opened or reset."""
+        await self.open(account)
+        await self._refresh(account)
+        entries = await self._store.entries(account)
+        state = self._book.account(account)
+        began = since or (state.opened if state is not None else None)
+        ledgers: dict[str, Portfolio] = {}
+        realised_before = fees_before = deposits = early = ZERO
+        trades = 0
+        for entry in entries:
+            before = ledgers.get(entry.ledger, Portfolio())
+            ledgers[entry.ledger] = after = before.apply(entry)
+            old = since is not None and entry.time < since
+            if isinstance(entry, Transfer):
+                deposits += entry.amount
+                early += entry.amount if old else ZERO
+                continue
+            was = before.positions.get(entry.instrument, Position(entry.instrument))
+            now = after.positions[entry.instrument]
+            if old:
+                realised_before += now.realised - was.realised
+                fees_before += entry.fee
+            elif abs(now.quantity) < abs(was.quantity) or was.quantity * now.quantity < 0:
+                trades += 1
+        folded = [position for portfolio in ledgers.values() for position in portfolio.positions.values()]
+        realised = sum((position.realised for position in folded), ZERO) - realised_before
+        fees = sum((position.fees for position in folded), ZERO) - fees_before
+        unrealised = sum((position.unrealised(self._price(position)) for position in folded), ZERO)
+        equity = self._equity(account)
+        points = [point for point in await self._store.equity(account) if since is None or point.time >= to_ms(since)]
+        start = points[0].equity if since is not None and points and early else deposits
+        total = equity - start
+        times = [point.time for point in points] + [self._clock.now_ms()]
+        values = [float(point.equity) for point in points] + [float(equity)]
+        return ProfitView(
+            realised,
+            unrealised,
+            fees,
+            total,
+            total / start if start else ZERO,
+            tuple(times),
+            tuple(values),
+            trades,
+            self._currency,
+            "PAPER",
+            began,
+            self._feed.simulated,
+        )
+
+    # -- the account as a whole -----------------------------------------------------------------------------------
+
+    async def open(self, account: str) -> AccountState:
+        """The account's state; a new account gets its opening deposit."""
+        state = self._book.account(account)
+        if state is not None:
+            return state
+        async with self._opened:
+            state = self._book.account(account)
+            if state is None:
+                state = AccountState(account, self._currency, opened=self._clock.now())
+                await self._begin(state, self._opening, "opening deposit")
+            return state
+
+    async def reset(self, account: str, cash: Decimal = OPENING) -> AccountView:
+        """Ends all runs and orders and begins anew with `cash`; what was stays as history. Raises InvalidInput."""
+        if not ZERO < cash <= Decimal("1e12"):
+            raise InvalidInput(f"A paper account starts with more than 0 and at most 1e12, not {plain(cash)}.")
+        before = await self.open(account)
+        runs = await self._trader.abandon(account)
+        state = replace(before, epoch=before.epoch + 1, opened=self._clock.now(), halted=False)
+        await self._begin(state, cash, "reset", runs)
+        return await self.portfolio(account)
+
+    async def panic(self, account: str) -> Panic:
+        """Stops everything at once: no new exposure, no open order, no running strategy. Positions stay."""
+        state = await self.open(account)
+        await self._save_account(replace(state, halted=True))
+        cancelled = await self.cancel_all(account)
+        stopped: list[str] = []
+        for run in await self._trader.runs(account, running_only=True):
+            stopped.append((await self._trader.stop(account, run, keep=True)).id)
+        view = await self.portfolio(account)
+        return Panic(tuple(order.number for order in cancelled), tuple(stopped), view.positions)
+
+    async def resume(self, account: str) -> None:
+        """Lifts the kill switch."""
+        await self._save_account(replace(await self.open(account), halted=False))
+
+    async def halted(self, account: str) -> bool:
+        """Whether the kill switch is on."""
+        return (await self.open(account)).halted
+
+    async def flatten(self, account: str) -> list[Order]:
+        """Sells every position at market: the manual ones as orders, those of strategies by stopping their runs."""
+        for run in await self._trader.runs(account):
+            if any(position.quantity for position in self._book.portfolio(account, run.ledger).positions.values()):
+                await self._trader.stop(account, run)
+        orders = []
+        for position in self._book.portfolio(account, MANUAL).positions.values():
+            if position.quantity <= 0:
+                continue
+            instrument = self._book.instruments[position.instrument]
+            for order in self._book.open_orders(account, MANUAL):
+                if order.request.instrument.key == position.instrument:
+                    await self._execution.cancel(order)
+            request = await self.draft(account, Side.SELL, instrument, quantity=position.quantity)
+            orders.append(await self.submit(replace(request, reduce_only=True)))
+        return orders
+
+    async def snapshot(self) -> None:
+        """Keeps what every account is worth, under the present hour."""
+        hour = self._clock.now_ms() // HOUR * HOUR
+        async with self._store.unit() as unit:
+            for account in self._book.accounts():
+                await unit.save_equity(EquityPoint(account, hour, self._equity(account)))
+
+    async def start(self) -> None:
+        """Keeps hourly snapshots from now on."""
+        self._task = asyncio.create_task(self._keep(), name="equity")
+
+    async def stop(self) -> None:
+        """Ends the snapshots."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    def watched(self) -> list[Instrument]:
+        """Instruments that somebody holds: their prices are kept fresh."""
+        found: dict[Instrument, None] = {}
+        for account in self._book.accounts():
+            for ledger in self._book.ledgers(account):
+                for position in self._book.portfolio(account, ledger).positions.values():
+                    if position.quantity and position.instrument in self._book.instruments:
+                        found[self._book.instruments[position.instrument]] = None
+        return list(found)
+
+    async def _keep(self) -> None:
+        while True:
+            now = self._clock.now_ms()
+            await self._clock.sleep((HOUR - now % HOUR) / 1000)
+            try:
+                await self.snapshot()
+            except (AppError, OSError) as error:
+                self._log.error("equity not kept", exc_info=error)
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    async def _begin(self, state: AccountState, cash: Decimal, note: str, runs: Sequence[Run] = ()) -> None:
+        now = self._clock.now()
+        deposit = Transfer(uuid.uuid4().hex, state.account, MANUAL, state.currency, cash, now, note)
+
+        async def also(unit: Any) -> None:
+            for order in self._book.open_orders(state.account):
+                ended = replace(order, status=OrderStatus.CANCELLED, reason="The account was reset.", updated=now)
+                await unit.save_order(ended)
+                unit.emit(order_changed(ended, self._clock))
+            for run in runs:
+                reason = "The account was reset."
+                await unit.save_run(replace(run, state="stopped", stopped=now, reason=reason, returned=ZERO))
+            await unit.drop_ledgers(state.account)
+            await unit.save_account(state)
+            if state.epoch:
+                text = f"The paper account was reset to {plain(cash)} {state.currency}."
+                unit.emit(AccountNotice(f"reset:{state.account}:{state.epoch}", state.account, now, text))
+            self._book.set_account(state)  # taken back by a reload if the commit fails
+
+        try:
+            await self._venue.reset(deposit, also)
+        except BaseException:
+            await self._book.load()
+            raise
+
+    async def _save_account(self, state: AccountState) -> None:
+        async with self._store.unit() as unit:
+            await unit.save_account(state)
+        self._book.set_account(state)
+
+    def _part(
+        self, account: str, side: Side, instrument: Instrument, fraction: Decimal
+    ) -> tuple[Decimal | None, Decimal | None]:
+        """(quantity, spend) of a fraction of what is free."""
+        if fraction > 1:
+            raise InvalidInput(f"The fraction {plain(fraction)} is above 1.", hint="0.5 is half of what is free.")
+        asset = instrument.base if side is Side.SELL else instrument.quote
+        free = self._book.free(account, MANUAL, asset)
+        if free <= 0:
+            raise InvalidInput(f"There is no {asset} free: {risk.amount(free, asset)}.", asset=asset, free=str(free))
+        if side is Side.SELL:
+            return free * fraction, None
+        return None, (free * fraction).quantize(Decimal("1e-8"), "ROUND_DOWN")
+
+    def _cost(self, request: OrderRequest, quote: Quote) -> _Cost:
+        """What the fill is expected to be at this quote."""
+        costs, side = self._venue.costs, request.side.sign
+        kind, last = entry_of(request.type), quote.last
+        slippage = Decimal(repr(costs.slippage))
+        rate = Decimal(repr(costs.taker_fee))
+        match kind:
+            case Limit(price) if (last - price) * side < 0:
+                price, slippage = last, ZERO  # it can be had at once, and better
+            case Limit(price):
+                slippage, rate = ZERO, Decimal(repr(costs.maker_fee))
+            case StopLimit(_, price):
+                slippage = ZERO
+            case Stop(trigger):
+                price = request.instrument.price(trigger * (1 + slippage * side), side)
+            case TrailingStop(fraction, distance):
+                trigger = last * (1 - side * -fraction) if fraction is not None else last + side * (distance or ZERO)
+                price = request.instrument.price(trigger * (1 + slippage * side), side)
+            case _:
+                price = request.instrument.price(last * (1 + slippage * side), side)
+        if request.quantity is not None:
+            quantity = request.quantity
+        else:
+            quantity = request.instrument.quantity((request.spend or ZERO) / (price * (1 + rate)))
+        notional = quantity * price
+        return _Cost(price, quantity, notional, notional * rate, slippage)
+
+    def _situation(self, request: OrderRequest, quote: Quote, cost: _Cost) -> risk.Situation:
+        account, ledger, instrument = request.account, request.ledger, request.instrument
+        state = self._book.account(account)
+        kind = entry_of(request.type)
+        return risk.Situation(
+            instrument,
+            request.side,
+            cost.quantity,
+            cost.price,
+            quote.last,
+            request.spend or cost.notional + cost.fee,
+            self._book.free(account, ledger, instrument.quote),
+            self._book.free(account, ledger, instrument.base),
+            self._held(request),
+            self._ledger_equity(account, ledger),
+            self._book.recent(account),
+            state is not None and state.halted,
+            kind.price if isinstance(kind, Limit | StopLimit) else None,
+            reducing=request.reduce_only,
+        )
+
+    def _warnings(self, request: OrderRequest, quote: Quote, cost: _Cost, equity: Decimal) -> Sequence[str]:
+        found = []
+        if quote.simulated:
+            found.append("Simulated market: these prices are made up.")
+        age = self._feed.age(request.instrument)
+        if age is not None and age > FRESH:
+            found.append(f"The price is {age:.0f} seconds old.")
+        if equity > 0 and cost.notional > LARGE * equity and request.side is Side.BUY:
+            found.append(f"This is {risk.percent(cost.notional / equity)} of what the account is worth.")
+        kind = entry_of(request.type)
+        if isinstance(kind, Limit) and (quote.last - kind.price) * request.side.sign < 0:
+            found.append(f"The market is at {plain(quote.last)}: this limit order fills at once.")
+        if isinstance(request.type, Bracket | Stop | TrailingStop | StopLimit):
+            found.append("Stops live in this process: they rest while it does not run, and are made good afterwards.")
+        return found
+
+    def _held(self, request: OrderRequest) -> Decimal:
+        portfolio = self._book.portfolio(request.account, request.ledger)
+        position = portfolio.positions.get(request.instrument.key)
+        return ZERO if position is None else position.quantity
+
+    def _price(self, position: Position) -> Decimal:
+        """The newest price of the position's instrument; its own entry price when there never was one."""
+        instrument = self._book.instruments.get(position.instrument)
+        quote = None if instrument is None else self._feed.known(instrument)
+        return position.entry_price if quote is None else quote.last
+
+    def _ledger_equity(self, account: str, ledger: str) -> Decimal:
+        portfolio = self._book.portfolio(account, ledger)
+        held = sum((each.quantity * self._price(each) for each in portfolio.positions.values() if each.quantity), ZERO)
+        return portfolio.balances.get(self._currency, ZERO) + held
+
+    def _equity(self, account: str) -> Decimal:
+        return sum((self._ledger_equity(account, ledger) for ledger in self._book.ledgers(account)), ZERO)
+
+    def _value(self, asset: str, total: Decimal) -> Decimal | None:
+        if asset == self._currency:
+            return total
+        for instrument in self._book.instruments.values():
+            if instrument.base == asset and instrument.quote == self._currency:
+                quote = self._feed.known(instrument)
+                if quote is not None:
+                    return total * quote.last
+        return None
+
+    def _positions(self, account: str, ledger: str, portfolio: Portfolio) -> list[PositionView]:
+        found = []
+        for position in portfolio.positions.values():
+            if position.quantity == 0:
+                continue
+            instrument, price = self._book.instruments[position.instrument], self._price(position)
+            guard = self._venue.protection(account, ledger, instrument) or SignalRow()
+            stop, target, trail = (
+                None if value != value else Decimal(repr(value)) for value in (guard.stop, guard.target, guard.trail)
+            )
+            found.append(
+                PositionView(
+                    ledger,
+                    instrument,
+                    position.quantity,
+                    position.entry_price,
+                    price,
+                    position.quantity * price,
+                    position.unrealised(price),
+                    position.realised,
+                    stop,
+                    target,
+                    trail,
+                )
+            )
+        return found
+
+    async def _refresh(self, account: str) -> None:
+        """Looks at the prices of what the account holds, where they are old; failures leave the old ones."""
+        held = {
+            position.instrument
+            for ledger in self._book.ledgers(account)
+            for position in self._book.portfolio(account, ledger).positions.values()
+            if position.quantity
+        }
+        for key in held & set(self._book.instruments):
+            with contextlib.suppress(AppError):
+                await self._feed.quote(self._book.instruments[key])
+
+
+def entry_of(kind: OrderType) -> OrderType:
+    """The order that trades first."""
+    return kind.entry if isinstance(kind, Bracket) else kind
+
+
+def order_type(
+    side: Side,
+    instrument: Instrument,
+    limit: Decimal | None,
+    stop: Decimal | None,
+    target: Decimal | None,
+    trail: Decimal | None,
+) -> OrderType:
+    """The type meant by the prices a person gave. Raises InvalidInput where they contradict each other."""
+    price = None if limit is None else instrument.price(limit)
+    entry = Market() if price is None else Limit(price)
+    if side is Side.BUY:
+        if stop is None and target is None and trail is None:
+            return entry
+        if stop is not None and target is not None and stop >= target:
+            raise InvalidInput(f"The stop {plain(stop)} must lie below the target {plain(target)} of a buy.")
+        if price is not None and stop is not None and stop >= price:
+            raise InvalidInput(f"The stop {plain(stop)} must lie below the limit {plain(price)} of a buy.")
+        if trail is not None and trail >= 1:
+            raise InvalidInput(f"The trail {plain(trail)} is a fraction below 1: 0.05 is 5 %.")
+        return Bracket(entry, stop, target, trail)
+    if sum(value is not None for value in (stop, target, trail)) > 1:
+        raise InvalidInput("A sell order takes one of stop, target and trail.", hint="Place two orders for two prices.")
+    if trail is not None:
+        return TrailingStop(fraction=trail)
+    if stop is not None:
+        return Stop(stop) if price is None else StopLimit(stop, price)
+    if target is not None:
+        return Limit(instrument.price(target))
+    return entry

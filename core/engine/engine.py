@@ -1,0 +1,99 @@
+"""Engine: feed, paper venue, execution, trader and desk, put together and started in the right order."""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from core.bus import Bus
+from core.clock import Clock
+from core.engine.book import Book
+from core.engine.desk import CURRENCY, OPENING, Desk
+from core.engine.execution import Execution
+from core.engine.feed import Feed
+from core.engine.lease import Lease
+from core.engine.ports import TradingStore
+from core.engine.trader import HISTORY, Load, Trader
+from core.exchanges.paper import PaperVenue
+from core.risk.limits import PAPER, Limits
+from core.trading.costs import Costs
+from core.trading.exchange import Exchange, MarketData
+
+
+class Engine:
+    """Everything that moves money, for all accounts.
+
+    sources: market data by preference; interval: seconds between two looks at the market
+    exchange_for: where an account's manual orders go; the paper venue by default
+    """
+
+    def __init__(
+        self,
+        store: TradingStore,
+        sources: Sequence[MarketData],
+        clock: Clock,
+        bus: Bus,
+        *,
+        costs: Costs | None = None,
+        limits: Limits = PAPER,
+        load: Load | None = None,
+        interval: float = 1.0,
+        history: int = HISTORY,
+        opening: Decimal = OPENING,
+        currency: str = CURRENCY,
+        lease_wait: float = 20.0,
+        exchange_for: Callable[[str], Exchange] | None = None,
+    ) -> None:
+        self.venue = PaperVenue(store, clock, costs)
+        self.book = Book(store, clock)
+        self.venue.listen(self.book.apply)
+        self.feed = Feed(sources, clock, bus, matcher=self.venue, interval=interval)
+        self.lease = Lease(store, clock, wait=lease_wait)
+        self.execution = Execution(store, self.book, exchange_for or self.venue.account, clock, self.lease)
+        self.trader = Trader(
+            store,
+            self.book,
+            self.venue,
+            self.feed,
+            bus,
+            clock,
+            load=load,
+            limits=limits,
+            lease=self.lease,
+            history=history,
+        )
+        self.desk = Desk(
+            store,
+            self.book,
+            self.venue,
+            self.execution,
+            self.feed,
+            self.trader,
+            clock,
+            limits=limits,
+            opening=opening,
+            currency=currency,
+        )
+        self.feed.watch_for(self.trader.watched)
+        self.feed.watch_for(self.desk.watched)
+
+    async def restore(self) -> None:
+        """Takes the lease and brings memory to what the record holds; nothing trades yet. Raises Conflict."""
+        await self.lease.take()
+        await self.venue.load()
+        await self.book.load()
+        await self.execution.reconcile()
+
+    async def start(self) -> None:
+        """Restores, lets open orders see what they missed, takes the strategies up again, and begins to trade."""
+        await self.restore()
+        await self.feed.choose()
+        await self.feed.catch_up()
+        await self.trader.resume()
+        await self.feed.start()
+        await self.desk.start()
+
+    async def stop(self) -> None:
+        """Ends in order: nothing new is looked at, what stands is kept, the lease is given back."""
+        await self.desk.stop()
+        await self.feed.stop()
+        await self.venue.close()
+        await self.lease.drop()
