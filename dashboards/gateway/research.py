@@ -1,0 +1,165 @@
+"""Indicators, strategies and backtests as the API answers them: arrays in, JSON values out. No waiting in here."""
+
+import math
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from core.market.bars import Bars
+    from core.trading.costs import Costs
+    from core.trading.strategy import SignalStrategy
+
+FloatArray = NDArray[np.float64]
+DRAWN = 2_000  # points of an equity curve: more than a screen has
+SETTLING = 6  # an exponential average has settled after so many lengths
+KINDS = ("sma", "ema", "bollinger", "rsi")
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """One drawn indicator: ema over 20 bars."""
+
+    kind: str
+    length: int
+
+
+def parse_indicators(text: str) -> list[Indicator]:
+    """The indicators of 'ema:20,rsi:14'. Raises InvalidInput."""
+    found = []
+    for word in filter(None, (part.strip() for part in text.split(","))):
+        match = re.fullmatch(r"([a-z]+):(\d{1,3})", word)
+        if match is None or match[1] not in KINDS or not 2 <= int(match[2]) <= 500:
+            raise InvalidInput(
+                f"'{word[:40]}' is not an indicator that can be drawn.",
+                hint=f"Write kind:length with one of {', '.join(KINDS)} and 2 to 500 bars, e.g. ema:20.",
+            )
+        found.append(Indicator(match[1], int(match[2])))
+    return found[:8]
+
+
+def warmup(indicator: Indicator) -> int:
+    """Bars before the drawn ones that the indicator needs."""
+    return indicator.length * (SETTLING if indicator.kind in ("ema", "rsi") else 1)
+
+
+def indicator_lines(wanted: Sequence[Indicator], close: FloatArray) -> dict[str, FloatArray]:
+    """name_length: (n,) values, NaN in the warm-up."""
+    from core import indicators
+
+    lines: dict[str, FloatArray] = {}
+    for one in wanted:
+        match one.kind:
+            case "sma":
+                lines[f"sma_{one.length}"] = indicators.sma(close, one.length)
+            case "ema":
+                lines[f"ema_{one.length}"] = indicators.ema(close, one.length)
+            case "rsi":
+                lines[f"rsi_{one.length}"] = indicators.rsi(close, one.length)
+            case _:
+                bands = indicators.bollinger(close, one.length)
+                for name, values in zip(("upper", "middle", "lower"), bands, strict=True):
+                    lines[f"bollinger_{name}_{one.length}"] = values
+    return lines
+
+
+def strategies() -> list[dict[str, Any]]:
+    """Every strategy with its parameters and ranges."""
+    from core.strategies import catalogue
+
+    return [
+        {
+            "name": name,
+            "summary": kind.summary,
+            "parameters": {
+                field: {
+                    "kind": one.kind.__name__, "default": one.default, "low": one.low, "high": one.high,
+                    "step": one.step, "help": one.help,
+                }
+                for field, one in kind.parameters.items()
+            },
+        }
+        for name, kind in catalogue().items()
+    ]  # fmt: skip
+
+
+def load(name: str, parameters: Mapping[str, float]) -> "SignalStrategy":
+    """A shipped strategy. Raises NotFound or InvalidInput; a file is never loaded from here."""
+    from core.strategies import load as find
+
+    return find(name, dict(parameters))
+
+
+def run(name: str, parameters: Mapping[str, float], bars: "Bars", cash: float, costs: "Costs") -> dict[str, Any]:
+    """A backtest and buy-and-hold under the same costs, as the page shows them."""
+    from core.research.backtest import backtest
+
+    started = time.perf_counter()
+    strategy = load(name, parameters)
+    result = backtest(strategy, bars, cash, costs)
+    held = backtest(load("buy_and_hold", {}), bars, cash, costs)
+    chosen = thinned(len(result.equity))
+    return {
+        "strategy": name,
+        "parameters": {field: getattr(strategy, field) for field in strategy.parameters},
+        "bars": len(bars),
+        "from": int(bars.timestamp[0]),
+        "to": int(bars.timestamp[-1]),
+        "cash": cash,
+        "costs": asdict(costs),
+        "stats": finite(result.stats),
+        "baseline_stats": finite(held.stats),
+        "times": np.asarray(result.timestamps)[chosen].tolist(),
+        "equity": [float(value) for value in np.asarray(result.equity)[chosen]],
+        "baseline": [float(value) for value in np.asarray(held.equity)[chosen]],
+        "trades": trades(result),
+        "markers": markers(result),
+        "seconds": time.perf_counter() - started,
+    }
+
+
+def thinned(count: int) -> NDArray[np.int64]:
+    """At most DRAWN evenly spread places, the last one among them."""
+    return np.unique(np.linspace(0, count - 1, min(count, DRAWN)).astype(np.int64))
+
+
+def finite(stats: Mapping[str, Any]) -> dict[str, Any]:
+    """Statistics as JSON: NaN and infinities become null."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in stats.items()
+    }
+
+
+def trades(result: Any) -> list[dict[str, Any]]:
+    """Closed and open trades. times: UTC ms; profit: quote; return: a fraction."""
+    found = []
+    for row in result.trades.to_dict("records"):
+        found.append({name: plain(value) for name, value in row.items()})
+    return found
+
+
+def markers(result: Any) -> dict[str, Any]:
+    """Where the strategy bought and sold."""
+    fills = list(result.fills)
+    return {
+        "times": [int(fill.time) for fill in fills],
+        "prices": [float(fill.price) for fill in fills],
+        "sides": ["buy" if fill.side > 0 else "sell" for fill in fills],
+    }
+
+
+def plain(value: Any) -> Any:
+    """A cell of a table as a JSON value: times as UTC ms, NaN as null."""
+    if value is None or value != value:
+        return None
+    if hasattr(value, "timestamp"):
+        return int(value.timestamp() * 1000)
+    value = value.item() if hasattr(value, "item") else value
+    return value if not isinstance(value, float) or math.isfinite(value) else None

@@ -1,0 +1,1 @@
+"""Panels: what a dashboard's notebook imports and shows."""

@@ -1,0 +1,1 @@
+"""Widgets that the dashboards are built from."""
