@@ -30,7 +30,7 @@ FAMILIES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One argument of a command. kind: the annotated type without `| None`; rest: takes `name=value` pairs or words."""
+    """One argument of a command. kind: the annotated type without `| None`; rest: takes all further words or pairs."""
 
     name: str
     kind: Any
@@ -38,6 +38,7 @@ class Parameter:
     default: Any = None
     help: str = ""
     rest: typing.Literal["", "words", "pairs"] = ""
+    named: bool = False  # given as name=value only
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,10 @@ class Command:
                 words.append(f"[{parameter.name.upper()} …]")
             elif parameter.rest == "pairs":
                 words.append("[name=value …]")
-            elif parameter.required:
-                words.append(parameter.name.upper())
-            else:
+            elif parameter.named:
                 words.append(f"[{parameter.name}=…]")
+            else:
+                words.append(parameter.name.upper() if parameter.required else f"[{parameter.name.upper()}]")
         return " ".join(words)
 
     def parameter(self, name: str) -> Parameter | None:
@@ -145,7 +146,7 @@ def parameters_of(function: Function, helps: Mapping[str, str]) -> tuple[Paramet
         required = each.default is inspect.Parameter.empty and not rest
         default = None if each.default is inspect.Parameter.empty else each.default
         name = each.name.rstrip("_")
-        found.append(Parameter(name, bare(hints[each.name]), required, default, helps.get(name, ""), rest))
+        found.append(Parameter(name, bare(hints[each.name]), required, default, helps.get(name, ""), rest, each.kind is inspect.Parameter.KEYWORD_ONLY))
     return tuple(found)
 
 

@@ -1,0 +1,143 @@
+"""What you own and how it does."""
+
+from core.commands import charts, wording
+from core.commands.context import Context
+from core.commands.converters import Period
+from core.commands.converters import period as period_of
+from core.commands.registry import command
+from core.market.instrument import Instrument, parse_key
+from core.reply import Block, Facts, Reply, Table
+
+
+@command(
+    family="portfolio",
+    private=True,
+    aliases=("bal", "cash", "wallet", "account", "funds", "equity"),
+    examples=("balance", "how much money do I have"),
+    phrases=(
+        "[(show|check|see|get|give|tell) [me]] [what is] [my|the] [account|current|paper] (balance|balances|wallet|cash|funds|equity|account|account balance)",
+        "how much (money|cash|usdt|dollars|usd|crypto) (do i have|have i got|is left|is in my account) [left|now|in my account|available]",
+        "what is (in|left in) my (account|wallet)", "what do i have", "how much do i have [left]", "how rich am i", "what am i worth",
+        "how much {instrument} (do i (have|own|hold)|have i got)", "what is my account worth", "how much is (in my account|my account worth)",
+    ),
+)  # fmt: skip
+async def balance(ctx: Context, *, instrument: Instrument | None = None) -> Reply:
+    """Shows your cash and coins, and what they are worth.
+
+    instrument: only this coin, e.g. instrument=btc
+    """
+    view = await ctx.services.desk.portfolio(ctx.account)
+    rows = tuple(
+        (line.asset, wording.quantity(line.total), "–" if line.value is None else wording.money(line.value, view.currency))
+        for line in view.balances
+        if line.total and (instrument is None or line.asset == instrument.base)
+    )
+    facts = [("Account", wording.badge(view.mode, view.simulated)), ("Worth", wording.money(view.equity, view.currency)), ("Cash", wording.money(view.cash, view.currency))]
+    if view.reserved:
+        facts.append(("Of it for open orders", wording.money(view.reserved, view.currency)))
+    facts += [(f"With {ledger.name}", wording.money(ledger.equity, view.currency)) for ledger in view.ledgers if ledger.run]
+    note = "Some prices are old: the market did not answer lately." if view.stale else None
+    return [Facts("Balance", tuple(facts), note), Table("Holdings", ("Asset", "Amount", "Value"), rows, (1, 2), f"You hold no {instrument.base}." if instrument else "Nothing yet.")]
+
+
+@command(
+    family="portfolio",
+    private=True,
+    aliases=("pos", "holdings", "portfolio"),
+    examples=("positions", "what do I own"),
+    phrases=(
+        "[(show|list|see|get|give) [me]] [all|my|the] [my] [open|current] (positions|holdings|portfolio)", "what (do i|am i) (own|hold|holding|owning) [now|right now]",
+        "what are my [open] (positions|holdings)", "what coins do i (have|own|hold)", "what is in my portfolio", "do i have [any] [open] positions", "what have i (got|bought)",
+        "which coins do i (have|own|hold)", "how (is|are) my (portfolio|positions|coins|holdings) [doing]", "what (positions|coins) (do i have|are open)",
+    ),
+)  # fmt: skip
+async def positions(ctx: Context) -> Reply:
+    """Lists what you hold, with entry price and profit; each strategy's holdings apart."""
+    view = await ctx.services.desk.portfolio(ctx.account)
+    names = {ledger.ledger: ledger.name for ledger in view.ledgers}
+    rows = []
+    for held in view.positions:
+        if not held.quantity:
+            continue
+        invested = held.entry_price * abs(held.quantity)
+        rows.append(
+            (
+                held.instrument.symbol,
+                wording.quantity(held.quantity),
+                wording.price(held.entry_price, held.instrument),
+                wording.price(held.price, held.instrument),
+                wording.money(held.value, ""),
+                f"{wording.signed(held.unrealised, '')} ({wording.percent(held.unrealised / invested if invested else None, sign=True)})",
+                "you" if held.ledger == "manual" else names.get(held.ledger, held.ledger),
+            )
+        )
+    title = f"Positions ({wording.badge(view.mode, view.simulated)}), in {view.currency}"
+    columns = ("Pair", "Amount", "Entry", "Now", "Value", "Profit", "By")
+    return [Table(title, columns, tuple(rows), (1, 2, 3, 4, 5), "You hold no coins. To begin: buy 0.01 btc.")]
+
+
+@command(
+    family="portfolio",
+    private=True,
+    aliases=("pnl", "performance", "p&l", "profits"),
+    examples=("profit", "how am I doing", "profit this month"),
+    phrases=(
+        "how am i doing [{period}]", "how are we doing [{period}]", "am i (up|down|winning|losing|in profit) [or (up|down|losing|winning)] [{period}]", "[(show|give) [me]] [what is] [my] (profit|pnl|p&l|performance|gains|losses|results|returns) [(for|over)] [{period}]",
+        "how much (did i|have i) (make|made|lose|lost|earn|earned|win|won) [{period}]", "(did|have) i (make|made|lose|lost) [any] money [{period}]", "how (did i do|have i done) [{period}]",
+        "how much (money|profit) (did i|have i) (make|made|lose|lost) [{period}]", "am i making money", "what is my (profit|pnl|performance|return) [{period}]", "profit (for|over|since) {period}",
+        "how is my (account|trading|money) doing [{period}]", "how is it going", "how is business",
+    ),
+)  # fmt: skip
+async def profit(ctx: Context, period: Period | None = None) -> Reply:
+    """Shows your profit and how your account's worth moved.
+
+    period: today, this week, this month, 30d, 1y; since the last reset when not said
+    """
+    since = period_of(period, ctx.services.clock.now())[0] if period else None
+    view = await ctx.services.desk.profit(ctx.account, since)
+    money = view.currency
+    facts = (
+        ("Profit", f"{wording.signed(view.total, money)} ({wording.percent(view.fraction, sign=True)})"),
+        ("Realised", wording.signed(view.realised, money)),
+        ("Open positions", wording.signed(view.unrealised, money)),
+        ("Fees paid", wording.money(view.fees, money)),
+        ("Closed trades", str(view.trades)),
+        ("Account", wording.badge(view.mode, view.simulated)),
+    )
+    title = f"Profit {f'since {wording.moment(since)}' if since else 'since the beginning'}"
+    blocks: list[Block] = [Facts(title, facts)]
+    if len(view.equity_times) > 1:
+        label = wording.SIMULATED if view.simulated else view.mode
+        blocks.append(charts.equity(view.equity_times, view.equity_values, "What your account was worth", money, label))
+    return blocks
+
+
+@command(
+    family="portfolio",
+    private=True,
+    aliases=("history", "trades"),
+    examples=("fills",),
+    phrases=(
+        "[(show|list|see) [me]] [my|the] [last|latest|recent|trade|past] (trades|fills|history|transactions|executions)", "[(show|list) [me]] my trade history", "what did i (buy|sell|trade) [today|lately|recently]",
+        "what have i (traded|sold) [today|lately|recently]", "trade history", "order history",
+    ),
+)  # fmt: skip
+async def fills(ctx: Context) -> Reply:
+    """Lists your latest trades."""
+    view = await ctx.services.desk.portfolio(ctx.account)
+    names = {ledger.ledger: ledger.name for ledger in view.ledgers}
+    found = await ctx.services.desk.fills(ctx.account, 20)
+    rows = []
+    for fill in found:
+        _, base, quote = parse_key(fill.instrument)
+        rows.append(
+            (
+                wording.moment(fill.time)[:16],
+                f"{'bought' if fill.side.sign > 0 else 'sold'} {wording.quantity(fill.quantity, base)}",
+                f"{wording.price(fill.price)} {quote}",
+                wording.money(fill.fee, ""),
+                "you" if fill.ledger == "manual" else names.get(fill.ledger, "a strategy"),
+            )
+        )
+    title = f"Latest trades ({wording.badge(view.mode, view.simulated)}), times in UTC"
+    return [Table(title, ("Time", "Trade", "Price", "Fee", "By"), tuple(rows), (2, 3), "No trades yet.")]

@@ -1,0 +1,160 @@
+"""Testing ideas on the past, honestly: with costs, and beside simply holding."""
+
+import time
+from decimal import Decimal
+from typing import Any
+
+from core.clock import to_ms
+from core.commands import charts, wording
+from core.commands.context import Context
+from core.commands.converters import Period, Timeframe
+from core.commands.converters import period as period_of
+from core.commands.registry import command
+from core.errors import InvalidInput
+from core.market import timeframes
+from core.market.instrument import Instrument
+from core.reply import Choice, Choices, Facts, Progress, Reply, Table, Text
+from core.trading.costs import Costs
+
+MOST_BARS = 200_000
+SHORTEST = 50
+DEFAULT_BARS = 3_000  # when no period is said
+
+
+@command(
+    family="research",
+    aliases=("bt",),
+    examples=("backtest sma_cross btc 1h", "backtest rsi on eth 1h last year", "backtest sma_cross btc 4h period=1y fast=10 slow=40"),
+)
+async def backtest(
+    ctx: Context, strategy: str, instrument: Instrument, timeframe: Timeframe = Timeframe("1h"), period: Period | None = None,
+    *, cash: Decimal = Decimal(10_000), fee: Decimal | None = None, slippage: Decimal | None = None, **parameters: str,
+) -> Reply:  # fmt: skip
+    """Tests a strategy on past prices, with fees and slippage, beside simply holding the coin.
+
+    strategy: its name, such as sma_cross; strategies lists them
+    instrument: the coin
+    timeframe: the bars it decides on, 1h when not said
+    period: 30d, 6mo, 1y, 2024 or 2024-01-01..2024-06-30; about 3,000 bars when not said
+    cash: the money it begins with, 10,000 when not said
+    fee: share of each trade, 0.001 is 0.1 %
+    slippage: share by which each trade is worse than the price, 0.0005 when not said
+    parameters: the strategy's own settings, e.g. fast=10 slow=30
+    """
+    from core.research.backtest import backtest as run_backtest
+    from core.strategies import load
+
+    chosen = load(strategy, parameters)
+    if cash <= 0:
+        raise InvalidInput(f"The cash {wording.money(cash)} is not above zero.")
+    costs = Costs()
+    if fee is not None or slippage is not None:
+        taker = costs.taker_fee if fee is None else float(fee)
+        costs = Costs(taker, taker, costs.slippage if slippage is None else float(slippage))
+    length = timeframes.milliseconds(timeframe)
+    now = ctx.services.clock.now()
+    since, until = period_of(period, now) if period else (None, None)
+    first = to_ms(since) if since else to_ms(now) - DEFAULT_BARS * length
+    if (to_ms(until or now) - first) // length > MOST_BARS:
+        raise InvalidInput(f"That is more than {MOST_BARS:,} bars.", hint="Choose a shorter period or a longer timeframe.")
+    await ctx.progress(Progress(f"Loading {instrument.symbol} {timeframe} bars", None))
+    bars = await ctx.services.market.history(instrument, timeframe, first)
+    bars = bars.between(end_ms=to_ms(until) if until else to_ms(now) - length + 1)
+    if len(bars) < SHORTEST:
+        raise InvalidInput(f"There are only {len(bars)} bars of {instrument.symbol} {timeframe} there.", hint=f"A backtest needs at least {SHORTEST}.")
+    report = Reporter(ctx, f"Testing {strategy} on {len(bars):,} bars")
+    await report.begin()
+    result = await ctx.services.jobs.run(run_backtest, chosen, bars, float(cash), costs, progress=report)
+    await report.settle()
+    label = ctx.services.market.label(instrument)
+    held = charts.np.asarray(bars.close, dtype=float) / float(bars.open[0]) * float(cash)
+    held = held[-len(result.equity) :]
+    title = f"{strategy} on {instrument.symbol} {timeframe}"
+    where = f"{wording.day(int(bars.timestamp[0]))} to {wording.day(int(bars.timestamp[-1]))}, {len(bars):,} bars{f', {label} prices' if label else ''}"
+    return [
+        Facts(f"Backtest: {title}", facts_of(result.stats, instrument.quote), f"{where}. {verdict(result.stats)}"),
+        charts.equity(result.timestamps, result.equity, f"{title}: equity", instrument.quote, label or "BACKTEST", ("Buy and hold", held)),
+        Choices("And now?", (Choice("Trade it on paper", f"start {strategy} on {instrument.base.lower()} {timeframe}"), Choice("Other strategies", "strategies"))),
+    ]  # fmt: skip
+
+
+class Reporter:
+    """Passes a job's progress on to the caller, at most a few times a second."""
+
+    def __init__(self, ctx: Context, text: str) -> None:
+        self._ctx, self._text = ctx, text
+        self._tasks: set[Any] = set()
+        self._began = self._last = time.monotonic()
+
+    async def begin(self) -> None:
+        """The first sign of life."""
+        await self._ctx.progress(Progress(self._text, 0.0))
+
+    def __call__(self, where: Any, *rest: Any) -> None:
+        """Called on the event loop with a fraction (or done and total, or a Progress)."""
+        import asyncio
+
+        now = time.monotonic()
+        if now - self._last < 0.2:
+            return
+        self._last = now
+        if isinstance(where, Progress):
+            block = where
+        else:
+            fraction = float(where) / float(rest[0]) if rest and rest[0] else float(where)
+            left = (now - self._began) * (1 - fraction) / fraction if fraction > 0 else None
+            block = Progress(self._text, min(1.0, fraction), left)
+        task = asyncio.ensure_future(self._ctx.progress(block))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def settle(self) -> None:
+        """Waits until every report is out, so that none arrives after the answer."""
+        for task in list(self._tasks):
+            await task
+
+
+def facts_of(stats: dict[str, Any], currency: str) -> tuple[tuple[str, str], ...]:
+    """The statistics that matter, the loss beside the gain and holding beside both."""
+    ratio = lambda name: "–" if stats.get(name) is None or stats[name] != stats[name] else f"{float(stats[name]):.2f}"  # noqa: E731
+    return (
+        ("Return", wording.percent(stats["total_return"], sign=True)),
+        ("Buy and hold", wording.percent(stats["buy_and_hold"], sign=True)),
+        ("Deepest drawdown", wording.percent(stats["max_drawdown"])),
+        ("Final equity", wording.money(stats["final_equity"], currency)),
+        ("Sharpe ratio", ratio("sharpe")),
+        ("Trades", f"{int(stats['trades']):,}, {wording.percent(stats['win_rate'], 0)} of them won"),
+        ("Profit factor", ratio("profit_factor")),
+        ("Time in the market", wording.percent(stats["exposure"], 0)),
+        ("Fees paid", wording.money(stats["fees_paid"], currency)),
+    )
+
+
+def verdict(stats: dict[str, Any]) -> str:
+    """One honest sentence."""
+    mine, held, trades = float(stats["total_return"]), float(stats["buy_and_hold"]), int(stats["trades"])
+    if trades == 0:
+        return "It never traded, so this says nothing about it."
+    beaten = "It did better than holding" if mine > held else "Simply holding did better" if mine < held else "It did as well as holding"
+    few = f", on only {wording.plural(trades, 'trade')}, which proves little" if trades < 30 else ""
+    return f"{beaten}{few}. Costs are included; the past promises nothing."
+
+
+@command(
+    family="research",
+    aliases=("strats",),
+    examples=("strategies",),
+    phrases=(
+        "[(show|list|see|give) [me]] [all|the] [the] [available] strategies", "what strategies (are there|do you have|do you know|exist|can i (use|run|test))", "which strategies [(are there|do you have|can i (use|run|test))]",
+    ),
+)  # fmt: skip
+async def strategies(ctx: Context) -> Reply:
+    """Lists the strategies that can be tested and started, with their settings."""
+    from core.strategies import catalogue
+
+    rows = []
+    for name, kind in sorted(catalogue().items()):
+        settings = ", ".join(f"{key}={each.default}" for key, each in kind.parameters.items()) or "–"
+        rows.append((name, kind.summary, settings))
+    table = Table("Strategies", ("Name", "What it does", "Settings"), tuple(rows))
+    return [table, Text("To test one: backtest sma_cross btc 1h fast=10 slow=30. To let it trade: start sma_cross on btc 1h with 2000.")]

@@ -1,0 +1,159 @@
+"""Charts, backtests and starting strategies in plain words."""
+
+import re
+from collections.abc import Callable
+
+from core.commands.utterance.coins import ticker
+from core.commands.utterance.reading import Understood, ask, shown
+from core.commands.utterance.words import Token
+from core.money import plain
+
+Tokenise = Callable[[str], list[Token]]
+
+STRATEGIES = (
+    ("sma_cross", r"sma[ _-]?cross(?:over)?|moving average cross(?:over)?|golden cross|simple moving average(?: cross(?:over)?)?|sma"),
+    ("ema_cross", r"ema[ _-]?cross(?:over)?|exponential moving average(?: cross(?:over)?)?|ema"),
+    ("rsi_reversion", r"rsi[ _-]?(?:mean[ _-])?reversion|rsi|mean reversion"),
+    ("bollinger_breakout", r"bollinger(?:[ _-]bands?)?[ _-]?breakout|bollinger(?: bands?)?|bb"),
+    ("donchian", r"donchian(?:[ _-](?:channel|breakout))*|turtles?"),
+    ("macd", r"macd(?:[ _-]cross(?:over)?)?"),
+    ("buy_and_hold", r"buy[ _-](?:and|&|n)[ _-]hold|hodl|holding|hold"),
+)
+PAIR = re.compile(r"([a-z][a-z0-9_]*)=(\S+)")
+MONTHS = {name: number + 1 for number, name in enumerate(
+    "january february march april may june july august september october november december".split())}  # fmt: skip
+MONTHS |= {name[:3]: number for name, number in MONTHS.items()}
+PERIODS = (
+    (r"(?:over |for |in |during )?(?:the )?(?:last|past|previous) (\d{1,4}) ?(days?|weeks?|months?|years?)", lambda m: f"{m[1]}{m[2][0] if m[2][0] != 'm' else 'mo'}"),
+    (r"(?:over |for |in |during )?(?:the )?(?:last|past|previous) (day|week|month|quarter|year)", lambda m: {"day": "1d", "week": "1w", "month": "1mo", "quarter": "3mo", "year": "1y"}[m[1]]),
+    (r"(?:over |for |in )?(?:this|the) (year|month|week) (?:so far)|ytd|year to date", lambda m: {"year": "this year", "month": "this month", "week": "this week", None: "this year"}[m[1]]),
+    (r"(?:for |over )?(\d{1,3}) ?(days|weeks|months|years|year|month)(?= |$)", lambda m: f"{m[1]}{m[2][0] if m[2][0] != 'm' else 'mo'}"),
+    (r"(?:since|from) (\d{4}-\d{2}-\d{2})(?: (?:to|until|till) (\d{4}-\d{2}-\d{2}))?", lambda m: f"{m[1]}..{m[2] or ''}"),
+    (r"(?:since|from) (\d{4})(?: (?:to|until|till) (\d{4}))?", lambda m: f"{m[1]}-01-01..{m[2] + '-12-31' if m[2] else ''}"),
+    (r"(?:in|during|over|for) (20\d{2})", lambda m: f"{m[1]}-01-01..{m[1]}-12-31"),
+    (r"(?:since|from) (" + "|".join(MONTHS) + r") (20\d{2})", lambda m: f"{m[2]}-{MONTHS[m[1]]:02d}-01.."),
+)  # fmt: skip
+SMALL = frozenset(
+    "a an the my me on in with for of over using to and strategy strategies bot please run try now at timeframe bars candles candle chart it "
+    "how would have done do did has been , show backtest test simulate start launch trade trading capital cash money crossover cross on".split()
+)
+
+
+def strategy_in(text: str) -> tuple[str, str] | None:
+    """The strategy named in the text, and the text without it."""
+    found: tuple[int, int, int, str] | None = None
+    for name, pattern in STRATEGIES:
+        match = re.search(rf"(?<![\w=])(?:{pattern})(?![\w=])", text)
+        if match:
+            rank = (match.start(), -(match.end() - match.start()), match.end(), name)
+            found = rank if found is None or rank < found else found
+    if found is None:
+        return None
+    start, _, end, name = found
+    return name, f"{text[:start]} {text[end:]}"
+
+
+def period_in(text: str) -> tuple[str, str] | None:
+    """The period named in the text as 1y, 6mo or FROM..TO, and the text without it."""
+    for pattern, written in PERIODS:
+        match = re.search(rf"(?:^|\s)(?:{pattern})(?=\s|$)", text)
+        if match:
+            return written(match), f"{text[: match.start()]} {text[match.end():]}"
+    return None
+
+
+def pairs_in(text: str) -> tuple[dict[str, str], str]:
+    """The name=value pairs, and the text without them."""
+    text = re.sub(r"\s*=\s*", "=", text)
+    return {match[1]: match[2].rstrip(",;") for match in PAIR.finditer(text)}, PAIR.sub(" ", text)
+
+
+def backtest(text: str, tokenise: Tokenise) -> Understood:
+    """'backtest rsi on eth 1h fast=10 last year'."""
+    pairs, rest = pairs_in(re.sub(r"^\S+", "", text))
+    arguments: dict[str, str] = {}
+    if taken := period_in(rest):
+        arguments["period"], rest = taken
+    return study("backtest", rest, tokenise, arguments, pairs)
+
+
+def start(text: str, tokenise: Tokenise) -> Understood:
+    """'start sma cross on btc 1h with 2000 dollars'."""
+    if re.search(r"\b(not|never|no|if|when|once|unless|tomorrow|later)\b", text):
+        return ask("No strategy is started. To start one: start sma_cross on btc 1h with 2000.")
+    pairs, rest = pairs_in(re.sub(r"^\S+", "", text))
+    return study("start", rest, tokenise, {}, pairs)
+
+
+def is_cash(unit: str, before: str) -> bool:
+    """Whether a number is the money to trade with: it has a currency, or 'with' stands before it."""
+    return unit == "quote" or unit == "" and before in ("with", "using", "of", "cash", "capital")
+
+
+def study(command: str, rest: str, tokenise: Tokenise, found: dict[str, str], pairs: dict[str, str]) -> Understood:
+    """The command about one strategy on one instrument."""
+    arguments: dict[str, str] = {}
+    if "strategy" in pairs:
+        arguments["strategy"] = pairs.pop("strategy")
+    elif named := strategy_in(rest):
+        arguments["strategy"], rest = named
+    left: list[str] = []
+    words = tokenise(rest)
+    for position, token in enumerate(words):
+        if token.coin and "instrument" not in arguments:
+            arguments["instrument"] = token.coin
+        elif token.coin:
+            return ask("One coin at a time, please.")
+        elif token.timeframe and "timeframe" not in arguments:
+            arguments["timeframe"] = token.timeframe
+        elif token.amount and "cash" not in arguments and is_cash(token.amount.unit, words[position - 1].text if position else ""):
+            if token.amount.other is not None:
+                return ask(f"'{token.amount.text}' can be read as {shown(token.amount.value)} or as {shown(token.amount.other)}. Which one do you mean?")
+            arguments["cash"] = plain(token.amount.value)
+        elif token.text not in SMALL:
+            before = words[position - 1].text if position else ""
+            if before in ("on", "for") and "instrument" not in arguments and (symbol := ticker(token.text)):
+                arguments["instrument"] = symbol
+            elif not left and "strategy" not in arguments and re.fullmatch(r"[a-z][a-z0-9_]*", token.text):
+                arguments["strategy"] = token.text
+            else:
+                left.append(token.text)
+    if left:
+        example = "start sma_cross on btc 1h with 2000" if command == "start" else "backtest rsi on eth 1h last year"
+        return ask(f"I am not sure about '{' '.join(left[:5])}' in that. For example: {example}.")
+    order = ("strategy", "instrument", "timeframe", "cash", "period")
+    merged = arguments | found | pairs
+    return Understood(command, {name: merged[name] for name in order if name in merged} | {name: value for name, value in merged.items() if name not in order})
+
+
+CHART = re.compile(r"\b(charts?|candles?|candlesticks?|graph|plot|draw)\b")
+INDICATOR = re.compile(r"\b(rsi|ema|sma|macd|bollinger(?: bands?)?|bb|atr|moving average|stochastic)s?\b(?: ?\(?(\d{1,3})(?!\d| ?[a-z])\)?(?: ?(?:and|,|/|&) ?(\d{1,3})(?!\d| ?[a-z]))?)?")
+
+
+def chart(text: str, tokenise: Tokenise) -> Understood | None:
+    """'show me a 4h chart of eth with rsi and ema 20'; None when no chart is asked for."""
+    if not CHART.search(text) or re.search(r"\b(buy|sell|not|never)\b", text):
+        return None
+    indicators = []
+    pairs, rest = pairs_in(text)
+    for match in INDICATOR.finditer(rest):
+        name = {"moving average": "sma", "bb": "bollinger"}.get(match[1], match[1].split()[0])
+        indicators += [f"{name}{length}" for length in match.groups()[1:] if length] or [name]
+    rest = INDICATOR.sub(" ", rest)
+    arguments: dict[str, str] = {}
+    if taken := period_in(rest):
+        rest = taken[1]
+    previous = ""
+    for token in tokenise(rest):
+        if token.coin and "instrument" not in arguments:
+            arguments["instrument"] = token.coin
+        elif token.timeframe and "timeframe" not in arguments:
+            arguments["timeframe"] = token.timeframe
+        elif previous in ("of", "for", "chart") and "instrument" not in arguments and token.text not in SMALL and (symbol := ticker(token.text)):
+            arguments["instrument"] = symbol
+        previous = token.text
+    if "instrument" not in arguments and "instrument" not in pairs:
+        return ask("A chart of which coin? For example: chart btc 4h.", "chart btc", "chart eth 4h", expects="chart {}")
+    if indicators:
+        arguments["indicators"] = ",".join(dict.fromkeys(indicators))
+    return Understood("chart", arguments | pairs)
