@@ -71,8 +71,11 @@ def _scaled_integers(values: NDArray[np.int64], *, seconds: bool = True) -> NDAr
 
 
 def _iso(text: object, index: int, where: Callable[[int], str]) -> int:
+    plain = str(text).strip().removesuffix(" UTC").strip()
+    if plain.isdecimal():  # a number in a column that a single bad cell has made text
+        return int(_scaled_integers(np.array([int(plain[:18])]))[0])
     try:
-        moment = datetime.fromisoformat(str(text).strip().removesuffix(" UTC"))
+        moment = datetime.fromisoformat(plain)
     except ValueError:
         raise BadData(f"{where(index)}: the time '{text}' is neither UTC milliseconds nor an ISO date.") from None
     return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC))

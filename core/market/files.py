@@ -5,6 +5,7 @@ import json
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -62,7 +63,7 @@ def read(path: Path) -> Columns:
         raise InvalidInput(f"{path.name} is not a file of bars this program reads; it reads {KINDS}.")
     try:
         return reader(path)
-    except (OSError, zipfile.BadZipFile, EOFError) as broken:
+    except (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error) as broken:
         reason = str(broken).splitlines()[0] if str(broken) else type(broken).__name__
         raise BadData(f"{path.name} cannot be read: {reason.rstrip('.')}.", path=str(path)) from broken
 
