@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import InvalidInput
 from core.market.bars import Bars
 
 FloatArray = NDArray[np.float64]
@@ -28,6 +29,20 @@ class Parameter:
     @property
     def kind(self) -> type:
         return type(self.default)
+
+    def checked(self, name: str, value: object) -> float | int:
+        """The value as this parameter's kind, from a number or a text. Raises InvalidInput with the range."""
+        wanted = "a whole number" if self.kind is int else "a number"
+        expected = f"{name} takes {wanted} from {self.low} to {self.high}"
+        try:
+            number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else np.nan
+        except ValueError:
+            number = np.nan
+        if not np.isfinite(number) or (self.kind is int and number != int(number)):
+            raise InvalidInput(f"{expected}, not '{value}'.", parameter=name, value=str(value))
+        if not self.low <= number <= self.high:
+            raise InvalidInput(f"{expected}, not {value}.", parameter=name, value=str(value))
+        return int(number) if self.kind is int else number
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +93,16 @@ Strategy = SignalStrategy
 def describe(strategy: SignalStrategy) -> dict[str, Any]:
     """Name and parameter values, as stored beside results."""
     return {"name": strategy.name, "parameters": {name: getattr(strategy, name) for name in strategy.parameters}}
+
+
+def check(strategy: SignalStrategy) -> None:
+    """Holds every parameter of a strategy to its kind and range; for `__post_init__`. Raises InvalidInput."""
+    for name, parameter in strategy.parameters.items():
+        object.__setattr__(strategy, name, parameter.checked(name, getattr(strategy, name)))
+
+
+def check_below(strategy: SignalStrategy, lower: str, upper: str) -> None:
+    """Refuses a strategy whose parameter `lower` is not below its parameter `upper`."""
+    low, high = getattr(strategy, lower), getattr(strategy, upper)
+    if low >= high:
+        raise InvalidInput(f"{lower} {low} must be below {upper} {high}.", **{lower: low, upper: high})

@@ -1,0 +1,1 @@
+"""Measures of what trading brought and risked."""

@@ -1,0 +1,111 @@
+"""catalogue and load: the shipped strategies by name, and a user's own from a file."""
+
+import difflib
+import importlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from core.errors import InvalidInput, NotFound
+from core.trading.strategy import SignalStrategy
+
+SHIPPED = (
+    "sma_cross", "ema_cross", "rsi_reversion", "macd", "bollinger_breakout", "donchian", "buy_and_hold",
+)  # fmt: skip
+NEEDED = ("name", "summary", "parameters", "warmup", "signals")
+
+
+def catalogue() -> dict[str, type[SignalStrategy]]:
+    """The shipped strategies: {name: class}."""
+    found = {}
+    for name in SHIPPED:
+        module = importlib.import_module(f"core.strategies.{name}")
+        found[name] = next(each for each in vars(module).values() if getattr(each, "name", None) == name)
+    return found
+
+
+def load(name: str, parameters: Mapping[str, str | float] | None = None, folder: Path | None = None) -> SignalStrategy:
+    """A strategy by name, class name or `path.py:Class`, with these parameters (texts are read as numbers).
+
+    folder: where a path that does not exist here is looked up; by default DATA_DIR/strategies.
+    Raises NotFound or InvalidInput with suggestions and ranges.
+    """
+    kind = _from_file(name, folder) if ".py" in name else _by_name(name)
+    given: dict[str, Any] = {}
+    for key, value in (parameters or {}).items():
+        described = kind.parameters.get(key)
+        if described is None:
+            raise InvalidInput(
+                f"{kind.name} has no parameter '{key}'.", hint=_parameters(kind, key), parameter=key, strategy=kind.name
+            )
+        given[key] = described.checked(key, value)
+    return kind(**given)
+
+
+def _by_name(name: str) -> type[SignalStrategy]:
+    known = catalogue()
+    wanted = name.strip().lower().replace("-", "_").replace(" ", "_")
+    for key, kind in known.items():
+        if wanted in (key, kind.__name__.lower(), key.replace("_", "")):
+            return kind
+    close = difflib.get_close_matches(wanted, known, n=2, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(known)}; or path.py:Class."
+    raise NotFound(f"There is no strategy '{name}'.", hint=hint, strategy=name)
+
+
+def _from_file(name: str, folder: Path | None) -> type[SignalStrategy]:
+    path_text, _, class_name = name.rpartition(":") if not name.endswith(".py") else (name, "", "")
+    path = _found(path_text, folder)
+    key = f"user_strategy_{abs(hash(str(path.resolve())))}"
+    spec = importlib.util.spec_from_file_location(key, path)
+    if spec is None or spec.loader is None:
+        raise InvalidInput(f"{path} is not a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[key] = module  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as broken:
+        raise InvalidInput(f"{path}, line {broken.lineno}: {broken.msg}.", file=str(path)) from None
+    except Exception as broken:  # a user's file may fail in any way; the sentence says where
+        lines = [frame.lineno for frame in traceback.extract_tb(broken.__traceback__) if frame.filename == str(path)]
+        place = f"{path}, line {lines[-1]}" if lines else str(path)
+        raise InvalidInput(f"{place}: {type(broken).__name__}: {broken}", file=str(path)) from None
+    kinds = {
+        each.__name__: each
+        for each in vars(module).values()
+        if isinstance(each, type) and each.__module__ == key and hasattr(each, "signals")
+    }
+    if not class_name and len(kinds) == 1:
+        return next(iter(kinds.values()))
+    if class_name not in kinds:
+        there = f"It has: {', '.join(kinds)}." if kinds else "It has no class with a method signals(bars, context)."
+        raise NotFound(f"{path} has no strategy '{class_name}'.", hint=there, file=str(path))
+    kind = kinds[class_name]
+    missing = [each for each in NEEDED if not hasattr(kind, each)]
+    if missing:
+        raise InvalidInput(f"{path}: {class_name} lacks {', '.join(missing)}.", file=str(path))
+    return kind
+
+
+def _found(text: str, folder: Path | None) -> Path:
+    path = Path(text).expanduser()
+    if path.is_file():
+        return path
+    if folder is None:
+        from core import settings
+
+        folder = settings.load().data_dir / "strategies"
+    if (folder / path).is_file():
+        return folder / path
+    raise NotFound(f"There is no strategy file {text}.", hint=f"It is looked up here and in {folder}.", file=text)
+
+
+def _parameters(kind: type[SignalStrategy], wrong: str) -> str:
+    close = difflib.get_close_matches(wrong, kind.parameters, n=1)
+    if close:
+        return f"Did you mean {close[0]}?"
+    told = (f"{name} ({each.low} to {each.high})" for name, each in kind.parameters.items())
+    return f"It takes: {', '.join(told)}." if kind.parameters else "It takes none."
