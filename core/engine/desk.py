@@ -13,8 +13,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-import structlog
-
 from core.clock import Clock, to_ms
 from core.engine.book import Book
 from core.engine.execution import Execution
@@ -97,8 +95,6 @@ class Desk:
         self._feed, self._trader, self._clock = feed, trader, clock
         self._limits, self._opening, self._currency = limits, opening, currency
         self._opened = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
-        self._log = structlog.get_logger("desk")
 
     # -- orders -------------------------------------------------------------------------------------------------
 
@@ -345,16 +341,18 @@ class Desk:
         points = [point for point in await self._store.equity(account) if since is None or point.time >= to_ms(since)]
         start = points[0].equity if since is not None and points and early else deposits
         total = equity - start
-        times = [point.time for point in points] + [self._clock.now_ms()]
-        values = [float(point.equity) for point in points] + [float(equity)]
+        curve = [(point.time, float(point.equity)) for point in points] + [(self._clock.now_ms(), float(equity))]
+        if since is None and state is not None and state.opened is not None:
+            opening = next((entry.amount for entry in entries if isinstance(entry, Transfer)), ZERO)
+            curve = [(to_ms(state.opened), float(opening)), *(each for each in curve if each[0] > to_ms(state.opened))]
         return ProfitView(
             realised,
             unrealised,
             fees,
             total,
             total / start if start else ZERO,
-            tuple(times),
-            tuple(values),
+            tuple(time for time, _ in curve),
+            tuple(value for _, value in curve),
             trades,
             self._currency,
             "PAPER",
@@ -429,18 +427,6 @@ class Desk:
             for account in self._book.accounts():
                 await unit.save_equity(EquityPoint(account, hour, self._equity(account)))
 
-    async def start(self) -> None:
-        """Keeps hourly snapshots from now on."""
-        self._task = asyncio.create_task(self._keep(), name="equity")
-
-    async def stop(self) -> None:
-        """Ends the snapshots."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
-
     def watched(self) -> list[Instrument]:
         """Instruments that somebody holds: their prices are kept fresh."""
         found: dict[Instrument, None] = {}
@@ -450,15 +436,6 @@ class Desk:
                     if position.quantity and position.instrument in self._book.instruments:
                         found[self._book.instruments[position.instrument]] = None
         return list(found)
-
-    async def _keep(self) -> None:
-        while True:
-            now = self._clock.now_ms()
-            await self._clock.sleep((HOUR - now % HOUR) / 1000)
-            try:
-                await self.snapshot()
-            except (AppError, OSError) as error:
-                self._log.error("equity not kept", exc_info=error)
 
     # -- inside -------------------------------------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ class Engine:
         history: int = HISTORY,
         opening: Decimal = OPENING,
         currency: str = CURRENCY,
+        lease_seconds: float = 15.0,
         lease_wait: float = 20.0,
         exchange_for: Callable[[str], Exchange] | None = None,
     ) -> None:
@@ -46,7 +47,7 @@ class Engine:
         self.book = Book(store, clock)
         self.venue.listen(self.book.apply)
         self.feed = Feed(sources, clock, bus, matcher=self.venue, interval=interval)
-        self.lease = Lease(store, clock, wait=lease_wait)
+        self.lease = Lease(store, clock, seconds=lease_seconds, wait=lease_wait)
         self.execution = Execution(store, self.book, exchange_for or self.venue.account, clock, self.lease)
         self.trader = Trader(
             store,
@@ -82,18 +83,21 @@ class Engine:
         await self.book.load()
         await self.execution.reconcile()
 
-    async def start(self) -> None:
-        """Restores, lets open orders see what they missed, takes the strategies up again, and begins to trade."""
+    async def start(self, *, live: bool = True) -> None:
+        """Restores, lets open orders see what they missed, takes the strategies up again, and begins to trade.
+
+        live: False looks at no market by itself; the caller plays one (see core.engine.replay)
+        """
         await self.restore()
         await self.feed.choose()
         await self.feed.catch_up()
         await self.trader.resume()
-        await self.feed.start()
-        await self.desk.start()
+        if live:
+            await self.feed.start()
+            await self.desk.snapshot()
 
     async def stop(self) -> None:
         """Ends in order: nothing new is looked at, what stands is kept, the lease is given back."""
-        await self.desk.stop()
         await self.feed.stop()
         await self.venue.close()
         await self.lease.drop()

@@ -318,9 +318,9 @@ class Feed:
 
     # -- how the market arrives -----------------------------------------------------------------------------------
 
-    async def play(self, bars: Sequence[Bars], index: int) -> None:
-        """One recorded bar of each, as if it had just closed: matched first, told afterwards."""
-        now = {each.instrument: bar_at(each, index) for each in bars}
+    async def play(self, bars: Sequence[Bars]) -> None:
+        """Recorded bars, one of each instrument, as if they had just closed: matched first, told afterwards."""
+        now = {each.instrument: bar_at(each, 0) for each in bars}
         if self._matcher is not None:
             await self._matcher.on_market(now)
         for each in bars:
@@ -342,17 +342,23 @@ class Feed:
     async def _make_good(self, instrument: Instrument, since: int) -> None:
         assert self._matcher is not None
         missed = self._clock.now_ms() - since
-        lengths = {name: timeframes.milliseconds(name) for name in CATCH_UP_FRAMES}
-        frame = next((name for name, length in lengths.items() if missed / length <= CATCH_UP), CATCH_UP_FRAMES[-1])
-        if missed < lengths[frame]:
-            return
-        # A bar that was already open when the orders last saw the market tells nothing sure about the time after it.
-        first = -(-since // lengths[frame]) * lengths[frame]
-        bars = (await self.history(instrument, frame, first)).between(end_ms=self._clock.now_ms() - lengths[frame] + 1)
-        for index in range(len(bars)):
-            await self._matcher.on_market({instrument: bar_at(bars, index)})
-        if len(bars):
+        for frame in CATCH_UP_FRAMES:
+            length = timeframes.milliseconds(frame)
+            if missed / length > CATCH_UP and frame != CATCH_UP_FRAMES[-1]:
+                continue
+            if missed < length:
+                return
+            # A bar that was already open when the orders last saw the market tells nothing sure about the time after.
+            first = -(-since // length) * length
+            try:
+                bars = await self.history(instrument, frame, first)
+            except (NotFound, InvalidInput):  # the source has no such timeframe
+                continue
+            bars = bars.between(end_ms=self._clock.now_ms() - length + 1)
+            for index in range(len(bars)):
+                await self._matcher.on_market({instrument: bar_at(bars, index)})
             self._log.info("made good", instrument=instrument.key, bars=len(bars), timeframe=frame)
+            return
 
     async def _tell(self, quote: Quote) -> None:
         before = self._quotes.get(quote.instrument)
