@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from core.commands import wording
 from core.errors import InvalidInput
 from core.market.bars import Bars
-from core.reply import Chart, Pane, Series
+from core.reply import Chart, Pane, Series, Tone
 
 FloatArray = NDArray[np.float64]
+Kind = Literal["candles", "line", "area", "histogram"]
 DEFAULT = ("ema20", "ema50")
 LENGTHS = {"ema": 20, "sma": 20, "rsi": 14, "atr": 14, "bollinger": 20, "macd": 26}
 KNOWN = "rsi, ema20, sma50, bollinger, macd, atr"
@@ -28,7 +29,11 @@ class Study:
 
     @property
     def title(self) -> str:
-        return self.name.upper() if self.name == "macd" else f"{self.name.upper() if len(self.name) < 5 else self.name.capitalize()} {self.length}"
+        return (
+            self.name.upper()
+            if self.name == "macd"
+            else f"{self.name.upper() if len(self.name) < 5 else self.name.capitalize()} {self.length}"
+        )
 
 
 def studies(text: str) -> tuple[Study, ...]:
@@ -37,10 +42,16 @@ def studies(text: str) -> tuple[Study, ...]:
     for word in re.split(r"[,\s]+", text.strip().lower()):
         match = re.fullmatch(r"([a-z]+)[(:]?(\d{1,3})?\)?", word)
         if not match or match[1] not in LENGTHS:
-            raise InvalidInput(f"'{word[:30]}' is not an indicator that a chart can draw.", hint=f"Choose from {KNOWN}.", value=word[:30])
+            raise InvalidInput(
+                f"'{word[:30]}' is not an indicator that a chart can draw.",
+                hint=f"Choose from {KNOWN}.",
+                value=word[:30],
+            )
         length = int(match[2] or LENGTHS[match[1]])
         if not 2 <= length <= 400:
-            raise InvalidInput(f"'{word[:30]}' has the length {length}.", hint="Lengths go from 2 to 400.", value=word[:30])
+            raise InvalidInput(
+                f"'{word[:30]}' has the length {length}.", hint="Lengths go from 2 to 400.", value=word[:30]
+            )
         found.append(Study(match[1], length))
     if len(found) > 4:
         raise InvalidInput(f"{len(found)} indicators are too many for one chart.", hint="Choose up to four.")
@@ -59,23 +70,31 @@ def candles(bars: Bars, chosen: Sequence[Study], show: int, title: str, label: s
         match study.name:
             case "ema" | "sma":
                 line = getattr(library, study.name)(bars.close, study.length)
-                over.append(Series("line", study.title, times, line[cut]))
+                over.append(series("line", study.title, times, line[cut]))
             case "bollinger":
                 bands: Any = library.bollinger(bars.close, study.length)
                 names = ("Bollinger middle", "Bollinger upper", "Bollinger lower")
-                over += [Series("line", name, times, band[cut]) for name, band in zip(names, ordered(bands), strict=False)]
+                over += [
+                    series("line", name, times, band[cut]) for name, band in zip(names, ordered(bands), strict=False)
+                ]
             case "rsi":
-                below.append(Pane((Series("line", study.title, times, library.rsi(bars.close, study.length)[cut]),), 0.5))
+                below.append(
+                    Pane((series("line", study.title, times, library.rsi(bars.close, study.length)[cut]),), 0.5)
+                )
             case "atr":
                 values = library.atr(bars.high, bars.low, bars.close, study.length)
-                below.append(Pane((Series("line", study.title, times, values[cut]),), 0.5))
+                below.append(Pane((series("line", study.title, times, values[cut]),), 0.5))
             case "macd":
                 line, signal, histogram = library.macd(bars.close)[:3]
-                drawn = (("histogram", "Histogram", histogram), ("line", "MACD", line), ("line", "Signal", signal))
-                below.append(Pane(tuple(Series(kind, name, times, values[cut]) for kind, name, values in drawn), 0.5))  # type: ignore[arg-type]
+                drawn: tuple[tuple[Kind, str, FloatArray], ...] = (
+                    ("histogram", "Histogram", histogram),
+                    ("line", "MACD", line),
+                    ("line", "Signal", signal),
+                )
+                below.append(Pane(tuple(series(kind, name, times, values[cut]) for kind, name, values in drawn), 0.5))
     prices = np.column_stack((bars.open, bars.high, bars.low, bars.close))[cut]
-    main = Pane((Series("candles", bars.instrument.symbol, times, prices), *over), 2.0, bars.instrument.quote)
-    volume = Pane((Series("histogram", "Volume", times, bars.volume[cut]),), 0.5, bars.instrument.base)
+    main = Pane((series("candles", bars.instrument.symbol, times, prices), *over), 2.0, bars.instrument.quote)
+    volume = Pane((series("histogram", "Volume", times, bars.volume[cut]),), 0.5, bars.instrument.base)
     return Chart(title, (main, volume, *below), label, described(bars[cut], title, label))
 
 
@@ -101,17 +120,27 @@ def described(bars: Bars, title: str, label: str | None) -> str:
 
 
 def equity(
-    times: Sequence[int], values: Sequence[float], title: str, currency: str, label: str | None, beside: tuple[str, Sequence[float]] | None = None
+    times: Any,
+    values: Any,
+    title: str,
+    currency: str,
+    label: str | None,
+    beside: tuple[str, Sequence[float]] | None = None,
 ) -> Chart:
     """An equity curve, optionally beside another, with its drawdown below."""
     worth = np.asarray(values, dtype=np.float64)
     stamps = np.asarray(times, dtype=np.int64)
     keep = thinned(len(worth))
     drawdown = worth / np.maximum.accumulate(worth) - 1 if len(worth) else worth
-    lines = [Series("line", "Equity", stamps[keep], worth[keep])]
+    lines = [series("line", "Equity", stamps[keep], worth[keep])]
     if beside is not None:
-        lines.append(Series("line", beside[0], stamps[keep], np.asarray(beside[1], dtype=np.float64)[keep], tone="warning"))
-    panes = (Pane(tuple(lines), 2.0, currency), Pane((Series("area", "Drawdown", stamps[keep], drawdown[keep] * 100, tone="bad"),), 0.8, "%"))
+        lines.append(
+            series("line", beside[0], stamps[keep], np.asarray(beside[1], dtype=np.float64)[keep], tone="warning")
+        )
+    panes = (
+        Pane(tuple(lines), 2.0, currency),
+        Pane((series("area", "Drawdown", stamps[keep], drawdown[keep] * 100, tone="bad"),), 0.8, "%"),
+    )
     alt = f"{title}: no values yet."
     if len(worth):
         deepest = -float(np.nanmin(drawdown))
@@ -124,4 +153,13 @@ def equity(
 
 def thinned(count: int, most: int = 1500) -> NDArray[np.int64]:
     """Indexes of at most `most` points, the first and the last among them."""
-    return np.unique(np.linspace(0, max(0, count - 1), min(count, most)).astype(np.int64)) if count else np.zeros(0, np.int64)
+    return (
+        np.unique(np.linspace(0, max(0, count - 1), min(count, most)).astype(np.int64))
+        if count
+        else np.zeros(0, np.int64)
+    )
+
+
+def series(kind: Kind, name: str, times: Any, values: Any, tone: Tone = "plain") -> Series:
+    """A series of arrays; a reply keeps them as they are."""
+    return Series(kind, name, times, values, (), tone)

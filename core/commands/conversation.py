@@ -15,7 +15,7 @@ from core.commands.registry import Command, Registry
 from core.commands.registry import registry as all_commands
 from core.commands.utterance import Understood, understand
 from core.commands.utterance.words import LONGEST, normal, tidy, tokens
-from core.errors import AppError, Conflict, Forbidden
+from core.errors import AppError, Forbidden
 from core.reply import Block, Choice, Choices, Confirm, Field, Form, Reply, Text, text
 
 YES = frozenset(
@@ -48,7 +48,9 @@ class Conversation:
         self._expected: dict[tuple[str, str, str], Expectation] = {}
         self._log = structlog.get_logger("conversation")
 
-    async def caller(self, surface: str, external_id: str, chat: str, *, private: bool = True, name: str = "") -> Caller:
+    async def caller(
+        self, surface: str, external_id: str, chat: str, *, private: bool = True, name: str = ""
+    ) -> Caller:
         """The caller as the users service knows them; `user` is None for a stranger."""
         user = await self._services.users.by_identity(surface, external_id)
         return Caller(user, surface, external_id, chat, private, name)
@@ -135,7 +137,9 @@ class Conversation:
             if opened:
                 return await self._no(opened[0].token, caller, report)
             self._expected.pop(self._place(caller), None)
-            return text("Nothing is waiting for an answer. To cancel an order, write cancel and its number; orders lists them.")
+            return text(
+                "Nothing is waiting for an answer. To cancel an order, write cancel and its number; orders lists them."
+            )
         if said in NONE and opened:
             for pending in opened:
                 self._confirmations.withdraw(caller, pending.token)
@@ -157,10 +161,9 @@ class Conversation:
         self._log.info("confirmed", command=pending.command, user=caller.user.id, surface=caller.surface)
         try:
             return await pending.proposal.execute()
-        except Conflict as moved:
-            if "band" not in moved.details and moved.code != "conflict":
-                raise
-            return [Text(moved.sentence(), "warning"), Choices("Look at it again?", (Choice("New preview", pending.line),))]
+        except AppError as refused:  # the price moved, the market is silent, a limit was reached: nothing was done
+            again = Choices("Look at it again?", (Choice("New preview", pending.line),))
+            return [Text(refused.sentence(), "warning"), again]
 
     async def _no(self, token: str, caller: Caller, report: Report) -> Reply:
         pending = self._confirmations.withdraw(caller, token)
@@ -235,7 +238,9 @@ class Conversation:
         given = " ".join(f"{name}={value}" for name, value in read.arguments.items())
         names = [each.name for each in command.parameters if each in missing]
         if len(names) == 1:
-            self._expected[self._place(caller)] = Expectation(f"/{command.name} {given} {names[0]}={{}}".replace("  ", " "))
+            self._expected[self._place(caller)] = Expectation(
+                f"/{command.name} {given} {names[0]}={{}}".replace("  ", " ")
+            )
         return [Form(f"{command.summary} I need: {', '.join(names)}.", command.name, tuple(fields))]
 
     @staticmethod
@@ -260,4 +265,8 @@ def which(word: str, opened: Sequence[Pending]) -> Choices:
 def is_value(said: str) -> bool:
     """Whether the words are a bare value (0.1, $500, half, btc) rather than a sentence of its own."""
     read = tokens(said)
-    return len(read) == 1 and (read[0].amount is not None or read[0].coin is not None) or bool(re.fullmatch(r"[a-z]+_[a-z_]+|all|everything", said))
+    return (
+        len(read) == 1
+        and (read[0].amount is not None or read[0].coin is not None)
+        or bool(re.fullmatch(r"[a-z]+_[a-z_]+|all|everything", said))
+    )

@@ -28,7 +28,9 @@ def canonical(parameter: Parameter, text: str) -> str:
     if kind is Instrument:
         symbol = ticker(text)
         if symbol is None:
-            raise InvalidInput(f"'{text[:40]}' is not a coin or a pair.", hint="Write it like btc, ETH or BTC/USDT.", value=text[:40])
+            raise InvalidInput(
+                f"'{text[:40]}' is not a coin or a pair.", hint="Write it like btc, ETH or BTC/USDT.", value=text[:40]
+            )
         return symbol
     if kind is Decimal:
         return plain(number(text, parameter.name))
@@ -41,7 +43,9 @@ def canonical(parameter: Parameter, text: str) -> str:
     if kind is Timeframe:
         frame = words.timeframe(text.lower())
         if frame not in TIMEFRAMES:
-            raise InvalidInput(f"'{text[:40]}' is not a timeframe.", hint=f"Choose one of {' '.join(TIMEFRAMES)}.", value=text[:40])
+            raise InvalidInput(
+                f"'{text[:40]}' is not a timeframe.", hint=f"Choose one of {' '.join(TIMEFRAMES)}.", value=text[:40]
+            )
         return frame
     if kind is Period:
         period(text, datetime(2020, 1, 1, tzinfo=UTC))
@@ -49,7 +53,9 @@ def canonical(parameter: Parameter, text: str) -> str:
     if typing.get_origin(kind) is typing.Literal:
         options = [str(option) for option in typing.get_args(kind)]
         if text.lower() not in options:
-            raise InvalidInput(f"'{text[:40]}' is not a {parameter.name}.", hint=f"Choose {' or '.join(options)}.", value=text[:40])
+            raise InvalidInput(
+                f"'{text[:40]}' is not a {parameter.name}.", hint=f"Choose {' or '.join(options)}.", value=text[:40]
+            )
         return text.lower()
     return text
 
@@ -69,14 +75,22 @@ def number(text: str, name: str) -> Decimal:
     read = [token.amount for token in words.tokens(tidied)]
     amount = read[0] if len(read) == 1 else None
     if amount is None or amount.unit not in ("", "quote"):
-        raise InvalidInput(f"'{text[:40]}' is not an amount for {name}.", hint="Write a plain number such as 0.1, 500 or 60k.", value=text[:40])
+        raise InvalidInput(
+            f"'{text[:40]}' is not an amount for {name}.",
+            hint="Write a plain number such as 0.1, 500 or 60k.",
+            value=text[:40],
+        )
     if amount.other is not None:
         raise InvalidInput(
             f"'{text[:40]}' can be read as {plain(amount.value)} or as {plain(amount.other)}.",
             hint="Please write it without separators.", value=text[:40],
         )  # fmt: skip
     if amount.unit == "quote" and name == "quantity":
-        raise InvalidInput(f"'{text[:40]}' is money, not a number of coins.", hint=f"Write spend={plain(amount.value)}.", value=text[:40])
+        raise InvalidInput(
+            f"'{text[:40]}' is money, not a number of coins.",
+            hint=f"Write spend={plain(amount.value)}.",
+            value=text[:40],
+        )
     return amount.value
 
 
@@ -93,7 +107,11 @@ def share(text: str, name: str) -> Decimal:
         except InvalidOperation:
             found = Decimal(-1)
     if not found.is_finite() or not 0 < found <= 1:
-        raise InvalidInput(f"'{text[:40]}' is not a share for {name}.", hint="Write 50%, half, all, or a number between 0 and 1.", value=text[:40])
+        raise InvalidInput(
+            f"'{text[:40]}' is not a share for {name}.",
+            hint="Write 50%, half, all, or a number between 0 and 1.",
+            value=text[:40],
+        )
     return found
 
 
@@ -123,7 +141,11 @@ def period(text: str, now: datetime) -> tuple[datetime, datetime | None]:
             return begin, end
     if re.fullmatch(r"(19|20)\d{2}", text):
         return datetime(int(text), 1, 1, tzinfo=UTC), datetime(int(text) + 1, 1, 1, tzinfo=UTC)
-    raise InvalidInput(f"'{text[:40]}' is not a period.", hint="Write 30d, 6mo, 1y, this month, 2024 or 2024-01-01..2024-06-30.", value=text[:40])
+    raise InvalidInput(
+        f"'{text[:40]}' is not a period.",
+        hint="Write 30d, 6mo, 1y, this month, 2024 or 2024-01-01..2024-06-30.",
+        value=text[:40],
+    )
 
 
 def currency(word: str) -> bool:

@@ -32,7 +32,9 @@ def bound(command: Command, words: list[str]) -> dict[str, str]:
             parameter = command.parameter(name.replace("-", "_"))
             if parameter is None and command.pairs is None:
                 known = ", ".join(each.name for each in command.parameters if not each.rest) or "no arguments"
-                raise InvalidInput(f"/{command.name} has no '{name[:40]}'; it takes {known}.", hint=converters.example(command))
+                raise InvalidInput(
+                    f"/{command.name} has no '{name[:40]}'; it takes {known}.", hint=converters.example(command)
+                )
             if name in arguments:
                 raise InvalidInput(f"'{name[:40]}' is given twice.", hint=converters.example(command))
             arguments[parameter.name if parameter else name] = text
@@ -45,7 +47,9 @@ def bound(command: Command, words: list[str]) -> dict[str, str]:
         elif loose and not parameter.rest and not parameter.named and parameter.name not in arguments:
             arguments[parameter.name] = loose.pop(0)
     if loose:
-        raise InvalidInput(f"I do not know what '{loose[0][:40]}' stands for in /{command.name}.", hint=converters.example(command))
+        raise InvalidInput(
+            f"I do not know what '{loose[0][:40]}' stands for in /{command.name}.", hint=converters.example(command)
+        )
     return canonical(command, arguments)
 
 

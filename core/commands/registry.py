@@ -146,7 +146,17 @@ def parameters_of(function: Function, helps: Mapping[str, str]) -> tuple[Paramet
         required = each.default is inspect.Parameter.empty and not rest
         default = None if each.default is inspect.Parameter.empty else each.default
         name = each.name.rstrip("_")
-        found.append(Parameter(name, bare(hints[each.name]), required, default, helps.get(name, ""), rest, each.kind is inspect.Parameter.KEYWORD_ONLY))
+        found.append(
+            Parameter(
+                name,
+                bare(hints[each.name]),
+                required,
+                default,
+                helps.get(name, ""),
+                rest,
+                each.kind is inspect.Parameter.KEYWORD_ONLY,
+            )
+        )
     return tuple(found)
 
 

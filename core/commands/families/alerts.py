@@ -36,7 +36,7 @@ async def alert(
     now = f"It is at {wording.price(quote.last, instrument)} now{' (SIMULATED)' if quote.simulated else ''}."
     if (quote.last >= price) if condition == "above" else (quote.last <= price):
         return [Text(f"{instrument.base} is {condition} {level} already. {now} No alert is set.", "warning")]
-    made = await ctx.services.alerts.add(ctx.user, instrument, condition, price)
+    made = await ctx.services.alerts.add(ctx.user.id, instrument, condition, price, quote.last)
     return [
         Text(f"Alert {made.id} is set: I tell you when {instrument.base} is {condition} {level}. {now}", "good"),
         Choices("Changed your mind?", (Choice("Remove it", f"delete alert {made.id}"),)),
@@ -48,13 +48,17 @@ async def alert(
     private=True,
     examples=("alerts",),
     phrases=(
-        "[(show|list|see|get|give) [me]] [all|my|the] [my] [open|active|price|set] alerts", "what alerts (do i have|are set|are active|have i set) [set]", "what are my [price] alerts",
-        "do i have [any] alerts [set]", "which alerts (do i have|are set|are active)", "list all alerts",
+        "[(show|list|see|get|give) [me]] [all|my|the] [my] [open|active|price|set] alerts",
+        "what alerts (do i have|are set|are active|have i set) [set]",
+        "what are my [price] alerts",
+        "do i have [any] alerts [set]",
+        "which alerts (do i have|are set|are active)",
+        "list all alerts",
     ),
 )
 async def alerts(ctx: Context) -> Reply:
     """Lists your alerts."""
-    found = list(await ctx.services.alerts.list(ctx.user))
+    found = list(await ctx.services.alerts.list(ctx.user.id))
     rows = tuple(
         (
             str(each.id),
@@ -63,7 +67,9 @@ async def alerts(ctx: Context) -> Reply:
         )
         for each in found
     )
-    table = Table("Alerts", ("No.", "When", "State"), rows, (0,), "No alerts. To set one: alert me when eth drops below 2500.")
+    table = Table(
+        "Alerts", ("No.", "When", "State"), rows, (0,), "No alerts. To set one: alert me when eth drops below 2500."
+    )
     offers = tuple(Choice(f"Remove {each.id}", f"delete alert {each.id}") for each in found[:5] if each.fired is None)
     return [table, Choices("Remove one?", offers)] if offers else [table]
 
@@ -83,18 +89,22 @@ async def unalert(ctx: Context, order: str = "all") -> Reply:
 
     order: its number, or all
     """
-    found = [each for each in await ctx.services.alerts.list(ctx.user) if each.fired is None]
+    found = [each for each in await ctx.services.alerts.list(ctx.user.id) if each.fired is None]
     number = order.lstrip("#").lower()
     if number == "all":
         for each in found:
-            await ctx.services.alerts.delete(ctx.user, each.id)
+            await ctx.services.alerts.delete(ctx.user.id, each.id)
         return [Text(f"Removed {wording.plural(len(found), 'alert')}." if found else "You have no alerts.", "good")]
     if not number.isdigit():
-        raise InvalidInput(f"'{order[:40]}' is not the number of an alert.", hint="Write delete alert 1; alerts lists them.", value=order[:40])
+        raise InvalidInput(
+            f"'{order[:40]}' is not the number of an alert.",
+            hint="Write delete alert 1; alerts lists them.",
+            value=order[:40],
+        )
     if not any(each.id == int(number) for each in found):
         known = wording.listed([str(each.id) for each in found])
         raise NotFound(f"You have no alert {number}.", hint=f"Yours: {known}." if known else "You have no alerts.")
-    await ctx.services.alerts.delete(ctx.user, int(number))
+    await ctx.services.alerts.delete(ctx.user.id, int(number))
     return [Text(f"Removed alert {number}.", "good")]
 
 

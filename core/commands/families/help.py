@@ -58,14 +58,26 @@ async def help_(ctx: Context, *topic: str) -> Reply:
             return [Text(f"{name.capitalize()}. {explanation}")]
     for family, title in FAMILIES.items():
         if said in (family, title.lower()):
-            return [Table(title, ("Command", "What it does"), tuple((each.name, each.summary) for each in registry.of(family)))]
+            return [
+                Table(
+                    title, ("Command", "What it does"), tuple((each.name, each.summary) for each in registry.of(family))
+                )
+            ]
     matches = search(registry, said)
     if not matches:
         near = registry.suggestions(said.split()[0])
-        raise NotFound(f"I have no help on '{said[:60]}'.", hint=f"Did you mean help {near[0]}?" if near else "Write help to see everything.")
+        raise NotFound(
+            f"I have no help on '{said[:60]}'.",
+            hint=f"Did you mean help {near[0]}?" if near else "Write help to see everything.",
+        )
     if len(matches) == 1:
         return usage(matches[0])
-    return [Choices(f"Help on '{said[:60]}': which of these?", tuple(Choice(f"{each.name}: {each.summary}", f"help {each.name}") for each in matches))]
+    return [
+        Choices(
+            f"Help on '{said[:60]}': which of these?",
+            tuple(Choice(f"{each.name}: {each.summary}", f"help {each.name}") for each in matches),
+        )
+    ]
 
 
 def overview(registry: Registry, ctx: Context) -> list[Block]:
@@ -76,7 +88,11 @@ def overview(registry: Registry, ctx: Context) -> list[Block]:
         examples = [each.examples[0] for each in allowed if each.examples][:3]
         if examples and family != "help":
             rows.append((title, "  ·  ".join(examples)))
-    trading = "Whatever moves money is shown to you first and waits for your yes. " if ctx.user.role.covers(registry.get("buy").role) else "You may look around; trading needs the role trader. "
+    trading = (
+        "Whatever moves money is shown to you first and waits for your yes. "
+        if ctx.user.role.covers(registry.get("buy").role)
+        else "You may look around; trading needs the role trader. "
+    )
     return [
         Text(f"Write in plain words, for example: buy 0.01 btc, or how am I doing. {trading}The account is PAPER: no real money."),
         Table("What I can do", ("", "Say"), tuple(rows)),
@@ -98,7 +114,15 @@ def usage(command: Command) -> list[Block]:
 
 def search(registry: Registry, said: str) -> list[Command]:
     """The commands that speak of what was asked, best first."""
-    words = {word.rstrip("s") for word in said.replace("?", "").split() if len(word) > 2} - {"the", "and", "for", "with", "how", "bitcoin", "some"}
+    words = {word.rstrip("s") for word in said.replace("?", "").split() if len(word) > 2} - {
+        "the",
+        "and",
+        "for",
+        "with",
+        "how",
+        "bitcoin",
+        "some",
+    }
     ranked = []
     for each in registry.commands:
         near = {each.name, *each.aliases}

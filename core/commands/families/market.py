@@ -35,7 +35,9 @@ async def price(ctx: Context, instrument: Instrument) -> Reply:
     if quote.change is not None:
         facts.append(("24 h", wording.percent(quote.change, sign=True)))
     if quote.high is not None and quote.low is not None:
-        facts.append(("24 h range", f"{wording.price(quote.low, instrument)} – {wording.price(quote.high, instrument)}"))
+        facts.append(
+            ("24 h range", f"{wording.price(quote.low, instrument)} – {wording.price(quote.high, instrument)}")
+        )
     facts.append(("Bid / ask", f"{wording.price(quote.bid, instrument)} / {wording.price(quote.ask, instrument)}"))
     label = wording.SIMULATED if quote.simulated else ctx.services.market.label(instrument)
     source = f"{label} price from the built-in sandbox market" if label else f"From {instrument.venue}"
@@ -48,7 +50,9 @@ async def price(ctx: Context, instrument: Instrument) -> Reply:
     examples=("chart btc", "show me a 4h chart of eth with rsi"),
     phrases=("show me {instrument} on [the|a] {timeframe}",),
 )
-async def chart(ctx: Context, instrument: Instrument, timeframe: Timeframe = Timeframe("1h"), indicators: str = "") -> Reply:
+async def chart(
+    ctx: Context, instrument: Instrument, timeframe: Timeframe = Timeframe("1h"), indicators: str = ""
+) -> Reply:
     """Draws candles with volume and indicators.
 
     instrument: a coin or a pair
@@ -59,8 +63,12 @@ async def chart(ctx: Context, instrument: Instrument, timeframe: Timeframe = Tim
     warmup = max(study.length for study in chosen) * 4
     bars = await ctx.services.market.bars(instrument, timeframe, SHOWN + warmup, forming=True)
     title = f"{instrument.symbol} {timeframe}"
-    drawn = await ctx.services.jobs.run(charts.candles, bars, chosen, SHOWN, title, ctx.services.market.label(instrument))
-    others = [Choice(frame, f"chart {instrument.symbol} {frame}") for frame in ("15m", "1h", "4h", "1d") if frame != timeframe]
+    drawn = await ctx.services.jobs.run(
+        charts.candles, bars, chosen, SHOWN, title, ctx.services.market.label(instrument)
+    )
+    others = [
+        Choice(frame, f"chart {instrument.symbol} {frame}") for frame in ("15m", "1h", "4h", "1d") if frame != timeframe
+    ]
     return [drawn, Choices("Another timeframe?", tuple(others))]
 
 
@@ -82,7 +90,9 @@ async def markets(ctx: Context) -> Reply:
     rows = []
     for instrument in found[:12]:
         quote = await market.quote(instrument)
-        rows.append((instrument.symbol, wording.price(quote.last, instrument), wording.percent(quote.change, sign=True)))
+        rows.append(
+            (instrument.symbol, wording.price(quote.last, instrument), wording.percent(quote.change, sign=True))
+        )
     label = market.label(found[0]) if found else None
     more = f" – {len(found) - 12} more" if len(found) > 12 else ""
     title = f"Markets at {market.source_name}{f' ({label})' if label else ''}{more}"

@@ -28,16 +28,35 @@ async def balance(ctx: Context, *, instrument: Instrument | None = None) -> Repl
     """
     view = await ctx.services.desk.portfolio(ctx.account)
     rows = tuple(
-        (line.asset, wording.quantity(line.total), "–" if line.value is None else wording.money(line.value, view.currency))
+        (
+            line.asset,
+            wording.quantity(line.total),
+            "–" if line.value is None else wording.money(line.value, view.currency),
+        )
         for line in view.balances
         if line.total and (instrument is None or line.asset == instrument.base)
     )
-    facts = [("Account", wording.badge(view.mode, view.simulated)), ("Worth", wording.money(view.equity, view.currency)), ("Cash", wording.money(view.cash, view.currency))]
+    facts = [
+        ("Account", wording.badge(view.mode, view.simulated)),
+        ("Worth", wording.money(view.equity, view.currency)),
+        ("Cash", wording.money(view.cash, view.currency)),
+    ]
     if view.reserved:
         facts.append(("Of it for open orders", wording.money(view.reserved, view.currency)))
-    facts += [(f"With {ledger.name}", wording.money(ledger.equity, view.currency)) for ledger in view.ledgers if ledger.run]
+    facts += [
+        (f"With {ledger.name}", wording.money(ledger.equity, view.currency)) for ledger in view.ledgers if ledger.run
+    ]
     note = "Some prices are old: the market did not answer lately." if view.stale else None
-    return [Facts("Balance", tuple(facts), note), Table("Holdings", ("Asset", "Amount", "Value"), rows, (1, 2), f"You hold no {instrument.base}." if instrument else "Nothing yet.")]
+    return [
+        Facts("Balance", tuple(facts), note),
+        Table(
+            "Holdings",
+            ("Asset", "Amount", "Value"),
+            rows,
+            (1, 2),
+            f"You hold no {instrument.base}." if instrument else "Nothing yet.",
+        ),
+    ]
 
 
 @command(

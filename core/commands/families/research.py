@@ -1,5 +1,6 @@
 """Testing ideas on the past, honestly: with costs, and beside simply holding."""
 
+import math
 import time
 from decimal import Decimal
 from typing import Any
@@ -24,7 +25,11 @@ DEFAULT_BARS = 3_000  # when no period is said
 @command(
     family="research",
     aliases=("bt",),
-    examples=("backtest sma_cross btc 1h", "backtest rsi on eth 1h last year", "backtest sma_cross btc 4h period=1y fast=10 slow=40"),
+    examples=(
+        "backtest sma_cross btc 1h",
+        "backtest rsi on eth 1h last year",
+        "backtest sma_cross btc 4h period=1y fast=10 slow=40",
+    ),
 )
 async def backtest(
     ctx: Context, strategy: str, instrument: Instrument, timeframe: Timeframe = Timeframe("1h"), period: Period | None = None,
@@ -56,19 +61,23 @@ async def backtest(
     since, until = period_of(period, now) if period else (None, None)
     first = to_ms(since) if since else to_ms(now) - DEFAULT_BARS * length
     if (to_ms(until or now) - first) // length > MOST_BARS:
-        raise InvalidInput(f"That is more than {MOST_BARS:,} bars.", hint="Choose a shorter period or a longer timeframe.")
+        raise InvalidInput(
+            f"That is more than {MOST_BARS:,} bars.", hint="Choose a shorter period or a longer timeframe."
+        )
     await ctx.progress(Progress(f"Loading {instrument.symbol} {timeframe} bars", None))
     bars = await ctx.services.market.history(instrument, timeframe, first)
     bars = bars.between(end_ms=to_ms(until) if until else to_ms(now) - length + 1)
     if len(bars) < SHORTEST:
-        raise InvalidInput(f"There are only {len(bars)} bars of {instrument.symbol} {timeframe} there.", hint=f"A backtest needs at least {SHORTEST}.")
+        raise InvalidInput(
+            f"There are only {len(bars)} bars of {instrument.symbol} {timeframe} there.",
+            hint=f"A backtest needs at least {SHORTEST}.",
+        )
     report = Reporter(ctx, f"Testing {strategy} on {len(bars):,} bars")
     await report.begin()
     result = await ctx.services.jobs.run(run_backtest, chosen, bars, float(cash), costs, progress=report)
     await report.settle()
     label = ctx.services.market.label(instrument)
-    held = charts.np.asarray(bars.close, dtype=float) / float(bars.open[0]) * float(cash)
-    held = held[-len(result.equity) :]
+    held = [float(close) / float(bars.open[0]) * float(cash) for close in bars.close[-len(result.equity) :]]
     title = f"{strategy} on {instrument.symbol} {timeframe}"
     where = f"{wording.day(int(bars.timestamp[0]))} to {wording.day(int(bars.timestamp[-1]))}, {len(bars):,} bars{f', {label} prices' if label else ''}"
     return [
@@ -116,18 +125,22 @@ class Reporter:
 
 def facts_of(stats: dict[str, Any], currency: str) -> tuple[tuple[str, str], ...]:
     """The statistics that matter, the loss beside the gain and holding beside both."""
-    ratio = lambda name: "–" if stats.get(name) is None or stats[name] != stats[name] else f"{float(stats[name]):.2f}"  # noqa: E731
     return (
         ("Return", wording.percent(stats["total_return"], sign=True)),
         ("Buy and hold", wording.percent(stats["buy_and_hold"], sign=True)),
         ("Deepest drawdown", wording.percent(stats["max_drawdown"])),
         ("Final equity", wording.money(stats["final_equity"], currency)),
-        ("Sharpe ratio", ratio("sharpe")),
+        ("Sharpe ratio", ratio(stats.get("sharpe"))),
         ("Trades", f"{int(stats['trades']):,}, {wording.percent(stats['win_rate'], 0)} of them won"),
-        ("Profit factor", ratio("profit_factor")),
+        ("Profit factor", ratio(stats.get("profit_factor"))),
         ("Time in the market", wording.percent(stats["exposure"], 0)),
         ("Fees paid", wording.money(stats["fees_paid"], currency)),
     )
+
+
+def ratio(value: Any) -> str:
+    """Two decimals; a dash where there is none."""
+    return "–" if value is None or not math.isfinite(value) else f"{float(value):.2f}"
 
 
 def verdict(stats: dict[str, Any]) -> str:
@@ -135,7 +148,13 @@ def verdict(stats: dict[str, Any]) -> str:
     mine, held, trades = float(stats["total_return"]), float(stats["buy_and_hold"]), int(stats["trades"])
     if trades == 0:
         return "It never traded, so this says nothing about it."
-    beaten = "It did better than holding" if mine > held else "Simply holding did better" if mine < held else "It did as well as holding"
+    beaten = (
+        "It did better than holding"
+        if mine > held
+        else "Simply holding did better"
+        if mine < held
+        else "It did as well as holding"
+    )
     few = f", on only {wording.plural(trades, 'trade')}, which proves little" if trades < 30 else ""
     return f"{beaten}{few}. Costs are included; the past promises nothing."
 
@@ -157,4 +176,9 @@ async def strategies(ctx: Context) -> Reply:
         settings = ", ".join(f"{key}={each.default}" for key, each in kind.parameters.items()) or "–"
         rows.append((name, kind.summary, settings))
     table = Table("Strategies", ("Name", "What it does", "Settings"), tuple(rows))
-    return [table, Text("To test one: backtest sma_cross btc 1h fast=10 slow=30. To let it trade: start sma_cross on btc 1h with 2000.")]
+    return [
+        table,
+        Text(
+            "To test one: backtest sma_cross btc 1h fast=10 slow=30. To let it trade: start sma_cross on btc 1h with 2000."
+        ),
+    ]

@@ -18,7 +18,14 @@ from core.reply import Choice, Choices, Facts, Reply, Table, Text
     private=True,
     examples=("start sma_cross on btc 1h with 2000", "start rsi_reversion eth 15m 500"),
 )
-async def start(ctx: Context, strategy: str, instrument: Instrument, timeframe: Timeframe = Timeframe("1h"), cash: Decimal | None = None, **parameters: str) -> Reply:
+async def start(
+    ctx: Context,
+    strategy: str,
+    instrument: Instrument,
+    timeframe: Timeframe = Timeframe("1h"),
+    cash: Decimal | None = None,
+    **parameters: str,
+) -> Reply:
     """Lets a strategy trade on paper with money set apart for it.
 
     strategy: its name, such as sma_cross; strategies lists them
@@ -33,13 +40,23 @@ async def start(ctx: Context, strategy: str, instrument: Instrument, timeframe: 
     view = await ctx.services.desk.portfolio(ctx.account)
     badge = wording.badge(view.mode, view.simulated)
     if cash is None:
-        line = f"start {strategy} on {instrument.base.lower()} {timeframe}" + "".join(f" {name}={value}" for name, value in parameters.items())
+        line = f"start {strategy} on {instrument.base.lower()} {timeframe}" + "".join(
+            f" {name}={value}" for name, value in parameters.items()
+        )
         free = view.cash - view.reserved
         shares = [(free * share).quantize(Decimal(1)) for share in (Decimal("0.1"), Decimal("0.25"), Decimal("0.5"))]
-        choices = tuple(Choice(wording.money(amount, view.currency), f"{line} with {amount}") for amount in shares if amount > 0)
-        return [Choices(f"How much may it trade with? You have {wording.money(free, view.currency)} free ({badge}).", choices)]
+        choices = tuple(
+            Choice(wording.money(amount, view.currency), f"{line} with {amount}") for amount in shares if amount > 0
+        )
+        return [
+            Choices(
+                f"How much may it trade with? You have {wording.money(free, view.currency)} free ({badge}).", choices
+            )
+        ]
     if cash <= 0:
-        raise InvalidInput("A strategy needs money above zero.", hint="For example: start sma_cross on btc 1h with 2000.")
+        raise InvalidInput(
+            "A strategy needs money above zero.", hint="For example: start sma_cross on btc 1h with 2000."
+        )
     run = await ctx.services.strategies.start(ctx.account, chosen, instrument, timeframe, cash)
     facts = (
         ("Strategy", settings_of(run.strategy, dict(run.parameters))),
@@ -48,7 +65,10 @@ async def start(ctx: Context, strategy: str, instrument: Instrument, timeframe: 
         ("Account", badge),
     )
     note = f"It decides when a {timeframe} bar closes, from the next one on. Past results promise nothing."
-    return [Facts(f"Strategy {run.number} is running", facts, note), Choices("Later", (Choice("See it", "running"), Choice("Stop it", f"stop {run.number}")))]
+    return [
+        Facts(f"Strategy {run.number} is running", facts, note),
+        Choices("Later", (Choice("See it", "running"), Choice("Stop it", f"stop {run.number}"))),
+    ]
 
 
 @command(
@@ -77,18 +97,30 @@ async def stop(ctx: Context, run: str = "") -> Reply:
     elif wanted.isdigit():
         chosen = [each for each in active if each.number == int(wanted)]
     else:
-        chosen = [each for each in active if wanted.replace(" ", "_") == each.strategy or wanted in (each.instrument.base.lower(), each.instrument.symbol.lower())]
+        chosen = [
+            each
+            for each in active
+            if wanted.replace(" ", "_") == each.strategy
+            or wanted in (each.instrument.base.lower(), each.instrument.symbol.lower())
+        ]
     if wanted and not chosen:
         names = [f"{each.number} ({each.strategy} on {each.instrument.base})" for each in active]
         raise NotFound(f"No running strategy is '{run[:40]}'.", hint=f"Running: {wording.listed(names)}.")
     if len(chosen) != 1 and wanted not in ("all", "everything"):
-        options = tuple(Choice(f"{each.number}: {each.strategy} on {each.instrument.base} {each.timeframe}", f"stop {each.number}") for each in chosen or active)
+        options = tuple(
+            Choice(f"{each.number}: {each.strategy} on {each.instrument.base} {each.timeframe}", f"stop {each.number}")
+            for each in chosen or active
+        )
         return [Choices("Which strategy should I stop?", (*options, Choice("All of them", "stop all")))]
     view = await ctx.services.desk.portfolio(ctx.account)
     said = []
     for each in chosen:
         ended = await ctx.services.strategies.stop(ctx.account, str(each.number))
-        returned = "" if ended.returned is None else f" {wording.money(ended.returned, view.currency)} came back of {wording.money(ended.cash, view.currency)}."
+        returned = (
+            ""
+            if ended.returned is None
+            else f" {wording.money(ended.returned, view.currency)} came back of {wording.money(ended.cash, view.currency)}."
+        )
         said.append(f"Stopped strategy {ended.number}: {ended.strategy} on {ended.instrument.base}.{returned}")
     return [Text(f"{' '.join(said)} {wording.badge(view.mode, view.simulated)}.", "good")]
 
@@ -111,13 +143,32 @@ async def running(ctx: Context) -> Reply:
     rows = []
     for each in active:
         equity = worth.get(each.id)
-        gain = "–" if equity is None else f"{wording.signed(equity - each.cash, '')} ({wording.percent((equity - each.cash) / each.cash, sign=True)})"
+        gain = (
+            "–"
+            if equity is None
+            else f"{wording.signed(equity - each.cash, '')} ({wording.percent((equity - each.cash) / each.cash, sign=True)})"
+        )
         rows.append(
-            (str(each.number), settings_of(each.strategy, dict(each.parameters)), f"{each.instrument.base} {each.timeframe}", wording.money(each.cash, ""), gain, wording.day(each.started))
+            (
+                str(each.number),
+                settings_of(each.strategy, dict(each.parameters)),
+                f"{each.instrument.base} {each.timeframe}",
+                wording.money(each.cash, ""),
+                gain,
+                wording.day(each.started),
+            )
         )
     title = f"Running strategies ({wording.badge(view.mode, view.simulated)}), in {view.currency}"
     columns = ("No.", "Strategy", "On", "Money", "Profit", "Since")
-    return [Table(title, columns, tuple(rows), (0, 3, 4), "No strategy is running. To begin: start sma_cross on btc 1h with 2000.")]
+    return [
+        Table(
+            title,
+            columns,
+            tuple(rows),
+            (0, 3, 4),
+            "No strategy is running. To begin: start sma_cross on btc 1h with 2000.",
+        )
+    ]
 
 
 @command(
@@ -131,7 +182,12 @@ async def resume(ctx: Context) -> Reply:
     """Allows trading again after a panic stop; stopped strategies stay stopped."""
     await ctx.services.desk.resume(ctx.account)
     view = await ctx.services.desk.portfolio(ctx.account)
-    return [Text(f"Trading is allowed again. Strategies that were stopped stay stopped. {wording.badge(view.mode, view.simulated)}.", "good")]
+    return [
+        Text(
+            f"Trading is allowed again. Strategies that were stopped stay stopped. {wording.badge(view.mode, view.simulated)}.",
+            "good",
+        )
+    ]
 
 
 def settings_of(name: str, parameters: dict[str, object]) -> str:

@@ -10,7 +10,7 @@ from core.commands.converters import Share
 from core.commands.registry import command
 from core.errors import InvalidInput, NotFound
 from core.market.instrument import Instrument
-from core.reply import Choice, Choices, Reply, Table, Text
+from core.reply import Block, Choice, Choices, Reply, Table, Text, Tone
 from core.trading.orders import Bracket, Limit, Order, OrderRequest, OrderStatus, Side, Stop, StopLimit, TrailingStop
 
 FAR = Decimal("0.2")  # a limit this far from the market gets a warning
@@ -78,14 +78,25 @@ async def ticket(
         return [Text(f"{lead} {instrument.base}? For example: {side} 0.1 {name}, or {side} $500 of {name}.")]
     desk = ctx.services.desk
     request = await desk.draft(
-        ctx.account, instrument, side, quantity=quantity, spend=spend, fraction=fraction, limit=limit, stop=stop, target=target
+        ctx.account,
+        side,
+        instrument,
+        quantity=quantity,
+        spend=spend,
+        fraction=fraction,
+        limit=limit,
+        stop=stop,
+        target=target,
     )
     preview = await desk.preview(request)
     request = preview.request
     subject = f"{side} {wording.quantity(preview.quantity, instrument.base)}{kind_of(request)}"
     facts = [
         ("Amount", wording.quantity(preview.quantity, instrument.base)),
-        ("Price", f"{'about ' if not isinstance(request.type, Limit) else ''}{wording.price(preview.price, instrument)} {instrument.quote}"),
+        (
+            "Price",
+            f"{'about ' if not isinstance(request.type, Limit) else ''}{wording.price(preview.price, instrument)} {instrument.quote}",
+        ),
         ("Total", wording.money(preview.notional, instrument.quote)),
         ("Fee", wording.money(preview.fee, instrument.quote)),
         ("Slippage", wording.percent(preview.slippage)),
@@ -93,7 +104,9 @@ async def ticket(
         *protection(request, instrument),
     ]
     if preview.checks:
-        facts.append(("Limits checked", ", ".join(f"{check.name} {check.asked} of {check.allowed}" for check in preview.checks)))
+        facts.append(
+            ("Limits checked", ", ".join(f"{check.name} {check.asked} of {check.allowed}" for check in preview.checks))
+        )
     if preview.simulated:
         facts.append(("Market", f"{wording.SIMULATED} prices"))
     warnings = list(preview.warnings)
@@ -116,7 +129,9 @@ def far_away(side: Side, limit: Decimal, last: Decimal, instrument: Instrument) 
     if abs(distance) < FAR:
         return []
     where = "above" if distance > 0 else "below"
-    return [f"The limit is {wording.percent(abs(distance), 0)} {where} the market price of {wording.price(last, instrument)}."]
+    return [
+        f"The limit is {wording.percent(abs(distance), 0)} {where} the market price of {wording.price(last, instrument)}."
+    ]
 
 
 def kind_of(request: OrderRequest) -> str:
@@ -126,7 +141,9 @@ def kind_of(request: OrderRequest) -> str:
         case Limit(price) | Bracket(entry=Limit(price)):
             return f" at {wording.price(price, show)}"
         case Stop(trigger):
-            return f" if the price {'falls' if request.side is Side.SELL else 'rises'} to {wording.price(trigger, show)}"
+            return (
+                f" if the price {'falls' if request.side is Side.SELL else 'rises'} to {wording.price(trigger, show)}"
+            )
         case StopLimit(trigger, price):
             return f" at {wording.price(price, show)} once the price reaches {wording.price(trigger, show)}"
         case TrailingStop():
@@ -170,7 +187,7 @@ def outcome(order: Order, mode: str, simulated: bool) -> str:
             return f"Order {order.number} is placed: {request.side} {size}{kind_of(request)}. {badge}."
 
 
-def tone_of(order: Order) -> str:
+def tone_of(order: Order) -> Tone:
     """How the outcome feels."""
     if order.status in (OrderStatus.REJECTED, OrderStatus.EXPIRED, OrderStatus.UNKNOWN):
         return "warning"
@@ -204,7 +221,9 @@ async def orders(ctx: Context, *words: str) -> Reply:
     )
     title = f"{'Orders' if everything else 'Open orders'} ({wording.badge(view.mode, view.simulated)})"
     table = Table(title, ("No.", "Order", "How", "State"), rows, (0,), "No open orders.")
-    offers = tuple(Choice(f"Cancel {order.number}", f"cancel {order.number}") for order in found[:5] if not order.status.final)
+    offers = tuple(
+        Choice(f"Cancel {order.number}", f"cancel {order.number}") for order in found[:5] if not order.status.final
+    )
     return [table, Choices("Cancel one?", offers)] if offers else [table]
 
 
@@ -214,7 +233,8 @@ async def orders(ctx: Context, *words: str) -> Reply:
     private=True,
     examples=("cancel 3", "cancel all orders"),
     phrases=(
-        "(cancel|withdraw|kill|remove|delete) [my|the] [order|limit order] [number|no] {order}", "(cancel|withdraw) order [number] {order}",
+        "(cancel|withdraw|kill|remove|delete) [my|the] [order|limit order] [number|no] {order}",
+        "(cancel|withdraw) order [number] {order}",
         "cancel {order} [order]",
     ),
 )
@@ -233,22 +253,46 @@ async def cancel(ctx: Context, order: str = "", *, instrument: Instrument | None
     if not order and instrument is None:
         if not found:
             return [Text("There is no open order to cancel.")]
-        choices = tuple(Choice(f"{each.number}: {each.request.side} {each.request.instrument.base}{kind_of(each.request)}", f"cancel {each.number}") for each in found[:8])
+        choices = tuple(
+            Choice(
+                f"{each.number}: {each.request.side} {each.request.instrument.base}{kind_of(each.request)}",
+                f"cancel {each.number}",
+            )
+            for each in found[:8]
+        )
         return [Choices("Which order should I cancel?", (*choices, Choice("All of them", "cancel all")))]
     if instrument is not None or order.lower() in ("all", "everything"):
         done = [await desk.cancel(ctx.account, str(each.number)) for each in found]
         if not done:
             return [Text("There is no open order to cancel.")]
-        return [Text(f"Cancelled {wording.plural(len(done), 'order')}: {wording.listed([str(each.number) for each in done])}. {badge}.", "good")]
+        return [
+            Text(
+                f"Cancelled {wording.plural(len(done), 'order')}: {wording.listed([str(each.number) for each in done])}. {badge}.",
+                "good",
+            )
+        ]
     number = order.lstrip("#")
     if not number.isdigit():
-        raise InvalidInput(f"'{order[:40]}' is not the number of an order.", hint="Write cancel 3, or cancel all; orders lists them.", value=order[:40])
+        raise InvalidInput(
+            f"'{order[:40]}' is not the number of an order.",
+            hint="Write cancel 3, or cancel all; orders lists them.",
+            value=order[:40],
+        )
     if not any(each.number == int(number) for each in found):
         numbers = [str(each.number) for each in found]
-        hint = f"Open {'is' if len(numbers) == 1 else 'are'} {wording.listed(numbers)}." if numbers else "No order is open."
+        hint = (
+            f"Open {'is' if len(numbers) == 1 else 'are'} {wording.listed(numbers)}."
+            if numbers
+            else "No order is open."
+        )
         raise NotFound(f"There is no open order {number}.", hint=hint)
     ended = await desk.cancel(ctx.account, number)
-    return [Text(f"Cancelled order {ended.number}: {ended.request.side} {ended.request.instrument.base}{kind_of(ended.request)}. {badge}.", "good")]
+    return [
+        Text(
+            f"Cancelled order {ended.number}: {ended.request.side} {ended.request.instrument.base}{kind_of(ended.request)}. {badge}.",
+            "good",
+        )
+    ]
 
 
 @command(
@@ -262,18 +306,37 @@ async def cancel(ctx: Context, order: str = "", *, instrument: Instrument | None
         "sell all [of] my (coins|crypto|stuff)", "kill switch", "sell everything [i (have|own)]",
     ),
 )  # fmt: skip
-async def panic(ctx: Context) -> Reply:
+async def panic(ctx: Context) -> Reply | Proposal:
     """Stops everything at once: cancels all orders and stops all strategies, then asks whether to sell what you hold."""
-    done = await ctx.services.desk.panic(ctx.account)
-    view = await ctx.services.desk.portfolio(ctx.account)
-    said = [
-        f"Stopped. Cancelled {wording.plural(len(done.cancelled), 'order')}, stopped {len(done.stopped)} "
-        f"{'strategy' if len(done.stopped) == 1 else 'strategies'}. Nothing new is traded until you write resume. {wording.badge(view.mode, view.simulated)}."
-    ]
+    desk = ctx.services.desk
+    done = await desk.panic(ctx.account)
+    view = await desk.portfolio(ctx.account)
+    badge = wording.badge(view.mode, view.simulated)
+    strategies = "1 strategy" if len(done.stopped) == 1 else f"{len(done.stopped)} strategies"
+    told = Text(
+        f"Stopped: {wording.plural(len(done.cancelled), 'order')} cancelled, {strategies} stopped. "
+        f"Nothing new is bought until you write resume. {badge}.",
+        "warning",
+    )
     held = [each for each in done.positions if each.quantity]
     if not held:
-        return [Text(said[0] + " You hold no position.", "warning")]
-    lines = [f"{wording.quantity(each.quantity, each.instrument.base)} worth {wording.money(each.value, each.instrument.quote)}" for each in held]
-    bases = list(dict.fromkeys(each.instrument.symbol for each in held))
-    choices = tuple(Choice(f"Sell all {symbol.partition('/')[0]}", f"sell all my {symbol.partition('/')[0].lower()}") for symbol in bases[:8])
-    return [Text(said[0], "warning"), Choices(f"You still hold {wording.listed(lines)}. Sell?", (*choices, Choice("Keep", "positions")))]
+        return [told, Text("You hold no coins, so there is nothing to sell.")]
+    facts = tuple(
+        (
+            wording.quantity(each.quantity, each.instrument.base),
+            f"worth {wording.money(each.value, each.instrument.quote)}",
+        )
+        for each in held
+    )
+
+    async def execute() -> Reply:
+        sold = await desk.flatten(ctx.account)
+        lines: list[Block] = [Text(outcome(order, view.mode, view.simulated), tone_of(order)) for order in sold]
+        after = await desk.portfolio(ctx.account)
+        left = wording.money(after.equity, after.currency)
+        return [*lines, Text(f"Everything is sold. Your account is worth {left}. {badge}.", "good")]
+
+    return Proposal(
+        "Sell everything you hold at the market, too?", facts, execute, "sell everything", view.mode, (), "Sell everything", "Keep it",
+        before=(told,),
+    )  # fmt: skip

@@ -62,7 +62,9 @@ def unnamed(registry: Registry, bare: str, slash: bool, head: str) -> Understood
             return again
     if slash:
         near = registry.suggestions(head)
-        hint = f"Did you mean {' or '.join('/' + each for each in near)}?" if near else "Write help to see what I can do."
+        hint = (
+            f"Did you mean {' or '.join('/' + each for each in near)}?" if near else "Write help to see what I can do."
+        )
         return ask(f"There is no command /{head[:40]}. {hint}", *near)
     return Understood()
 
@@ -83,7 +85,10 @@ def slip(first: str, second: str) -> bool:
     """Whether one letter is missing, added, wrong, or swapped with its neighbour."""
     if first == second or abs(len(first) - len(second)) > 1:
         return False
-    at = next((place for place, (one, two) in enumerate(zip(first, second, strict=False)) if one != two), min(len(first), len(second)))
+    at = next(
+        (place for place, (one, two) in enumerate(zip(first, second, strict=False)) if one != two),
+        min(len(first), len(second)),
+    )
     one, two = first[at:], second[at:]
     if one[1:] == two or one == two[1:]:
         return True
@@ -127,9 +132,20 @@ def trade(text: str, words: list[Token], texts: list[str]) -> Understood | None:
     """The order, or the question about one; None when the sentence is not about trading."""
     if re.match(r"(?:back-?test|start|run|simulate)\b", text) and studies.strategy_in(text):
         return None
-    if texts[0] not in ("put", "set", "stop", "add", "place", "take", "sl", "tp", "move", "target", "create", "attach") and not (
-        set(texts) & orders.SURE or texts[0] in orders.VERBS or {"buying", "selling"} & set(texts)
-    ):
+    if texts[0] not in (
+        "put",
+        "set",
+        "stop",
+        "add",
+        "place",
+        "take",
+        "sl",
+        "tp",
+        "move",
+        "target",
+        "create",
+        "attach",
+    ) and not (set(texts) & orders.SURE or texts[0] in orders.VERBS or {"buying", "selling"} & set(texts)):
         return None
     if set(texts) & orders.SURE or {"buying", "selling"} & set(texts):
         refused = orders.refusal(text, words)
@@ -147,7 +163,9 @@ def trade(text: str, words: list[Token], texts: list[str]) -> Understood | None:
         text = "liquidate " + text.split(" ", 3 if text.startswith("get") else 2)[-1]
         words = tokenise(text)
     if words[0].text not in orders.VERBS:
-        return ask("I am not sure whether that is an order, so nothing is ordered. Say it like this: buy 0.1 btc, or sell half my eth.")
+        return ask(
+            "I am not sure whether that is an order, so nothing is ordered. Say it like this: buy 0.1 btc, or sell half my eth."
+        )
     return orders.order(text, words)
 
 

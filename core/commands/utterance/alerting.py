@@ -13,8 +13,27 @@ HEAD = re.compile(
 )
 BELOW = frozenset({"below", "under", "beneath", "less", "lower"})
 ABOVE = frozenset({"above", "over", "exceeds", "higher", "more", "greater", "past"})
-FALLING = frozenset({"drops", "drop", "falls", "fall", "dips", "dip", "sinks", "sink", "crashes", "slides", "loses", "down", "dropping", "falling"})
-RISING = frozenset({"rises", "rise", "climbs", "climb", "jumps", "pumps", "rallies", "up", "rising", "tops", "surpasses", "gains"})
+FALLING = frozenset(
+    {
+        "drops",
+        "drop",
+        "falls",
+        "fall",
+        "dips",
+        "dip",
+        "sinks",
+        "sink",
+        "crashes",
+        "slides",
+        "loses",
+        "down",
+        "dropping",
+        "falling",
+    }
+)
+RISING = frozenset(
+    {"rises", "rise", "climbs", "climb", "jumps", "pumps", "rallies", "up", "rising", "tops", "surpasses", "gains"}
+)
 
 
 def alert(text: str, words: list[Token]) -> Understood | None:
@@ -33,11 +52,18 @@ def alert(text: str, words: list[Token]) -> Understood | None:
     name = spoken(coins[0] or "")
     level = [amount for amount in amounts if amount.unit in ("", "quote")]
     if any(amount.unit == "share" for amount in amounts):
-        return ask(f"Alerts watch a price, not a percentage. At which price of {name.upper()}? For example: alert {name} below 2500.")
+        return ask(
+            f"Alerts watch a price, not a percentage. At which price of {name.upper()}? For example: alert {name} below 2500."
+        )
     if len(level) != 1 or len(amounts) != 1:
-        return ask(f"At which price of {name.upper()}? For example: alert me when {name} drops below 2500.", expects=f"alert {name} {{}}")
+        return ask(
+            f"At which price of {name.upper()}? For example: alert me when {name} drops below 2500.",
+            expects=f"alert {name} {{}}",
+        )
     if level[0].other is not None:
-        return ask(f"'{level[0].text}' can be read as {shown(level[0].value)} or as {shown(level[0].other)}. Which one do you mean?")
+        return ask(
+            f"'{level[0].text}' can be read as {shown(level[0].value)} or as {shown(level[0].other)}. Which one do you mean?"
+        )
     if level[0].value <= 0:
         return ask("The price of an alert must be above zero.")
     below, above = bool(said & BELOW), bool(said & ABOVE)

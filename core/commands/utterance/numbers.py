@@ -90,7 +90,8 @@ def written(chunk: str) -> Amount | None:
 
 def spoken(words: list[str], start: int) -> tuple[Amount, int] | None:
     """The amount spoken from words[start] on, and where it ends; None when no number starts there."""
-    index, total, current, seen, point = start, Decimal(0), Decimal(0), False, False
+    index, seen, point = start, False, False
+    total = current = Decimal(0)
     while index < len(words):
         word = words[index]
         following = words[index + 1] if index + 1 < len(words) else ""
@@ -104,9 +105,9 @@ def spoken(words: list[str], start: int) -> tuple[Amount, int] | None:
         elif word in ("a", "an") and not seen and following in ("hundred", "thousand", "million"):
             current, seen = Decimal(1), True
         elif word == "hundred" and seen:
-            current = (current or 1) * 100
+            current = (current or Decimal(1)) * 100
         elif word in ("thousand", "grand", "million", "billion") and seen:
-            total, current = total + (current or 1) * SCALES[word], Decimal(0)
+            total, current = total + (current or Decimal(1)) * SCALES[word], Decimal(0)
         elif word == "and" and seen and (current >= 100 or total) and (following in ONES or following in TENS):
             pass
         elif word == "and" and seen and words[index + 1 : index + 3] in (["a", "half"], ["a", "quarter"]):

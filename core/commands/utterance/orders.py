@@ -15,8 +15,12 @@ SELL = frozenset({"sell", "dump", "offload", "unload", "liquidate", "exit", "clo
 SURE = frozenset({"buy", "sell", "purchase"})  # words that mean an order and hardly anything else
 VERBS = BUY | SELL
 
-NEGATIONS = frozenset({"not", "never", "no", "nor", "neither", "avoid", "except", "without", "instead", "rather", "stop"})
-CONDITIONS = frozenset({"if", "when", "once", "unless", "until", "till", "after", "before", "whenever", "while", "as", "should"})
+NEGATIONS = frozenset(
+    {"not", "never", "no", "nor", "neither", "avoid", "except", "without", "instead", "rather", "stop"}
+)
+CONDITIONS = frozenset(
+    {"if", "when", "once", "unless", "until", "till", "after", "before", "whenever", "while", "as", "should"}
+)
 SCHEDULES = frozenset(
     {"tomorrow", "tonight", "later", "next", "every", "daily", "weekly", "monthly", "monday", "tuesday", "wednesday",
      "thursday", "friday", "saturday", "sunday", "soon", "each", "yesterday", "minutes", "hours", "days"}
@@ -32,7 +36,9 @@ LEAD = re.compile(
     r"(place|put in|set|submit|make|create|open)( me)?( an?)?( market| limit| new| paper)?( order)( to| for me to)? (?=buy|sell)|"
     r"(limit|market|paper) (order )?(to )?(?=buy|sell))"
 )
-TAIL = re.compile(r"[\s,]*(please|pls|plz|thanks|thank you|thx|cheers|for me|mate|now|right now|immediately|asap|okay|ok|today)[.!]*$")
+TAIL = re.compile(
+    r"[\s,]*(please|pls|plz|thanks|thank you|thx|cheers|for me|mate|now|right now|immediately|asap|okay|ok|today)[.!]*$"
+)
 FILLER = frozenset(
     {"me", "some", "of", "the", "my", "a", "an", "worth", "position", "coins", "coin", "order", "on", "in", "into", "holdings",
      "out", "off", "up", "amount", "and", ",", "just", "exactly", "about", "stake", "bag", "stack", "is", "it's", "set", "be"}
@@ -77,7 +83,9 @@ def refusal(text: str, words: list[Token]) -> Understood | None:
     if said & (CONDITIONS - {"as"}):
         return conditional(words)
     if said & SCHEDULES:
-        return ask("I place orders now, not at a later time or again and again. A limit order waits for a price: buy 0.1 btc at 60k.")
+        return ask(
+            "I place orders now, not at a later time or again and again. A limit order waits for a price: buy 0.1 btc at 60k."
+        )
     return None
 
 
@@ -116,7 +124,12 @@ def read(draft: Draft, words: list[Token]) -> Understood | None:
         token = words[index]
         text, amount = token.text, token.amount
         if text in ("at", "limit", "price", "below", "under", "above", "over", "max", "maximum", "minimum"):
-            if text in ("below", "under", "max", "maximum") and draft.side == "sell" or text in ("above", "over", "minimum") and draft.side == "buy":
+            if (
+                text in ("below", "under", "max", "maximum")
+                and draft.side == "sell"
+                or text in ("above", "over", "minimum")
+                and draft.side == "buy"
+            ):
                 return ask(
                     "That price is on the other side of a limit order: a limit order buys at its price or below, and sells at its price or above. "
                     "To be told when the market gets there, set an alert."
@@ -129,7 +142,12 @@ def read(draft: Draft, words: list[Token]) -> Understood | None:
                 continue
             if text in ("at", "price", "limit", "below", "under", "above", "over"):
                 following = [each.text for each in words[index + 1 : index + 3]]
-                if text == "at" and following[-1:] == ["market"] or following[:1] == ["market"] or following[:1] == ["best"]:
+                if (
+                    text == "at"
+                    and following[-1:] == ["market"]
+                    or following[:1] == ["market"]
+                    or following[:1] == ["best"]
+                ):
                     draft.market = True
                     index += 1 + len(following[: following.index("market") + 1 if "market" in following else 1])
                     if index < len(words) and words[index].text in ("price", "order"):
@@ -158,7 +176,11 @@ def read(draft: Draft, words: list[Token]) -> Understood | None:
             continue
         if text in ("for", "with", "using", "spend", "spending"):
             following_amount = words[index + 1].amount if index + 1 < len(words) else None
-            if following_amount and following_amount.unit == "" and (index + 2 >= len(words) or words[index + 2].text not in ("of", "stop", "target")):
+            if (
+                following_amount
+                and following_amount.unit == ""
+                and (index + 2 >= len(words) or words[index + 2].text not in ("of", "stop", "target"))
+            ):
                 if words[index + 2 : index + 3] and words[index + 2].text in ("each", "apiece", "per"):
                     if question := set_price(draft, "limit", following_amount):
                         return question
@@ -200,7 +222,11 @@ def read(draft: Draft, words: list[Token]) -> Understood | None:
             draft.mine = True
         elif text in VERBS:
             return ask("One order at a time, please: say the first, confirm it, then say the next.")
-        elif text == "or" and words[index + 1 : index + 3] and words[index + 1].text in ("better", "best", "lower", "higher", "less", "more"):
+        elif (
+            text == "or"
+            and words[index + 1 : index + 3]
+            and words[index + 1].text in ("better", "best", "lower", "higher", "less", "more")
+        ):
             index += 1
         elif text not in FILLER:
             draft.left.append(text)
@@ -226,7 +252,25 @@ PLAIN_WORDS = frozenset(
 
 def price_after(words: list[Token], index: int) -> int | None:
     """Where the price stands that follows 'at', 'limit', 'stop' …, past the small words between; None without one."""
-    small = {"at", "a", "an", "of", "price", "the", "loss", "profit", "order", "limit", "around", "to", "is", "than", "set", "for", "just"}
+    small = {
+        "at",
+        "a",
+        "an",
+        "of",
+        "price",
+        "the",
+        "loss",
+        "profit",
+        "order",
+        "limit",
+        "around",
+        "to",
+        "is",
+        "than",
+        "set",
+        "for",
+        "just",
+    }
     while index < len(words) and words[index].text in small:
         index += 1
     return index if index < len(words) and words[index].amount is not None else None
@@ -237,7 +281,9 @@ def set_price(draft: Draft, kind: str, amount: Amount | None) -> Understood | No
     if amount is None or amount.unit in ("share", "foreign"):
         return ask(f"Please give the {kind} as a price in {QUOTE}, for example: {kind} 55000.")
     if kind in draft.prices and draft.prices[kind].value != amount.value:
-        return ask(f"I read two prices for the {kind}: {shown(draft.prices[kind].value)} and {shown(amount.value)}. Which one is it?")
+        return ask(
+            f"I read two prices for the {kind}: {shown(draft.prices[kind].value)} and {shown(amount.value)}. Which one is it?"
+        )
     draft.prices[kind] = amount
     return None
 
@@ -288,7 +334,9 @@ def settle(draft: Draft, text: str) -> Understood:
         name = spoken(draft.instrument)
         if side == "sell":
             return ask(f"Half of your {name.upper()}, or half a coin?", f"sell half my {name}", f"sell 0.5 {name}")
-        return ask(f"How much is half here? For example: buy 0.5 {name}.", f"buy 0.5 {name}", f"buy {name} with half my cash")
+        return ask(
+            f"How much is half here? For example: buy 0.5 {name}.", f"buy 0.5 {name}", f"buy {name} with half my cash"
+        )
     if draft.left:
         return ask(
             f"I am not sure about '{' '.join(draft.left[:5])}' in that, so nothing is ordered. "
@@ -300,7 +348,9 @@ def settle(draft: Draft, text: str) -> Understood:
     if draft.instrument is None:
         if draft.sizes or draft.loose or draft.prices:
             return ask(f"Which coin would you like to {side}? For example: {EXAMPLES[side][0]}.")
-        return ask(f"What would you like to {side}, and how much? For example: {EXAMPLES[side][0]}, or {EXAMPLES[side][1]}.")
+        return ask(
+            f"What would you like to {side}, and how much? For example: {EXAMPLES[side][0]}, or {EXAMPLES[side][1]}."
+        )
     name = spoken(draft.instrument)
     tail = "".join(f" {'at' if kind == 'limit' else kind} {plain(value.value)}" for kind, value in draft.prices.items())
     for _, amount in [*draft.sizes, *draft.prices.items()]:
@@ -315,7 +365,9 @@ def settle(draft: Draft, text: str) -> Understood:
         if len(draft.loose) > 1:
             return ask(f"I read more than one number there. Please say it like this: {side} 0.1 {name} at 60000.")
         if number.other is not None:
-            return ask(f"'{number.text}' can be read as {shown(number.value)} or as {shown(number.other)}. Which one do you mean?")
+            return ask(
+                f"'{number.text}' can be read as {shown(number.value)} or as {shown(number.other)}. Which one do you mean?"
+            )
         if number.value >= 1:
             amount_text = plain(number.value)
             return ask(
@@ -331,11 +383,15 @@ def settle(draft: Draft, text: str) -> Understood:
                 f"Is {shown(number.value)} the price you want?",
                 f"{side} {plain(sizes[0][1].value)} {name} at {plain(number.value)}{tail}",
             )
-        return ask(f"I do not know what {shown(number.value)} stands for. Please say it like this: {side} 0.1 {name} at 60000.")
+        return ask(
+            f"I do not know what {shown(number.value)} stands for. Please say it like this: {side} 0.1 {name} at 60000."
+        )
     if draft.total is not None:
         total = draft.total
         if total.other is not None:
-            return ask(f"'{total.text}' can be read as {shown(total.value)} or as {shown(total.other)}. Which one do you mean?")
+            return ask(
+                f"'{total.text}' can be read as {shown(total.value)} or as {shown(total.other)}. Which one do you mean?"
+            )
         if not sizes:
             sizes.append(("spend", total))
         elif len(sizes) == 1 and sizes[0][0] == "quantity" and "limit" not in draft.prices:
@@ -362,22 +418,34 @@ def settle(draft: Draft, text: str) -> Understood:
                 expects=f"{side} {{}} {name}{tail}",
             )
     if len(sizes) > 1:
-        return ask(f"I read two amounts there. Which one do you mean? Say it like this: {side} 0.1 {name}, or {side} $500 of {name}.")
+        return ask(
+            f"I read two amounts there. Which one do you mean? Say it like this: {side} 0.1 {name}, or {side} $500 of {name}."
+        )
     if draft.market and "limit" in draft.prices:
         return ask(
             f"At the market, or at {shown(draft.prices['limit'].value)}? It cannot be both.",
         )
     kind, amount = sizes[0]
     if amount.value <= 0:
-        return ask(f"The amount must be above zero. How much {name.upper()} would you like to {side}?", expects=f"{side} {{}} {name}{tail}")
+        return ask(
+            f"The amount must be above zero. How much {name.upper()} would you like to {side}?",
+            expects=f"{side} {{}} {name}{tail}",
+        )
     if kind == "fraction" and amount.value > 1:
-        return ask(f"{shown(amount.value * 100)} % is more than everything. How much {name.upper()} would you like to {side}?")
+        return ask(
+            f"{shown(amount.value * 100)} % is more than everything. How much {name.upper()} would you like to {side}?"
+        )
     if kind == "fraction" and side == "buy" and draft.mine:
-        return ask(f"You can sell a share of your {name.upper()}, or buy with a share of your cash.", f"buy {name} with half my cash")
+        return ask(
+            f"You can sell a share of your {name.upper()}, or buy with a share of your cash.",
+            f"buy {name} with half my cash",
+        )
     if any(value.value <= 0 for value in draft.prices.values()):
         return ask("A price must be above zero.")
     arguments = {"instrument": draft.instrument, kind: plain(amount.value)}
-    arguments |= {price: plain(draft.prices[price].value) for price in ("limit", "stop", "target") if price in draft.prices}
+    arguments |= {
+        price: plain(draft.prices[price].value) for price in ("limit", "stop", "target") if price in draft.prices
+    }
     return Understood(side, arguments)
 
 
@@ -408,5 +476,7 @@ def protection(words: list[Token]) -> Understood | None:
     if len(prices) != 1 or len(price) != 1:
         return ask(f"Please give one price in {QUOTE}, for example: put a stop at 55000 on {name}.")
     if price[0].other is not None:
-        return ask(f"'{price[0].text}' can be read as {shown(price[0].value)} or as {shown(price[0].other)}. Which one do you mean?")
+        return ask(
+            f"'{price[0].text}' can be read as {shown(price[0].value)} or as {shown(price[0].other)}. Which one do you mean?"
+        )
     return Understood("sell", {"instrument": coins[0] or "", "fraction": "1", kind: plain(price[0].value)})

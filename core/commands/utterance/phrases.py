@@ -9,7 +9,8 @@ from functools import cache
 
 from core.commands.utterance.coins import coin, ticker
 from core.commands.utterance.numbers import ONES
-from core.commands.utterance.studies import period_in, strategy_in
+from core.commands.utterance.periods import period_in
+from core.commands.utterance.studies import strategy_in
 from core.commands.utterance.words import timeframe
 
 SLOTS = {
@@ -65,7 +66,13 @@ def converted(slot: str, raw: str) -> str | None:
         case "timeframe":
             return timeframe(raw)
         case "period":
-            named = {"today": "today", "yesterday": "yesterday", "this week": "this week", "this month": "this month", "this year": "this year"}
+            named = {
+                "today": "today",
+                "yesterday": "yesterday",
+                "this week": "this week",
+                "this month": "this month",
+                "this year": "this year",
+            }
             if raw in named:
                 return named[raw]
             taken = period_in(raw)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 from core.commands.utterance.coins import ticker
+from core.commands.utterance.periods import period_in
 from core.commands.utterance.reading import Understood, ask, shown
 from core.commands.utterance.words import Token
 from core.money import plain
@@ -11,7 +12,10 @@ from core.money import plain
 Tokenise = Callable[[str], list[Token]]
 
 STRATEGIES = (
-    ("sma_cross", r"sma[ _-]?cross(?:over)?|moving average cross(?:over)?|golden cross|simple moving average(?: cross(?:over)?)?|sma"),
+    (
+        "sma_cross",
+        r"sma[ _-]?cross(?:over)?|moving average cross(?:over)?|golden cross|simple moving average(?: cross(?:over)?)?|sma",
+    ),
     ("ema_cross", r"ema[ _-]?cross(?:over)?|exponential moving average(?: cross(?:over)?)?|ema"),
     ("rsi_reversion", r"rsi[ _-]?(?:mean[ _-])?reversion|rsi|mean reversion"),
     ("bollinger_breakout", r"bollinger(?:[ _-]bands?)?[ _-]?breakout|bollinger(?: bands?)?|bb"),
@@ -20,19 +24,6 @@ STRATEGIES = (
     ("buy_and_hold", r"buy[ _-](?:and|&|n)[ _-]hold|hodl|holding|hold"),
 )
 PAIR = re.compile(r"([a-z][a-z0-9_]*)=(\S+)")
-MONTHS = {name: number + 1 for number, name in enumerate(
-    "january february march april may june july august september october november december".split())}  # fmt: skip
-MONTHS |= {name[:3]: number for name, number in MONTHS.items()}
-PERIODS = (
-    (r"(?:over |for |in |during )?(?:the )?(?:last|past|previous) (\d{1,4}) ?(days?|weeks?|months?|years?)", lambda m: f"{m[1]}{m[2][0] if m[2][0] != 'm' else 'mo'}"),
-    (r"(?:over |for |in |during )?(?:the )?(?:last|past|previous) (day|week|month|quarter|year)", lambda m: {"day": "1d", "week": "1w", "month": "1mo", "quarter": "3mo", "year": "1y"}[m[1]]),
-    (r"(?:over |for |in )?(?:this|the) (year|month|week) (?:so far)|ytd|year to date", lambda m: {"year": "this year", "month": "this month", "week": "this week", None: "this year"}[m[1]]),
-    (r"(?:for |over )?(\d{1,3}) ?(days|weeks|months|years|year|month)(?= |$)", lambda m: f"{m[1]}{m[2][0] if m[2][0] != 'm' else 'mo'}"),
-    (r"(?:since|from) (\d{4}-\d{2}-\d{2})(?: (?:to|until|till) (\d{4}-\d{2}-\d{2}))?", lambda m: f"{m[1]}..{m[2] or ''}"),
-    (r"(?:since|from) (\d{4})(?: (?:to|until|till) (\d{4}))?", lambda m: f"{m[1]}-01-01..{m[2] + '-12-31' if m[2] else ''}"),
-    (r"(?:in|during|over|for) (20\d{2})", lambda m: f"{m[1]}-01-01..{m[1]}-12-31"),
-    (r"(?:since|from) (" + "|".join(MONTHS) + r") (20\d{2})", lambda m: f"{m[2]}-{MONTHS[m[1]]:02d}-01.."),
-)  # fmt: skip
 SMALL = frozenset(
     "a an the my me on in with for of over using to and strategy strategies bot please run try now at timeframe bars candles candle chart it "
     "how would have done do did has been , show backtest test simulate start launch trade trading capital cash money crossover cross on".split()
@@ -51,15 +42,6 @@ def strategy_in(text: str) -> tuple[str, str] | None:
         return None
     start, _, end, name = found
     return name, f"{text[:start]} {text[end:]}"
-
-
-def period_in(text: str) -> tuple[str, str] | None:
-    """The period named in the text as 1y, 6mo or FROM..TO, and the text without it."""
-    for pattern, written in PERIODS:
-        match = re.search(rf"(?:^|\s)(?:{pattern})(?=\s|$)", text)
-        if match:
-            return written(match), f"{text[: match.start()]} {text[match.end():]}"
-    return None
 
 
 def pairs_in(text: str) -> tuple[dict[str, str], str]:
@@ -106,9 +88,15 @@ def study(command: str, rest: str, tokenise: Tokenise, found: dict[str, str], pa
             return ask("One coin at a time, please.")
         elif token.timeframe and "timeframe" not in arguments:
             arguments["timeframe"] = token.timeframe
-        elif token.amount and "cash" not in arguments and is_cash(token.amount.unit, words[position - 1].text if position else ""):
+        elif (
+            token.amount
+            and "cash" not in arguments
+            and is_cash(token.amount.unit, words[position - 1].text if position else "")
+        ):
             if token.amount.other is not None:
-                return ask(f"'{token.amount.text}' can be read as {shown(token.amount.value)} or as {shown(token.amount.other)}. Which one do you mean?")
+                return ask(
+                    f"'{token.amount.text}' can be read as {shown(token.amount.value)} or as {shown(token.amount.other)}. Which one do you mean?"
+                )
             arguments["cash"] = plain(token.amount.value)
         elif token.text not in SMALL:
             before = words[position - 1].text if position else ""
@@ -123,11 +111,17 @@ def study(command: str, rest: str, tokenise: Tokenise, found: dict[str, str], pa
         return ask(f"I am not sure about '{' '.join(left[:5])}' in that. For example: {example}.")
     order = ("strategy", "instrument", "timeframe", "cash", "period")
     merged = arguments | found | pairs
-    return Understood(command, {name: merged[name] for name in order if name in merged} | {name: value for name, value in merged.items() if name not in order})
+    return Understood(
+        command,
+        {name: merged[name] for name in order if name in merged}
+        | {name: value for name, value in merged.items() if name not in order},
+    )
 
 
 CHART = re.compile(r"\b(charts?|candles?|candlesticks?|graph|plot|draw)\b")
-INDICATOR = re.compile(r"\b(rsi|ema|sma|macd|bollinger(?: bands?)?|bb|atr|moving average|stochastic)s?\b(?: ?\(?(\d{1,3})(?!\d| ?[a-z])\)?(?: ?(?:and|,|/|&) ?(\d{1,3})(?!\d| ?[a-z]))?)?")
+INDICATOR = re.compile(
+    r"\b(rsi|ema|sma|macd|bollinger(?: bands?)?|bb|atr|moving average|stochastic)s?\b(?: ?\(?(\d{1,3})(?!\d| ?[a-z])\)?(?: ?(?:and|,|/|&) ?(\d{1,3})(?!\d| ?[a-z]))?)?"
+)
 
 
 def chart(text: str, tokenise: Tokenise) -> Understood | None:
@@ -149,7 +143,12 @@ def chart(text: str, tokenise: Tokenise) -> Understood | None:
             arguments["instrument"] = token.coin
         elif token.timeframe and "timeframe" not in arguments:
             arguments["timeframe"] = token.timeframe
-        elif previous in ("of", "for", "chart") and "instrument" not in arguments and token.text not in SMALL and (symbol := ticker(token.text)):
+        elif (
+            previous in ("of", "for", "chart")
+            and "instrument" not in arguments
+            and token.text not in SMALL
+            and (symbol := ticker(token.text))
+        ):
             arguments["instrument"] = symbol
         previous = token.text
     if "instrument" not in arguments and "instrument" not in pairs:

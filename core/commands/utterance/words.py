@@ -79,7 +79,9 @@ def chunks(text: str) -> list[str]:
     text = re.sub(r"(?<=\w)([<>]=?)(?=[$\d.])", r" \1 ", text.replace("@", " at "))
     for raw in text.split():
         if raw in ("<", ">", "<=", ">=", "&", "+", "-"):
-            found.append({"<": "below", "<=": "below", ">": "above", ">=": "above", "&": "and", "+": "and"}.get(raw, "-"))
+            found.append(
+                {"<": "below", "<=": "below", ">": "above", ">=": "above", "&": "and", "+": "and"}.get(raw, "-")
+            )
             continue
         if match := re.fullmatch(r"([<>])=?(.+)", raw):
             found.append("below" if match[1] == "<" else "above")
@@ -140,7 +142,12 @@ def amount(words: list[str], index: int) -> tuple[Amount, int] | None:
     if value.unit in ("", "quote", "foreign") and following in SCALES and following not in ("b", "hundred"):
         value = Amount(value.value * SCALES[following], value.unit, value.text + following, None, value.currency)
         end += 1
-    elif value.unit == "" and following == "000" and value.value < 1000 and value.value == value.value.to_integral_value():
+    elif (
+        value.unit == ""
+        and following == "000"
+        and value.value < 1000
+        and value.value == value.value.to_integral_value()
+    ):
         value, end = Amount(value.value * 1000, "", value.text + "000"), end + 1
     following = words[end] if end < len(words) else ""
     if value.value > numbers.LARGEST:
@@ -183,8 +190,10 @@ def timeframe(word: str) -> str | None:
 def timeframes_joined(text: str) -> str:
     """'4 hour' and 'four hour' as '4h', so that a timeframe is one word."""
     small = "|".join(numbers.ONES) + "|" + "|".join(numbers.TENS)
+
     def joined(match: re.Match[str]) -> str:
         count = match[1]
         figure = count if count.isdigit() else str(numbers.ONES.get(count, numbers.TENS.get(count, 0)))
         return f"{figure}{UNITS[match[2]]}"
+
     return re.sub(rf"\b(\d{{1,3}}|{small})[ -]({'|'.join(UNITS)})\b", joined, text)

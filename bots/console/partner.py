@@ -1,0 +1,152 @@
+"""Whom the console talks to: the assistant in this process, or the running one through its web socket."""
+
+import asyncio
+import itertools
+import json
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Protocol
+
+from core.commands.context import Caller, Report, Services
+from core.commands.conversation import Conversation
+from core.errors import Unavailable
+from core.events import AccountNotice, AlertFired, FillRecorded, StrategyChanged
+from core.reply import Progress, Reply, Text, from_json
+
+SURFACE = "console"
+NOTICES = (AlertFired, FillRecorded, StrategyChanged, AccountNotice)
+Hear = Callable[[Reply], Awaitable[None]]
+
+
+class Partner(Protocol):
+    """Answers lines and tells what happens meanwhile."""
+
+    data_dir: Path
+
+    async def open(self, hear: Hear) -> None:
+        """Connects; `hear` is given everything that is told unasked."""
+        ...
+
+    async def ask(self, line: str, progress: Report) -> Reply: ...
+    async def symbols(self) -> Sequence[str]:
+        """Words worth completing besides the commands."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Local:
+    """The assistant in this process. Who has this machine's data folder is the owner."""
+
+    def __init__(self, services: Services, conversation: Conversation) -> None:
+        self._services, self._conversation = services, conversation
+        self.data_dir = services.settings.data_dir
+        self._told: deque[str] = deque(maxlen=1000)
+        self._unsubscribe: list[Callable[[], Any]] = []
+        self._hear: Hear | None = None
+
+    async def open(self, hear: Hear) -> None:
+        self._hear = hear
+        self._unsubscribe = [self._services.bus.subscribe(kind, self._on_event) for kind in NOTICES]
+
+    async def ask(self, line: str, progress: Report) -> Reply:
+        owner = await self._services.users.owner()
+        caller = Caller(owner, SURFACE, "local", "console", True, owner.name)
+        return await self._conversation.answer(line, caller, progress)
+
+    async def symbols(self) -> Sequence[str]:
+        return [each.base.lower() for each in await self._services.market.instruments()][:200]
+
+    async def close(self) -> None:
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
+        self._unsubscribe = []
+
+    async def _on_event(self, event: Any) -> None:
+        """Tells the owner once what concerns the owner; the outbox delivers at least once."""
+        owner = await self._services.users.owner()
+        if event.id in self._told or owner.id not in (getattr(event, "account", ""), getattr(event, "user", "")):
+            return
+        self._told.append(event.id)
+        blocks = await self._services.notifier.compose(event)
+        if blocks and self._hear is not None:
+            await self._hear(blocks)
+
+
+class Remote:
+    """The running assistant, joined through /api/v1/chat with the token of its data folder."""
+
+    def __init__(self, url: str, token: str, data_dir: Path) -> None:
+        self._url = url.rstrip("/").replace("http", "ws", 1) + "/api/v1/chat"
+        self._token = token
+        self.data_dir = data_dir
+        self._stack = AsyncExitStack()
+        self._socket: Any = None
+        self._listener: asyncio.Task[None] | None = None
+        self._waiting: dict[int, tuple[asyncio.Future[Reply], Report]] = {}
+        self._numbers = itertools.count(1)
+
+    async def open(self, hear: Hear) -> None:
+        from websockets.asyncio.client import connect
+        from websockets.exceptions import WebSocketException
+
+        headers = {"Authorization": f"Bearer {self._token}"}
+        try:
+            self._socket = await self._stack.enter_async_context(
+                connect(self._url, additional_headers=headers, max_size=None, proxy=None, open_timeout=10)
+            )
+        except (OSError, TimeoutError, WebSocketException):
+            raise Unavailable(
+                f"The running assistant does not answer at {self._url}.",
+                hint="Wait a moment, or stop it and try again.",
+            ) from None
+        self._listener = asyncio.create_task(self._listen(hear), name="console listener")
+
+    async def ask(self, line: str, progress: Report) -> Reply:
+        number = next(self._numbers)
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = (answer, progress)
+        try:
+            if self._listener is None or self._listener.done():
+                raise Unavailable(
+                    "The connection to the running assistant is gone.", hint="Start `orchestrator chat` again."
+                )
+            await self._socket.send(json.dumps({"line": line, "id": number}))
+            return await answer
+        finally:
+            self._waiting.pop(number, None)
+
+    async def symbols(self) -> Sequence[str]:
+        return ["btc", "eth", "sol", "bnb", "xrp", "ada", "doge", "ltc"]
+
+    async def close(self) -> None:
+        if self._listener is not None:
+            self._listener.cancel()
+        await self._stack.aclose()
+
+    async def _listen(self, hear: Hear) -> None:
+        """Sorts what arrives until the connection ends; then nobody waits any longer."""
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            async for message in self._socket:
+                document = json.loads(message)
+                answer, progress = self._waiting.get(document.get("id", 0), (None, None))
+                if "notice" in document:
+                    await hear(from_json(document["notice"]))
+                elif "progress" in document and progress is not None:
+                    block = from_json(document["progress"])
+                    if isinstance(block, Progress):
+                        await progress(block)
+                elif "reply" in document and answer is not None and not answer.done():
+                    answer.set_result(from_json(document["reply"]))
+        except ConnectionClosed:
+            pass
+        finally:
+            for answer, _ in self._waiting.values():
+                if not answer.done():
+                    answer.set_exception(Unavailable("The running assistant went away."))
+            if self._waiting == {}:
+                await hear([Text("The running assistant went away.", "warning")])

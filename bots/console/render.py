@@ -1,0 +1,111 @@
+"""Replies in a terminal: paragraphs, tables, charts in characters, previews."""
+
+import math
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.table import Table as Grid
+from rich.text import Text as Styled
+
+from bots.console.plot import plot
+from core.reply import Block, Chart, Choice, Choices, Confirm, Facts, Form, Progress, Reply, Table, Text
+
+TONES = {"plain": "", "good": "green", "bad": "red", "warning": "yellow"}
+
+
+def show(console: Console, reply: Reply, pictures: dict[int, Path] | None = None) -> None:
+    """Prints the reply. pictures: where each chart was saved, by its place in the reply."""
+    for place, block in enumerate(reply):
+        for part in rendered(block, console.width, (pictures or {}).get(place)):
+            console.print(part, markup=False, highlight=False)
+
+
+def rendered(block: Block, width: int, picture: Path | None = None) -> list[RenderableType]:
+    """What to print for a block."""
+    match block:
+        case Text(message, tone):
+            return [Styled(clean(message), TONES[tone])]
+        case Facts(title, facts, note):
+            parts: list[RenderableType] = [Styled(clean(title), "bold"), pairs(facts)]
+            return [*parts, Styled(clean(note), "dim")] if note else parts
+        case Table():
+            return table(block)
+        case Chart():
+            heading = clean(block.title) + (f"  [{block.label}]" if block.label else "")
+            parts = [Styled(heading, "bold"), plot(block, width), Styled(clean(block.alt), "dim")]
+            return [*parts, Styled(f"Picture: {picture}", "dim")] if picture else parts
+        case Choices(question, choices):
+            lines = [Styled(clean(question))]
+            lines += [Styled(f"  {number}  {label(choice)}") for number, choice in enumerate(choices, 1)]
+            return list(lines)
+        case Confirm():
+            return confirm(block)
+        case Progress():
+            return [Styled(progress_line(block), "dim")]
+        case Form(title, command, fields):
+            named = " ".join(f"{field.name}={clean(field.default) or '…'}" for field in fields if field.required)
+            lines = [Styled(clean(title)), *(Styled(f"  {field.name}: {clean(field.label)}") for field in fields)]
+            return [*lines, Styled(f"Write: {command} {named}".rstrip(), "dim")]
+
+
+def confirm(block: Confirm) -> list[RenderableType]:
+    """A preview, with how to answer it."""
+    heading = f"{clean(block.question)}" + (f"  [{block.mode}]" if block.mode else "")
+    parts: list[RenderableType] = [Styled(heading, "bold"), pairs(block.facts)]
+    parts += [Styled(f"! {clean(warning)}", "yellow") for warning in block.warnings]
+    return [*parts, Styled(f"Write yes to {lowered(block.yes)}, or no. It waits {block.expires_in} seconds.")]
+
+
+def table(block: Table) -> list[RenderableType]:
+    """A table, or the sentence for an empty one."""
+    if not block.rows:
+        return [Styled(clean(block.title), "bold"), Styled(clean(block.empty))]
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
+    for number, name in enumerate(block.columns):
+        grid.add_column(Styled(clean(name)), justify="right" if number in block.numeric else "left", overflow="fold")
+    for row in block.rows:
+        grid.add_row(*(Styled(clean(value)) for value in row))
+    return [Styled(clean(block.title), "bold"), grid]
+
+
+def pairs(facts: Sequence[tuple[str, str]]) -> Grid:
+    """Names and values in two columns."""
+    grid = Grid.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column(overflow="fold")
+    for name, value in facts:
+        grid.add_row(Styled(f"  {clean(name)}"), Styled(clean(value)))
+    return grid
+
+
+def label(choice: Choice) -> str:
+    """A choice with the line it stands for, unless that says the same or is a token."""
+    said = clean(choice.label)
+    return (
+        said
+        if choice.line.startswith(("yes ", "no ")) or choice.line == choice.label
+        else f"{said}  ({clean(choice.line)})"
+    )
+
+
+def lowered(words: str) -> str:
+    """'Buy BTC' as 'buy BTC'."""
+    return words[:1].lower() + words[1:]
+
+
+def progress_line(block: Progress) -> str:
+    """'Testing … 42 %, 3 s left'."""
+    text = clean(block.text)
+    if block.fraction is not None:
+        text += f" {block.fraction:.0%}".replace("%", " %")
+    if block.eta is not None and math.isfinite(block.eta) and block.eta >= 1:
+        text += f", {block.eta:.0f} s left"
+    return text
+
+
+def clean(text: str) -> str:
+    """The text without control characters: nothing that arrives may move the cursor or recolour the terminal."""
+    return "".join(c for c in text if c == "\n" or not unicodedata.category(c).startswith("C"))
