@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from numba.core import cgutils
 from numba.core import config as settings
+from numba.extending import intrinsic
 
 config: Any = settings  # its attributes are made at run time
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -60,10 +62,36 @@ def cache_folder() -> Path:
 
 def kernel(function: Function) -> Function:
     """Compiles on first use, without the GIL, with IEEE arithmetic (no fastmath), cached between processes."""
+    return _compiled(function, forceinline=False)
+
+
+def inlined(function: Function) -> Function:
+    """As `kernel`, for what is called per bar or fill: it becomes part of its callers, as passing arrays costs more."""
+    return _compiled(function, forceinline=True)
+
+
+def _compiled(function: Function, forceinline: bool) -> Function:
     before = config.CACHE_DIR
     config.CACHE_DIR = str(cache_folder())
     try:
-        compiled: Function = numba.njit(function, cache=True, nogil=True, error_model="numpy", fastmath=False)
+        compiled: Function = numba.njit(
+            function, cache=True, nogil=True, error_model="numpy", fastmath=False, forceinline=forceinline
+        )
     finally:
         config.CACHE_DIR = before
     return compiled
+
+
+@intrinsic
+def borrowed(context: Any, array: Any) -> Any:
+    """The same array without an owner, so that passing it on costs no atomic reference count.
+
+    For the body of a kernel whose caller keeps the array alive, or that keeps it alive itself.
+    """
+
+    def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        view = target.make_array(signature.args[0])(target, builder, arguments[0])
+        view.meminfo = cgutils.get_null_value(view.meminfo.type)
+        return view._getvalue()
+
+    return array(array), generate

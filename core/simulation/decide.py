@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from core.indicators.compiled import kernel
+from core.indicators.compiled import inlined
 from core.simulation.fields import (
     A_CASH,
     B_ACTIVE,
@@ -31,6 +31,7 @@ from core.simulation.fields import (
     O_TIF,
     O_TRAIL,
     O_TRIGGER,
+    ORDER,
     PLACE,
     PROTECT,
 )
@@ -38,7 +39,7 @@ from core.simulation.fields import (
 Floats = NDArray[np.float64]
 
 
-@kernel
+@inlined
 def equity_of(account: Floats, book: Floats) -> float:
     """Cash and positions at their last closes."""
     equity = account[A_CASH]
@@ -48,7 +49,7 @@ def equity_of(account: Floats, book: Floats) -> float:
     return float(equity)
 
 
-@kernel
+@inlined
 def decide(
     account: Floats, book: Floats, i: int, exposure: float, limit: float, stop: float, target: float, trail: float,
     ticket: Floats,
@@ -68,7 +69,8 @@ def decide(
     gap = exposure * equity - held * mark if exposure != 0.0 else -held * mark
     if gap == 0.0 or (exposure != 0.0 and abs(gap) <= DUST * equity) or np.isnan(gap):
         return action | PROTECT if protects and held != 0.0 else action
-    ticket[:] = np.nan
+    for column in range(ORDER):
+        ticket[column] = np.nan
     ticket[O_KIND] = MARKET if np.isnan(limit) else LIMIT
     ticket[O_INSTRUMENT] = i
     ticket[O_SIDE] = 0.0 if np.isnan(limit) else (1.0 if gap > 0.0 else -1.0)

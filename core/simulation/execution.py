@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from core.indicators.compiled import kernel
+from core.indicators.compiled import inlined, kernel
 from core.simulation.fields import (
     A_CASH,
     A_EQUITY,
@@ -82,7 +82,7 @@ from core.simulation.orders import cancel, finish, guard, protect, unprotect
 Floats = NDArray[np.float64]
 
 
-@kernel
+@inlined
 def wanted(account: Floats, book: Floats, orders: Floats, s: int, price: float, rate: float) -> float:
     """Signed base quantity that the order still wants at this price and fee rate.
 
@@ -108,7 +108,7 @@ def wanted(account: Floats, book: Floats, orders: Floats, s: int, price: float, 
     return gap / (price * (1.0 - amount * rate))
 
 
-@kernel
+@inlined
 def slipped(account: Floats, book: Floats, i: int, side: float, price: float, quantity: float) -> float:
     """The price moved against the trader by the slippage model and rounded against them onto the tick grid."""
     move = account[A_SLIPPAGE]
@@ -122,7 +122,7 @@ def slipped(account: Floats, book: Floats, i: int, side: float, price: float, qu
     return against(price * (1.0 + side * move), side, book[i, B_TICK], book[i, B_TICK_PER])
 
 
-@kernel
+@inlined
 def reserved(book: Floats, i: int) -> float:
     """Cash that other instruments' short positions bind: their proceeds and as much again as margin."""
     bound = 0.0
@@ -132,7 +132,7 @@ def reserved(book: Floats, i: int) -> float:
     return bound
 
 
-@kernel
+@inlined
 def affordable(account: Floats, book: Floats, i: int, side: float, price: float, rate: float, quantity: float) -> float:
     """The part of `quantity` that cash allows: what reduces the position always, the rest fully paid (shorts at 1x)."""
     held = book[i, B_QUANTITY]
@@ -146,7 +146,7 @@ def affordable(account: Floats, book: Floats, i: int, side: float, price: float,
     return min(quantity, most)
 
 
-@kernel
+@inlined
 def trade(
     account: Floats, book: Floats, fills: Floats, i: int, side: float, price: float, quantity: float,
     rate: float, maker: float, reason: float, ref: float, remaining: float,

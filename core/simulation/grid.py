@@ -9,7 +9,7 @@ from decimal import Decimal
 import numpy as np
 
 from core.errors import InvalidInput
-from core.indicators.compiled import kernel
+from core.indicators.compiled import inlined
 from core.money import plain
 
 EXACT = 2.0**53  # beyond it a grid is finer than the doubles themselves
@@ -25,7 +25,7 @@ def fraction_of(step: Decimal) -> tuple[float, float]:
     return float(numerator), float(denominator)
 
 
-@kernel
+@inlined
 def down(value: float, numerator: float, denominator: float) -> float:
     """The largest grid point not above value (value >= 0), as core.money rounds quantities."""
     if numerator == 0.0:
@@ -38,7 +38,7 @@ def down(value: float, numerator: float, denominator: float) -> float:
     return k * numerator / denominator
 
 
-@kernel
+@inlined
 def nearest(value: float, numerator: float, denominator: float) -> float:
     """The nearest grid point, half to even, as core.money rounds order prices. NaN stays NaN."""
     if numerator == 0.0 or np.isnan(value):
@@ -56,7 +56,7 @@ def nearest(value: float, numerator: float, denominator: float) -> float:
     return k * numerator / denominator
 
 
-@kernel
+@inlined
 def against(value: float, side: float, numerator: float, denominator: float) -> float:
     """The grid point that is worse for the trader: up for a buy, down for a sell."""
     if numerator == 0.0:

@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from core.indicators.compiled import kernel
+from core.indicators.compiled import borrowed, inlined, kernel
 from core.simulation.decide import decide, equity_of
 from core.simulation.fields import (
+    A_CASH,
     A_EXPOSED,
     A_FILLS,
     B_ACTIVE,
@@ -32,8 +33,10 @@ from core.simulation.orders import cancel_signals, place, protect
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+LATEST = 9223372036854775807  # no bar is left
 
-@kernel
+
+@inlined
 def mark(book: Floats) -> bool:
     """The present bars' closes become the marks. Returns whether any position is held."""
     exposed = False
@@ -65,10 +68,52 @@ def step(account: Floats, book: Floats, orders: Floats, fills: Floats) -> None:
         account[A_EXPOSED] += 1.0
 
 
-@kernel
+@inlined
 def rows_per_step(instruments: int, slots: int) -> int:
     """The most rows one step can write into fills."""
     return 3 * slots + 4 * instruments
+
+
+@kernel
+def extent(values: Floats) -> tuple[float, float]:
+    """(least, most) of the values that are not NaN; (inf, -inf) when there is none."""
+    least, most = np.inf, -np.inf
+    for value in values:
+        if value < least:
+            least = value
+        if value > most:
+            most = value
+    return least, most
+
+
+@kernel
+def coast(
+    account: Floats, book: Floats, first: int, end: int, timestamp: Integers, opened: Floats, high: Floats, low: Floats,
+    close: Floats, volume: Floats, exposure: Floats, stops: bool, equity: Floats, done: int,
+) -> int:  # fmt: skip
+    """Steps a lone instrument without orders or protection through the bars first:end, up to the first that asks for
+    a decision; only its mark moves in them. Returns the number of bars, that one included.
+    """
+    quantity, cash = book[0, B_QUANTITY], account[A_CASH]
+    t = first
+    while t < end:
+        equity[done + t - first] = cash + quantity * close[t] if quantity != 0.0 else cash
+        t += 1
+        if stops or not np.isnan(exposure[t - 1]):
+            break
+    last = t - 1
+    book[0, B_PRESENT] = 1.0
+    book[0, B_TIME] = timestamp[last]
+    book[0, B_OPEN] = opened[last]
+    book[0, B_HIGH] = high[last]
+    book[0, B_LOW] = low[last]
+    book[0, B_CLOSE] = close[last]
+    book[0, B_VOLUME] = volume[last]
+    book[0, B_MARK] = close[last]
+    book[0, B_BARS] += t - first
+    if quantity != 0.0:
+        account[A_EXPOSED] += t - first
+    return t - first
 
 
 @kernel
@@ -81,42 +126,75 @@ def run(
     """A whole history. The instruments' bars lie one after the other in each array: instrument i's are
     offsets[i]:offsets[i + 1]; limit, stop, target, trail may have length 0. Instruments advance together by timestamp.
 
-    Writes equity and times per step; returns (fills, number of steps).
+    Writes equity per step, and times where there are several instruments; returns (fills, number of steps).
     """
+    account, book, orders = borrowed(account), borrowed(book), borrowed(orders)
+    timestamp, opened, high, low = borrowed(timestamp), borrowed(opened), borrowed(high), borrowed(low)
+    close, volume, exposure, equity = borrowed(close), borrowed(volume), borrowed(exposure), borrowed(equity)
     instruments = book.shape[0]
     most = rows_per_step(instruments, orders.shape[0])
     fills = np.empty((max(1024, 2 * most), FILL))
-    ticket = np.empty(ORDER)
+    row = np.empty(ORDER)
+    ticket = borrowed(row)
     cursor = offsets[:-1].copy()
     extras = len(limit) + len(stop) + len(target) + len(trail) > 0
     steps = 0
+    lone = instruments == 1
     while True:
-        now = np.int64(9223372036854775807)
-        for i in range(instruments):
-            if cursor[i] < offsets[i + 1] and timestamp[cursor[i]] < now:
-                now = timestamp[cursor[i]]
-        if now == 9223372036854775807:
-            break
-        for i in range(instruments):
-            t = cursor[i]
-            if t < offsets[i + 1] and timestamp[t] == now:
-                book[i, B_PRESENT] = 1.0
-                book[i, B_TIME] = now
-                book[i, B_OPEN] = opened[t]
-                book[i, B_HIGH] = high[t]
-                book[i, B_LOW] = low[t]
-                book[i, B_CLOSE] = close[t]
-                book[i, B_VOLUME] = volume[t]
-            else:
-                book[i, B_PRESENT] = 0.0
-        if account[A_FILLS] + most > fills.shape[0]:
-            grown = np.empty((2 * fills.shape[0], FILL))
-            grown[: fills.shape[0]] = fills
-            fills = grown
-        step(account, book, orders, fills)
-        equity[steps] = equity_of(account, book)
-        times[steps] = now
-        steps += 1
+        if lone:
+            t = cursor[0]
+            if t >= offsets[1]:
+                break
+            now = timestamp[t]
+        else:
+            now = np.int64(LATEST)
+            for i in range(instruments):
+                if cursor[i] < offsets[i + 1] and timestamp[cursor[i]] < now:
+                    now = timestamp[cursor[i]]
+            if now == LATEST:
+                break
+        if lone and book[0, B_ACTIVE] == 0.0 and book[0, B_GUARDED] == 0.0:
+            stops = extras and book[0, B_QUANTITY] != 0.0
+            count = coast(
+                account,
+                book,
+                t,
+                offsets[1],
+                timestamp,
+                opened,
+                high,
+                low,
+                close,
+                volume,
+                exposure,
+                stops,
+                equity,
+                steps,
+            )
+            cursor[0] += count - 1
+            steps += count
+        else:
+            for i in range(instruments):
+                t = cursor[i]
+                if t < offsets[i + 1] and timestamp[t] == now:
+                    book[i, B_PRESENT] = 1.0
+                    book[i, B_TIME] = now
+                    book[i, B_OPEN] = opened[t]
+                    book[i, B_HIGH] = high[t]
+                    book[i, B_LOW] = low[t]
+                    book[i, B_CLOSE] = close[t]
+                    book[i, B_VOLUME] = volume[t]
+                else:
+                    book[i, B_PRESENT] = 0.0
+            if account[A_FILLS] + most > fills.shape[0]:
+                grown = np.empty((2 * fills.shape[0], FILL))
+                grown[: fills.shape[0]] = fills
+                fills = grown
+            step(account, book, orders, borrowed(fills))
+            equity[steps] = equity_of(account, book)
+            if not lone:
+                times[steps] = now
+            steps += 1
         for i in range(instruments):
             if book[i, B_PRESENT] == 0.0:
                 continue
@@ -136,4 +214,5 @@ def run(
                 place(account, book, orders, ticket)
             if action & PROTECT:
                 protect(book, i, stop_price, target_price, distance, book[i, B_MARK])
+    row[0] = 0.0  # keeps what `ticket` borrows alive until here
     return fills[: int(account[A_FILLS])], steps

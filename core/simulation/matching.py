@@ -7,7 +7,7 @@ the target, both before resting orders, and what is bought inside the bar may be
 import numpy as np
 from numpy.typing import NDArray
 
-from core.indicators.compiled import kernel
+from core.indicators.compiled import inlined
 from core.simulation.execution import fill_order, leave, wanted
 from core.simulation.fields import (
     A_CASH,
@@ -71,7 +71,7 @@ from core.simulation.orders import finish
 Floats = NDArray[np.float64]
 
 
-@kernel
+@inlined
 def passed(side: float, price: float, limit: float, touch: float) -> bool:
     """Whether a limit order of that side fills when the market trades at `price`: through it, or at it with touch."""
     if side > 0.0:
@@ -79,7 +79,7 @@ def passed(side: float, price: float, limit: float, touch: float) -> bool:
     return price > limit or (touch != 0.0 and price == limit)
 
 
-@kernel
+@inlined
 def trigger_of(orders: Floats, s: int) -> float:
     """Where a stop or trailing order stands now."""
     if orders[s, O_KIND] != TRAILING:
@@ -90,7 +90,7 @@ def trigger_of(orders: Floats, s: int) -> float:
     return peak * (1.0 + side * orders[s, O_TRAIL])
 
 
-@kernel
+@inlined
 def stop_of(book: Floats, i: int) -> tuple[float, float]:
     """(price, reason) of the position's protective stop: of the fixed and the trailing one, whichever is nearer."""
     stop, reason = book[i, B_STOP], float(STOPPED)
@@ -106,7 +106,7 @@ def stop_of(book: Floats, i: int) -> tuple[float, float]:
     return stop, reason
 
 
-@kernel
+@inlined
 def guard_at_open(account: Floats, book: Floats, orders: Floats, fills: Floats, i: int) -> None:
     """Protection of a position held before this bar, met by the open itself: a gap fills at the open."""
     held = book[i, B_QUANTITY]
@@ -121,7 +121,7 @@ def guard_at_open(account: Floats, book: Floats, orders: Floats, fills: Floats, 
         leave(account, book, orders, fills, i, opened, 1.0, float(TARGETED))
 
 
-@kernel
+@inlined
 def order_at_open(account: Floats, book: Floats, orders: Floats, fills: Floats, s: int, side: float) -> None:
     """An eligible order of this side, met by the open."""
     i = int(orders[s, O_INSTRUMENT])
@@ -146,7 +146,7 @@ def order_at_open(account: Floats, book: Floats, orders: Floats, fills: Floats, 
     fill_order(account, book, orders, fills, s, opened, True, 0.0)
 
 
-@kernel
+@inlined
 def order_inside(account: Floats, book: Floats, orders: Floats, fills: Floats, s: int) -> None:
     """An eligible resting order, met by the prices inside the bar."""
     i = int(orders[s, O_INSTRUMENT])
@@ -168,13 +168,13 @@ def order_inside(account: Floats, book: Floats, orders: Floats, fills: Floats, s
                 fill_order(account, book, orders, fills, s, price, False, 0.0)
 
 
-@kernel
+@inlined
 def eligible(book: Floats, orders: Floats, s: int, i: int) -> bool:
     """Whether the slot holds an order of the instrument that may fill in this bar."""
     return orders[s, O_KIND] != 0.0 and orders[s, O_INSTRUMENT] == i and book[i, B_BARS] >= orders[s, O_ELIGIBLE]
 
 
-@kernel
+@inlined
 def begin(account: Floats, book: Floats) -> None:
     """Room, starting positions and equity at this step's opens, before any fill."""
     equity = account[A_CASH]
@@ -191,7 +191,7 @@ def begin(account: Floats, book: Floats) -> None:
     account[A_EQUITY] = equity
 
 
-@kernel
+@inlined
 def match_open(account: Floats, book: Floats, orders: Floats, fills: Floats) -> None:
     """The open phase: sales of every instrument first, so that their cash is there for the purchases."""
     account[A_PHASE] = AT_OPEN
@@ -221,7 +221,7 @@ def match_open(account: Floats, book: Floats, orders: Floats, fills: Floats) -> 
                 finish(account, book, orders, fills, s, NOT_IMMEDIATE)
 
 
-@kernel
+@inlined
 def stop_inside(account: Floats, book: Floats, orders: Floats, fills: Floats, i: int) -> None:
     """The protective stop, met inside the bar."""
     held = book[i, B_QUANTITY]
@@ -242,7 +242,7 @@ def stop_inside(account: Floats, book: Floats, orders: Floats, fills: Floats, i:
         leave(account, book, orders, fills, i, min(stop, start) if held > 0.0 else max(stop, start), 0.0, reason)
 
 
-@kernel
+@inlined
 def match_inside(account: Floats, book: Floats, orders: Floats, fills: Floats) -> None:
     """The phase inside the bar, instrument by instrument."""
     account[A_PHASE] = INTRABAR

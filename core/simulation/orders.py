@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from core.indicators.compiled import kernel
+from core.indicators.compiled import inlined, kernel
 from core.simulation.fields import (
     A_FILLS,
     A_LATENCY,
@@ -44,13 +44,14 @@ from core.simulation.fields import (
     O_TARGET,
     O_TRIGGER,
     O_TRIGGERED,
+    ORDER,
 )
 from core.simulation.grid import nearest
 
 Floats = NDArray[np.float64]
 
 
-@kernel
+@inlined
 def place(account: Floats, book: Floats, orders: Floats, ticket: Floats) -> int:
     """Copies the ticket (an order row) into a free slot and returns the slot, or -1 when none is free.
 
@@ -60,39 +61,40 @@ def place(account: Floats, book: Floats, orders: Floats, ticket: Floats) -> int:
     for s in range(orders.shape[0]):  # close the gaps, so that slots stay in the order of placing
         if orders[s, O_KIND] != 0.0:
             if s != used:
-                orders[used] = orders[s]
+                for column in range(ORDER):
+                    orders[used, column] = orders[s, column]
                 orders[s, O_KIND] = 0.0
             used += 1
     if used == orders.shape[0]:
         return -1
     i = int(ticket[O_INSTRUMENT])
     tick, per = book[i, B_TICK], book[i, B_TICK_PER]
-    order = orders[used]
-    order[:] = ticket
-    order[O_LIMIT] = nearest(ticket[O_LIMIT], tick, per)
-    order[O_TRIGGER] = nearest(ticket[O_TRIGGER], tick, per)
-    order[O_STOP] = nearest(ticket[O_STOP], tick, per)
-    order[O_TARGET] = nearest(ticket[O_TARGET], tick, per)
-    order[O_PEAK] = book[i, B_MARK]
-    order[O_TRIGGERED] = 0.0
-    order[O_ELIGIBLE] = book[i, B_BARS] + 1.0 + account[A_LATENCY]
-    if order[O_REF] <= 0.0:
+    for column in range(ORDER):
+        orders[used, column] = ticket[column]
+    orders[used, O_LIMIT] = nearest(ticket[O_LIMIT], tick, per)
+    orders[used, O_TRIGGER] = nearest(ticket[O_TRIGGER], tick, per)
+    orders[used, O_STOP] = nearest(ticket[O_STOP], tick, per)
+    orders[used, O_TARGET] = nearest(ticket[O_TARGET], tick, per)
+    orders[used, O_PEAK] = book[i, B_MARK]
+    orders[used, O_TRIGGERED] = 0.0
+    orders[used, O_ELIGIBLE] = book[i, B_BARS] + 1.0 + account[A_LATENCY]
+    if orders[used, O_REF] <= 0.0:
         account[A_REFS] += 1.0
-        order[O_REF] = account[A_REFS]
-    elif order[O_REF] > account[A_REFS]:
-        account[A_REFS] = order[O_REF]
+        orders[used, O_REF] = account[A_REFS]
+    elif orders[used, O_REF] > account[A_REFS]:
+        account[A_REFS] = orders[used, O_REF]
     book[i, B_ACTIVE] += 1.0
     return used
 
 
-@kernel
+@inlined
 def cancel(book: Floats, orders: Floats, s: int) -> None:
     """Frees the slot."""
     book[int(orders[s, O_INSTRUMENT]), B_ACTIVE] -= 1.0
     orders[s, O_KIND] = 0.0
 
 
-@kernel
+@inlined
 def cancel_signals(book: Floats, orders: Floats, i: int) -> None:
     """Frees every order of the instrument that a signal placed (those sized by exposure)."""
     if book[i, B_ACTIVE] > 0.0:
@@ -121,7 +123,7 @@ def finish(account: Floats, book: Floats, orders: Floats, fills: Floats, s: int,
     cancel(book, orders, s)
 
 
-@kernel
+@inlined
 def protect(book: Floats, i: int, stop: float, target: float, trail: float, price: float) -> None:
     """Sets the given protection of the position; NaN leaves what is there. A new trail starts at `price`."""
     tick, per = book[i, B_TICK], book[i, B_TICK_PER]
@@ -136,7 +138,7 @@ def protect(book: Floats, i: int, stop: float, target: float, trail: float, pric
     guard(book, i)
 
 
-@kernel
+@inlined
 def unprotect(book: Floats, i: int) -> None:
     """Removes all protection of the position and any exit in progress."""
     book[i, B_STOP] = np.nan
@@ -147,7 +149,7 @@ def unprotect(book: Floats, i: int) -> None:
     book[i, B_GUARDED] = 0.0
 
 
-@kernel
+@inlined
 def guard(book: Floats, i: int) -> None:
     """Notes whether the position has protection, so that bars without any cost nothing."""
     live = not (np.isnan(book[i, B_STOP]) and np.isnan(book[i, B_TARGET]) and np.isnan(book[i, B_TRAIL]))

@@ -1,0 +1,1 @@
+"""Backtests and what is learned from them."""
