@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -157,11 +158,12 @@ async def _source(venue: str, symbol: str) -> "tuple[Any, Instrument]":
         sandbox = SandboxData(SystemClock(), _settings().market.seed)
         return sandbox, sandbox.market.instrument(symbol.upper())
     from core.exchanges.ccxt import CcxtData
+    from core.market.download import patiently
 
     keys = _settings().exchanges.get(venue.lower())
     source = CcxtData(venue, keys.endpoint_base if keys else None, bool(keys and keys.sandbox))
     try:
-        return source, await source.instrument(symbol)
+        return source, await patiently(partial(source.instrument, symbol))
     except AppError:
         await source.close()
         raise

@@ -27,7 +27,7 @@ T = TypeVar("T")
 TIMEOUT = 15_000  # ms, of one request
 TICK_SIZE = 4  # ccxt's way of telling a grid as its step; the other ways count digits
 DECIMAL_PLACES = 2
-PAGE = 1_000  # bars asked for at once where the venue names no limit
+PAGE = 300  # bars asked for at once where ccxt does not know the venue's limit
 
 
 class CcxtData:
@@ -42,6 +42,7 @@ class CcxtData:
     ) -> None:
         self.name = venue.lower()
         self.simulated = sandbox
+        self.page = PAGE
         self._base = endpoint_base
         self._clock = clock or SystemClock()
         self._exchange: Any = None
@@ -107,7 +108,7 @@ class CcxtData:
         if name not in offered:
             usable = ", ".join(each for each in timeframes.TIMEFRAMES if each in offered)
             raise InvalidInput(f"{self.name} has no {name} bars; it has {usable or 'none'}.", timeframe=name)
-        count = min(limit, _page_limit(exchange))
+        count = min(limit, self.page)
         rows = await self._ask(
             exchange.fetch_ohlcv(listed.symbol, name, since, count), f"{name} bars of {listed.symbol}"
         )
@@ -136,6 +137,7 @@ class CcxtData:
             if self._exchange is None:
                 library = await asyncio.to_thread(importlib.import_module, "ccxt.async_support")  # a second, cold
                 self._exchange = self._build(library)
+                self.page = _page_limit(self._exchange)
             return self._exchange
 
     def _build(self, library: Any) -> Any:

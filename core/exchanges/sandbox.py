@@ -25,6 +25,7 @@ class SandboxData:
 
     name = VENUE
     simulated = True
+    page = 1_000
 
     def __init__(self, clock: Clock, seed: int = 1) -> None:
         self._clock = clock

@@ -1,7 +1,9 @@
 """Downloads: bars of a source into the history, page by page, so that what has come is never asked for again."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,8 @@ from core.market.bars import Bars, Gap
 from core.market.history import History
 from core.market.instrument import Instrument
 from core.market.sources import BarSource
+
+T = TypeVar("T")
 
 PAGE = 1_000  # bars asked for at once
 PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # seconds before each new try of a page
@@ -69,8 +73,11 @@ async def download(
     for first, last in _missing(history.times(instrument.venue, instrument.symbol, name), start, end, length):
         cursor = max(cursor, first)
         while cursor < last:
-            limit = min(PAGE, (end - cursor) // length)
-            page = await _page(source, instrument, name, cursor, limit, clock, pauses)
+            limit = min(PAGE, source.page, (end - cursor) // length)
+            try:
+                page = await patiently(partial(source.bars, instrument, name, since=cursor, limit=limit), clock, pauses)
+            except Unavailable as failed:
+                raise Unavailable(failed.message, hint=failed.hint or RESUME, **failed.details) from failed
             fresh = page.between(cursor, end)
             added += history.append(fresh)
             # An empty page is a hole as long as the page, or a time before the pair was listed.
@@ -107,21 +114,16 @@ def _beyond(page: Bars, end: int) -> bool:
     return len(page) > 0 and int(page.timestamp[-1]) >= end
 
 
-async def _page(
-    source: BarSource,
-    instrument: Instrument,
-    timeframe: str,
-    since: int,
-    limit: int,
-    clock: Clock,
-    pauses: tuple[float, ...],
-) -> Bars:
-    """One page; tries again while the source is unavailable for a while."""
-    for pause in (*pauses, None):
+async def patiently(
+    question: Callable[[], Awaitable[T]], clock: Clock | None = None, pauses: tuple[float, ...] = PAUSES
+) -> T:
+    """The answer; asks again, after ever longer pauses, while the source is unavailable for a while."""
+    clock = clock or SystemClock()
+    for pause in pauses:
         try:
-            return await source.bars(instrument, timeframe, since=since, limit=limit)
+            return await question()
         except Unavailable as failed:
-            if pause is None or failed.details.get("lasting"):
-                raise Unavailable(failed.message, hint=failed.hint or RESUME, **failed.details) from failed
-            await clock.sleep(pause)
-    raise AssertionError("the last try returns or raises")
+            if failed.details.get("lasting"):
+                raise
+        await clock.sleep(pause)
+    return await question()

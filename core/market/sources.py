@@ -8,10 +8,14 @@ from core.market.instrument import Instrument
 
 
 class BarSource(Protocol):
-    """Bars of a venue. `name` is the venue's, `simulated` says that its prices are made up."""
+    """Bars of a venue. `name` is the venue's, `simulated` says that its prices are made up.
+
+    page: how many bars it gives at once; an empty answer tells nothing about the time after that many
+    """
 
     name: str
     simulated: bool
+    page: int
 
     async def instruments(self) -> Sequence[Instrument]:
         """Every pair that can be asked for. Raises Unavailable."""

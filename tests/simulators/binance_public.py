@@ -43,7 +43,7 @@ class BinancePublic:
     def __init__(self, *bars: Bars, now: Callable[[], int]) -> None:
         self._bars = {each.instrument.base + each.instrument.quote: each for each in bars}
         self._now = now
-        self._troubles: deque[Trouble] = deque()
+        self._troubles: deque[tuple[Trouble, str]] = deque()
         self.stalled = asyncio.Event()
         self.stall_after: int | None = None  # klines pages served before questions are left unanswered
         self.questions: list[tuple[str, dict[str, str]]] = []
@@ -68,9 +68,9 @@ class BinancePublic:
         assert self._runner is not None
         await self._runner.cleanup()
 
-    def fail(self, *troubles: Trouble) -> None:
-        """Lets the next questions fail, one each."""
-        self._troubles.extend(troubles)
+    def fail(self, *troubles: Trouble, path: str = "") -> None:
+        """Lets the next questions fail, one each; only those to `path` where one is given."""
+        self._troubles.extend((trouble, path) for trouble in troubles)
 
     def asked(self, path: str) -> list[dict[str, str]]:
         """The queries of every question to that path."""
@@ -81,8 +81,8 @@ class BinancePublic:
         self.questions.append((path, query))
         if request.match_info["host"] != "api.binance.com":
             return _refusal(404, -1, "no such host here")
-        if self._troubles:
-            return await self._trouble(self._troubles.popleft(), request)
+        if self._troubles and self._troubles[0][1] in ("", path):
+            return await self._trouble(self._troubles.popleft()[0], request)
         match path:
             case "/api/v3/ping":
                 return web.json_response({})
