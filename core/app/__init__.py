@@ -4,6 +4,7 @@ import asyncio
 import importlib.metadata
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -11,14 +12,14 @@ import structlog
 from core.accounts import UserService
 from core.alerts import AlertService
 from core.app.chores import Chores
-from core.app.engine import Engine
 from core.app.instance import Instance
-from core.app.sources import choose_sources
+from core.app.sources import chosen_sources
 from core.bus import Bus
 from core.cache import Cache, RedisCache, cache_at
 from core.clock import Clock, SystemClock
 from core.commands.context import Services
 from core.commands.conversation import Conversation
+from core.engine.engine import Engine
 from core.errors import AppError, ConfigError
 from core.jobs import Jobs
 from core.market.history import History
@@ -28,9 +29,12 @@ from core.settings import ROLES, Settings
 from core.store.accounts import SqlAccounts
 from core.store.alerts import SqlAlerts
 from core.store.deliveries import SqlDeliveries
+from core.store.leases import free_leases
 from core.store.outbox import SqlOutbox
 from core.store.registry import CODEC
 from core.store.sql import Store
+from core.store.trading import SqlTradingStore
+from core.strategies import load as load_strategy
 from core.trading.exchange import MarketData
 
 SURFACES = "orchestrator.surfaces"  # entry points
@@ -161,7 +165,7 @@ def roles_of(settings: Settings, wanted: Sequence[str] = ()) -> tuple[str, ...]:
     return tuple(role for role in ROLES if role in (wanted or ROLES) and role not in without)
 
 
-async def build(
+def build(
     settings: Settings,
     *,
     clock: Clock | None = None,
@@ -180,11 +184,11 @@ async def build(
         SqlAccounts(store), clock, cache, {surface: [str(one) for one in ids] for surface, ids in admins.items()}
     )
     alerts = AlertService(SqlAlerts(store), clock, bus)
-    engine = Engine(store, clock, bus, await choose_sources(settings, clock) if sources is None else sources)
+    record = SqlTradingStore(store)
+    load = partial(load_strategy, folder=settings.data_dir / "strategies")
+    engine = Engine(record, sources or chosen_sources(settings, clock), clock, bus, load=load)
     engine.feed.watch_for(alerts.watched)
-    notifier = Notifier(
-        SqlDeliveries(store), users, engine.record, clock, bus, [name for name in PUSHED if name in chosen]
-    )
+    notifier = Notifier(SqlDeliveries(store), users, record, clock, bus, [name for name in PUSHED if name in chosen])
     relay = Relay(SqlOutbox(store), CODEC, bus.deliver, clock)
     store.on_emit(relay.wake)
     services = Services(
@@ -196,9 +200,10 @@ async def build(
     chores.every(30, "heartbeat", _calling(instance.beat))
     chores.hourly(7, "expired links and sessions", users.clean)
     chores.hourly(17, "old deliveries", notifier.clean)
-    chores.hourly(0, "equity", engine.snapshot)
+    chores.hourly(0, "equity", engine.desk.snapshot)
     parts = [
         Part("store", store.open, store.close),
+        Part("leases", _freeing(store, settings), _nothing),
         Part("cache", _pinging(cache), cache.close),
         Part("jobs", _nothing, jobs.close),
         Part("users", users.prepare, _nothing),
@@ -229,6 +234,16 @@ def _calling(function: Callable[[], None]) -> Callable[[], Awaitable[None]]:
         function()
 
     return call
+
+
+def _freeing(store: Store, settings: Settings) -> Callable[[], Awaitable[None]]:
+    """After a kill -9 its lease need not be waited for: the lock of the data folder proves its holder dead."""
+
+    async def free() -> None:
+        if settings.database_url is None:
+            await free_leases(store)
+
+    return free
 
 
 def _pinging(cache: Cache) -> Callable[[], Awaitable[None]]:
