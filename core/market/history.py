@@ -60,7 +60,7 @@ class History:
         folder = self._dataset_folder(venue, symbol, timeframe)
         files = _files(folder)
         if not files:
-            have = ", ".join(dataset.name for dataset in self.datasets()) or "nothing yet"
+            have = ", ".join(self._names()) or "nothing yet"
             raise NotFound(
                 f"There is no history of {venue}:{symbol}:{timeframe}; kept is {have}.",
                 hint=f"Get it with: orchestrator data download {venue} {symbol} {timeframe} --since 2023-01-01",
@@ -121,6 +121,11 @@ class History:
         files = _files(self._dataset_folder(venue, symbol, timeframe))
         parts = [_read(file).timestamp for file in files]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+    def _names(self) -> list[str]:
+        """Names of what is kept, without a look into the files."""
+        folders = (folder for folder in sorted(self.folder.glob("*/*/*")) if _files(folder))
+        return [f"{each.parts[-3]}:{each.parts[-2].replace('-', '/', 1)}:{each.name}" for each in folders]
 
     def _dataset_folder(self, venue: str, symbol: str, timeframe: str) -> Path:
         _, base, quote = parse_key(f"{venue}:{symbol}")
