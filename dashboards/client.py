@@ -23,7 +23,10 @@ class Client:
     def __init__(self, base_url: str, token: str, *, timeout: float = 120.0) -> None:
         self.base_url = base_url
         self._http = httpx.Client(
-            base_url=f"{base_url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=timeout, trust_env=False
+            base_url=f"{base_url}/api/v1",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=timeout,
+            trust_env=False,
         )
 
     @classmethod

@@ -140,9 +140,7 @@ class Door:
             return False
         return urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
 
-    async def _refuse(
-        self, scope: Scope, receive: Receive, send: Send, status: int, title: str, sentence: str
-    ) -> None:
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, status: int, title: str, sentence: str) -> None:
         if scope["type"] == "websocket":
             # 1008: policy violation; before the handshake this becomes an HTTP 403
             await receive()
@@ -245,6 +243,6 @@ def is_loopback(scope: Scope) -> bool:
     """Whether the request comes from this machine."""
     client = scope.get("client")
     try:
-        return bool(client) and ip_address(client[0]).is_loopback
+        return client is not None and ip_address(client[0]).is_loopback
     except ValueError:
         return False

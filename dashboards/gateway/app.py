@@ -12,7 +12,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI, Request, WebSocket
 from starlette.middleware import Middleware
-from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from core.errors import AppError, ConfigError
@@ -122,7 +122,9 @@ def _people(app: FastAPI, services: "Services", passes: access.KernelPasses) -> 
             user = await services.users.redeem_login(token)
         except AppError as refused:
             return problems.page(sign_in_page(refused.sentence()), 403)
-        session = await services.users.open_session(user, request.headers.get("user-agent", "a browser"), access.SESSION_DAYS)
+        session = await services.users.open_session(
+            user, request.headers.get("user-agent", "a browser"), access.SESSION_DAYS
+        )
         answer = RedirectResponse("/", 303)
         answer.set_cookie(
             access.COOKIE, session, max_age=access.SESSION_DAYS * 86_400, httponly=True, samesite="lax", path="/",
@@ -156,7 +158,7 @@ def _health(app: FastAPI, services: "Services", child: VoilaChild | None) -> Non
         except (AppError, OSError, TimeoutError):
             parts["store"] = False
         state = "ready" if parts["store"] else "not ready"
-        return problems.JSONResponse({"status": state, **parts}, 200 if parts["store"] else 503)
+        return JSONResponse({"status": state, **parts}, 200 if parts["store"] else 503)
 
     @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
     async def metrics() -> str:
@@ -170,7 +172,9 @@ def _figures(services: "Services", child: VoilaChild | None) -> Iterator[str]:
         return f"# HELP orchestrator_{name} {meaning}\n# TYPE orchestrator_{name} gauge\n{''.join(lines)}"
 
     yield gauge("up", "1 while the process serves.", [("", 1)])
-    yield gauge("dashboards_ready", "1 while dashboards can be served.", [("", float(child is not None and child.ready))])
+    yield gauge(
+        "dashboards_ready", "1 while dashboards can be served.", [("", float(child is not None and child.ready))]
+    )
     states = getattr(services.market, "states", None)
     if states is not None:
         sources = states()
@@ -192,7 +196,7 @@ class Surface:
         self._conversation = conversation
         self._server: Server | None = None
         self._task: asyncio.Task[None] | None = None
-        self._child: VoilaChild | None = None
+        self.child: VoilaChild | None = None
         self._log = structlog.get_logger("gateway")
         self.url = ""
 
@@ -204,34 +208,44 @@ class Surface:
         local = "127.0.0.1" if gateway.host in ANYWHERE else gateway.host
         near = f"http://{f'[{local}]' if ':' in local else local}:{port}"
         self.url = gateway.public_url or near
-        self._child = VoilaChild(near, self._services.settings.data_dir / "jupyter")
-        app = create_app(self._services, self._conversation, child=self._child)
+        self.child = VoilaChild(near, self._services.settings.data_dir / "jupyter")
+        app = create_app(self._services, self._conversation, child=self.child)
         config = uvicorn.Config(
             app, log_config=None, access_log=False, server_header=False, date_header=True, lifespan="on",
             proxy_headers=False, ws_max_size=32_000_000, timeout_graceful_shutdown=3,
         )  # fmt: skip
         self._server = Server(config)
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]), name="gateway")
-        while not self._server.started and not self._task.done():
-            await asyncio.sleep(0.01)
+        listening = asyncio.create_task(self._server.listening.wait())
+        await asyncio.wait({listening, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        listening.cancel()
         if self._task.done():
             await self._task
             raise ConfigError("The gateway did not start; the log says why.")
-        await self._child.start()
+        await self.child.start()
         self._log.info("the web app is open", url=self.url)
 
     async def stop(self) -> None:
         """Closes every connection and ends the dashboards' process."""
-        if self._child is not None:
-            await self._child.stop()
+        if self.child is not None:
+            await self.child.stop()
         if self._server is not None and self._task is not None:
             self._server.should_exit = True
             await self._task
-        self._server = self._task = self._child = None
+        self._server = self._task = self.child = None
 
 
 class Server(uvicorn.Server):
-    """A server that leaves signals to the process it is part of."""
+    """A server that leaves signals to the process it is part of. listening: set once it answers."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self.listening.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -267,7 +281,7 @@ def known_hosts(services: "Services") -> frozenset[str]:
 
 def is_secure(services: "Services") -> bool:
     """Whether browsers reach us by https, so that the cookie may insist on it."""
-    return bool(services.settings.gateway.public_url or "") and str(services.settings.gateway.public_url).startswith("https:")
+    return (services.settings.gateway.public_url or "").startswith("https:")
 
 
 def cached() -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The chat socket: lines in; progress, replies and notices out. The same conversation as on every other surface.
 
 In:  {"line": "price btc", "id": 1}          id is optional and comes back with what belongs to the line
-Out: {"id": 1, "progress": block} any number of times, {"id": 1, "reply": [blocks]} once, {"notice": [blocks]} at any time
+Out: {"id": 1, "progress": block} any number of times, {"id": 1, "reply": [blocks]} once, {"notice": [blocks]} ever
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class Rooms:
     """The open chat sockets of each person, so that a notice reaches all of them."""
 
     def __init__(self) -> None:
-        self._open: dict[str, set["Session"]] = {}
+        self._open: dict[str, set[Session]] = {}
 
     def enter(self, session: "Session") -> None:
         self._open.setdefault(session.user.id, set()).add(session)

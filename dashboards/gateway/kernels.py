@@ -1,6 +1,7 @@
 """Which kernels live: one that a page shows, one that waits in the pool, and one that has just left either."""
 
 import time
+from collections.abc import Awaitable, Callable
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from traitlets import Dict
@@ -23,4 +24,5 @@ class PageKernels(AsyncMappingKernelManager):
         if time.monotonic() - since >= self.cull_idle_timeout:
             self.alone_since.pop(kernel_id)
             self.log.info("Ending kernel %s: no page is connected to it", kernel_id)
-            await self.shutdown_kernel(kernel_id)
+            end: Callable[[str], Awaitable[None]] = self.shutdown_kernel
+            await end(kernel_id)

@@ -20,7 +20,7 @@ SHELL = (
     + """<body class="chat">
 <a class="skip" href="#line">Skip to the input</a>
 <header class="bar">
-  <a class="brand" href="/" aria-current="page"><img src="/static/icon.svg" alt="" width="24" height="24">CryptoOrchestrator</a>
+  <a class="brand" href="/"><img src="/static/icon.svg" alt="" width="24" height="24">CryptoOrchestrator</a>
   <nav aria-label="Main">
     <a href="/" aria-current="page">Chat</a>
     <a href="/dashboards/voila/render/market.ipynb">Market</a>
@@ -64,12 +64,15 @@ NOTE = (
 """
 )
 
-SHELL_HEAD = '<script src="/static/lightweight-charts.js" defer></script>\n<script type="module" src="/static/app.js"></script>\n'
+SHELL_HEAD = (
+    '<script src="/static/lightweight-charts.js" defer></script>\n'
+    '<script type="module" src="/static/app.js"></script>\n'
+)
 
 
 def shell(name: str) -> str:
     """The web app for a signed-in person."""
-    greeting = f"Good to see you, {escape(name)}." if name else "Good to see you."
+    greeting = f"Good to see you, {escape(name)}." if name not in ("", "Owner") else "Good to see you."
     return SHELL.format(title="CryptoOrchestrator", extra=SHELL_HEAD, greeting=greeting)
 
 
@@ -77,7 +80,8 @@ def sign_in_page(problem: str = "") -> str:
     """How to come in; `problem` says why a link did not work."""
     body = (
         (f'<p class="bad" role="alert">{escape(problem)}</p>' if problem else "")
-        + "<p>Open the link that <code>orchestrator run</code> prints. It works once and keeps this browser signed in.</p>"
+        + "<p>Open the link that <code>orchestrator run</code> prints. It works once "
+        + "and keeps this browser signed in.</p>"
         + "<p>For a new link, say <code>login</code> in the chat or run <code>orchestrator user login</code>.</p>"
     )
     return NOTE.format(title="Sign in · CryptoOrchestrator", extra="", heading="Sign in", body=body)

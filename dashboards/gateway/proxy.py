@@ -30,7 +30,8 @@ PATHS = {
     "DELETE": re.compile(r"api/kernels/[0-9a-f-]{36}"),
 }
 HOP_BY_HOP = frozenset({
-    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade",
+    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
+    "transfer-encoding", "upgrade",
 })  # fmt: skip
 NOT_SENT = HOP_BY_HOP | {"host", "cookie", "authorization", "content-length", "accept-encoding", TOKEN_HEADER.lower()}
 NOT_RETURNED = HOP_BY_HOP | {"set-cookie", "server", "date", "content-security-policy", "content-length"}

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.clock import to_ms
 from core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from core.market.bars import Bars
+    from core.research.backtest import Result
     from core.trading.costs import Costs
     from core.trading.strategy import SignalStrategy
 
@@ -104,7 +106,7 @@ def run(name: str, parameters: Mapping[str, float], bars: "Bars", cash: float, c
     started = time.perf_counter()
     strategy = load(name, parameters)
     result = backtest(strategy, bars, cash, costs)
-    held = backtest(load("buy_and_hold", {}), bars, cash, costs)
+    held = backtest(load("buy_and_hold", {}), bars, cash, costs)  # for its own drawdown and ratios
     chosen = thinned(len(result.equity))
     return {
         "strategy": name,
@@ -114,8 +116,8 @@ def run(name: str, parameters: Mapping[str, float], bars: "Bars", cash: float, c
         "to": int(bars.timestamp[-1]),
         "cash": cash,
         "costs": asdict(costs),
-        "stats": finite(result.stats),
-        "baseline_stats": finite(held.stats),
+        "stats": result.stats,
+        "baseline_stats": held.stats,
         "times": np.asarray(result.timestamps)[chosen].tolist(),
         "equity": [float(value) for value in np.asarray(result.equity)[chosen]],
         "baseline": [float(value) for value in np.asarray(held.equity)[chosen]],
@@ -130,36 +132,33 @@ def thinned(count: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, count - 1, min(count, DRAWN)).astype(np.int64))
 
 
-def finite(stats: Mapping[str, Any]) -> dict[str, Any]:
-    """Statistics as JSON: NaN and infinities become null."""
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in stats.items()
-    }
+def trades(result: "Result") -> list[dict[str, Any]]:
+    """The round trips. times: UTC ms; profit: quote, net of fees; return: fraction of the entry's notional."""
+    return [
+        {
+            "entry_time": to_ms(one.entry_time),
+            "exit_time": None if one.exit_time is None else to_ms(one.exit_time),
+            "side": one.side,
+            "entry_price": finite(one.entry_price),
+            "exit_price": None if one.open else finite(one.exit_price),
+            "profit": finite(one.pnl),
+            "return": finite(one.return_),
+            "reason": one.exit_reason,
+        }
+        for one in result.round_trips
+    ]
 
 
-def trades(result: Any) -> list[dict[str, Any]]:
-    """Closed and open trades. times: UTC ms; profit: quote; return: a fraction."""
-    found = []
-    for row in result.trades.to_dict("records"):
-        found.append({name: plain(value) for name, value in row.items()})
-    return found
-
-
-def markers(result: Any) -> dict[str, Any]:
+def markers(result: "Result") -> dict[str, Any]:
     """Where the strategy bought and sold."""
-    fills = list(result.fills)
+    fills = result.fills
     return {
-        "times": [int(fill.time) for fill in fills],
-        "prices": [float(fill.price) for fill in fills],
-        "sides": ["buy" if fill.side > 0 else "sell" for fill in fills],
+        "times": [to_ms(moment) for moment in fills["time"].dt.to_pydatetime()],
+        "prices": fills["price"].tolist(),
+        "sides": fills["side"].tolist(),
     }
 
 
-def plain(value: Any) -> Any:
-    """A cell of a table as a JSON value: times as UTC ms, NaN as null."""
-    if value is None or value != value:
-        return None
-    if hasattr(value, "timestamp"):
-        return int(value.timestamp() * 1000)
-    value = value.item() if hasattr(value, "item") else value
-    return value if not isinstance(value, float) or math.isfinite(value) else None
+def finite(value: float) -> float | None:
+    """The number, or None in place of a NaN or an infinity, which JSON cannot say."""
+    return value if math.isfinite(value) else None

@@ -24,8 +24,8 @@ CALLBACK = "ORCHESTRATOR_API_URL"
 class VoilaChild:
     """Keeps one Voilà process alive.
 
-    callback: address of the gateway as the kernels reach it; home: folder for what Jupyter keeps; pool: how many kernels
-    wait ready for a page
+    callback: address of the gateway as the kernels reach it; home: folder for what Jupyter keeps; pool: how many
+    kernels wait ready for a page
     """
 
     def __init__(self, callback: str, home: Path, *, notebooks: Path = HERE / "notebooks", pool: int = 1) -> None:

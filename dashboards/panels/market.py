@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ipywidgets as widgets
@@ -18,7 +18,7 @@ INDICATORS = "ema:20,bollinger:20,rsi:14"
 
 
 class MarketPanel:
-    """The panel. `view` is the widget to show; `refresh` keeps its last bar alive."""
+    """The panel. `view` is the widget to show; `start` keeps its last bar alive."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -135,6 +135,10 @@ class MarketPanel:
         except AppError as refused:
             self.price.value = words.says(refused.sentence())
 
+    def start(self) -> None:
+        """Begins to refresh, in the loop that the kernel runs on."""
+        self._task = asyncio.get_running_loop().create_task(self.refresh(), name="market panel")
+
     async def refresh(self) -> None:
         """Moves the last bar and the price for as long as the panel lives."""
         while True:
@@ -173,8 +177,10 @@ def entry(name: str, parameter: Mapping[str, Any]) -> widgets.Widget:
 
 def show() -> None:
     """Shows the panel in a dashboard or a notebook; what prevents that is one sentence."""
-    from IPython.display import display
+    from IPython import display as ipython
     from voila.utils import wait_for_request
+
+    display: Callable[[widgets.Widget], Any] = ipython.display
 
     wait_for_request()  # a kernel made ready in advance learns only now whom it serves
     try:
@@ -183,5 +189,4 @@ def show() -> None:
         display(widgets.Box([widgets.HTML(words.says(refused.sentence()))]).add_class("panel"))
         return
     display(panel.view)
-    task = asyncio.get_running_loop().create_task(panel.refresh(), name="market panel")
-    panel.view.on_displayed = task  # the task lives as long as what it refreshes
+    panel.start()

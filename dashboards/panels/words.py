@@ -1,6 +1,6 @@
 """The panel's texts and tables as HTML; every value is escaped here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
@@ -48,7 +48,10 @@ def hint(text: str) -> str:
 def quote(data: Mapping[str, Any]) -> str:
     """The last price, the day's change, and SIMULATED where it is made up."""
     change = data.get("change")
-    parts = [f'<span class="price">{escape(money(float(data["last"])))}</span>', f"<span>{escape(data['quote_currency'])}</span>"]
+    parts = [
+        f'<span class="price">{escape(money(float(data["last"])))}</span>',
+        f"<span>{escape(data['quote_currency'])}</span>",
+    ]
     if change is not None:
         fraction = float(change)
         tone = "up" if fraction >= 0 else "down"
@@ -95,8 +98,8 @@ def trades(result: Mapping[str, Any]) -> str:
             moment(one["exit_time"]) if one.get("exit_time") else "open",
             money(one["entry_price"]),
             money(one["exit_price"]) if one.get("exit_price") is not None else "–",
-            money(one["profit"]),
-            percent(one["return"], sign=True),
+            "–" if one["profit"] is None else money(one["profit"]),
+            "–" if one["return"] is None else percent(one["return"], sign=True),
         )
         for one in reversed(found[-SHOWN_TRADES:])
     ]
@@ -107,7 +110,7 @@ def trades(result: Mapping[str, Any]) -> str:
     return f"<h2>Trades ({shown})</h2>" + table("Trades", columns, rows, text_columns=2)
 
 
-def table(name: str, columns: tuple[str, ...], rows: list[tuple[str, ...]], text_columns: int = 1) -> str:
+def table(name: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], text_columns: int = 1) -> str:
     """A table whose first column heads its rows; columns from `text_columns` on are numbers."""
 
     def css(index: int) -> str:
@@ -140,12 +143,12 @@ def figure(name: str, value: float | None) -> str:
         return percent(value, sign=name in {"total_return", "cagr"})
     if name == "trades":
         return f"{int(value):,}"
-    return money(value) if name in {"expectancy", "fees_paid", "final_equity"} else f"{value:.2f}"
+    return money(value) if name in {"expectancy", "fees_paid", "final_equity"} else f"{value:.2f}".replace("-", "−")
 
 
 def percent(fraction: float, *, sign: bool = False) -> str:
     text = f"{fraction * 100:+.2f}" if sign else f"{fraction * 100:.2f}"
-    return text.replace("-", "−") + " %"
+    return text.replace("-", "−") + "\u00a0%"
 
 
 def money(value: float) -> str:

@@ -32,10 +32,12 @@ function translucent(element, colour, share) {
 
 function decimals(values) {
   const last = Math.abs(values.findLast((value) => Number.isFinite(value)) ?? 1);
-  if (last >= 1000) return 2;
-  if (last >= 1) return last >= 100 ? 2 : 4;
+  if (last >= 1) return last >= 10 ? 2 : 4;
   return Math.min(8, 3 - Math.floor(Math.log10(last || 1)));
 }
+
+/* Both lines of a band share a colour and a line in the legend. */
+const family = (name) => name.replace(/ (upper|middle|lower)$/, "");
 
 const seconds = (milliseconds) => Math.floor(milliseconds / 1000);
 
@@ -119,7 +121,11 @@ export function drawChart(container, chart) {
     });
     const named = [];
     const live = {};
-    let line = 0;
+    const taken = new Map();
+    const own = (name) => {
+      if (!taken.has(name)) taken.set(name, colours.series[taken.size % colours.series.length]);
+      return taken.get(name);
+    };
     current.panes.forEach((pane, index) => {
       let main = null;
       for (const series of pane.series) {
@@ -155,22 +161,23 @@ export function drawChart(container, chart) {
           live.volume ??= made;
         } else {
           const toned = { good: colours.up, bad: colours.down }[series.tone];
-          const colour = toned || colours.series[line++ % colours.series.length];
+          const band = family(series.name) !== series.name;
+          const colour = toned || own(family(series.name));
           const options = { ...quiet, priceFormat, lineWidth: 2, crosshairMarkerVisible: false };
           made = series.kind === "area"
             ? api.addSeries(library.AreaSeries, {
                 ...options, lineColor: colour,
                 topColor: translucent(container, colour, 28), bottomColor: translucent(container, colour, 2),
               }, index)
-            : api.addSeries(library.LineSeries, { ...options, color: colour, lineWidth: series.kind === "line" ? 2 : 1 }, index);
-          named.push({ name: series.name, colour, kind: "line" });
+            : api.addSeries(library.LineSeries, { ...options, color: colour, lineWidth: band ? 1 : 2 }, index);
+          named.push({ name: family(series.name), colour, kind: "line" });
         }
         made.setData(points(series));
         main ??= made;
       }
     });
     api.panes().forEach((pane, index) => pane.setStretchFactor(current.panes[index]?.weight ?? 1));
-    head.append(title, legend(current, named.filter(({ name }) => name)));
+    head.append(title, legend(current, named.filter(({ name }, i) => name && named.findIndex((one) => one.name === name) === i)));
     api.timeScale().fitContent();
     container.dataset.drawn = "true";
     drawn = { api, plot, live };

@@ -7,4 +7,14 @@ window.voila_finish = window.display_cells = () => {
   document.getElementById("loading")?.remove();
   document.getElementById("rendered_cells").hidden = false;
 };
-document.addEventListener("DOMContentLoaded", () => window.voila_finish());
+document.addEventListener("DOMContentLoaded", () => {
+  window.voila_finish();
+  // Voilà takes the cells into a shell of its own beside our <main>: bring it back into the landmark.
+  const content = document.getElementById("content");
+  const bring = () => {
+    const shell = document.getElementById("main");
+    if (shell && shell.parentElement !== content) content.append(shell);
+  };
+  new MutationObserver(bring).observe(document.body, { childList: true });
+  bring();
+});

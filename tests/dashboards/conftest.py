@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 
 from core.accounts import UserService
 from core.bus import Bus
@@ -22,7 +23,7 @@ from core.settings import Gateway, Settings
 from core.store.accounts import SqlAccounts
 from core.store.sql import Store
 from dashboards.gateway.access import COOKIE
-from dashboards.gateway.app import Surface, create_app
+from dashboards.gateway.app import Server, Surface, bind, create_app
 
 LOCAL_TOKEN = "the-token-of-this-machine"
 
@@ -77,7 +78,8 @@ async def services(tmp_path: Path) -> AsyncIterator[Any]:
     await market.choose()
     yield SimpleNamespace(
         settings=Settings(data_dir=tmp_path, gateway=Gateway(port=0)), clock=clock, bus=bus, store=store, users=users,
-        market=market, jobs=jobs, notifier=PlainNotifier(), app_info={"version": "0.0.test", "local_token": LOCAL_TOKEN},
+        market=market, jobs=jobs, notifier=PlainNotifier(),
+        app_info={"version": "0.0.test", "local_token": LOCAL_TOKEN},
     )  # fmt: skip
     await jobs.close()
     await store.close()
@@ -109,6 +111,18 @@ def owner(stranger: httpx.AsyncClient, session: str) -> httpx.AsyncClient:
     """The same client, signed in."""
     stranger.cookies.set(COOKIE, session)
     return stranger
+
+
+@pytest.fixture
+async def served(services: Any, conversation: RoteConversation) -> AsyncIterator[str]:
+    """host:port of a served application without dashboards, for sockets."""
+    listener = bind("127.0.0.1", 0)
+    server = Server(uvicorn.Config(create_app(services, conversation), log_config=None))
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    await server.listening.wait()
+    yield f"127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    await task
 
 
 @pytest.fixture

@@ -1,0 +1,104 @@
+"""The API of the market and of research, on the sandbox market."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+ORIGIN = {"origin": "http://127.0.0.1:8080"}
+
+
+async def test_instruments_say_that_they_are_simulated(owner: httpx.AsyncClient) -> None:
+    answer = (await owner.get("/api/v1/instruments")).json()
+    btc = next(one for one in answer["instruments"] if one["instrument"] == "BTC/USDT")
+    assert btc["label"] == "SIMULATED"
+    assert "1h" in answer["timeframes"]
+
+
+async def test_bars_come_oldest_first_with_indicators_of_the_same_length(owner: httpx.AsyncClient) -> None:
+    query = {"instrument": "btc", "timeframe": "1h", "limit": 120, "indicators": "ema:20,bollinger:20,rsi:14"}
+    answer = (await owner.get("/api/v1/bars", params=query)).json()
+    assert len(answer["times"]) == 120
+    assert answer["times"] == sorted(answer["times"])
+    assert set(answer["indicators"]) == {
+        "ema_20", "bollinger_upper_20", "bollinger_middle_20", "bollinger_lower_20", "rsi_14",
+    }  # fmt: skip
+    for values in answer["indicators"].values():
+        assert len(values) == 120
+        assert None not in values  # the warm-up lies before the first bar asked for
+
+
+async def test_the_quote_is_exact_text(owner: httpx.AsyncClient) -> None:
+    answer = (await owner.get("/api/v1/quote", params={"instrument": "eth"})).json()
+    assert answer["instrument"] == "ETH/USDT"
+    assert float(answer["bid"]) < float(answer["ask"])
+    assert isinstance(answer["last"], str)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "word"),
+    [
+        ("/api/v1/quote?instrument=notacoin", 404, "notacoin"),
+        ("/api/v1/bars?instrument=btc&timeframe=7x", 422, "7x"),
+        ("/api/v1/bars?instrument=btc&limit=0", 422, "limit"),
+        ("/api/v1/bars?instrument=btc&indicators=magic:20", 422, "magic:20"),
+        ("/api/v1/quote", 422, "instrument"),
+        ("/api/v1/nothing", 404, "Not Found"),
+    ],
+)
+async def test_a_refusal_is_one_sentence(owner: httpx.AsyncClient, path: str, status: int, word: str) -> None:
+    answer = await owner.get(path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert word in answer.json()["detail"]
+
+
+async def test_strategies_tell_their_ranges(owner: httpx.AsyncClient) -> None:
+    found = {one["name"]: one for one in (await owner.get("/api/v1/strategies")).json()["strategies"]}
+    fast = found["sma_cross"]["parameters"]["fast"]
+    assert fast["low"] <= fast["default"] <= fast["high"]
+    assert fast["kind"] == "int"
+
+
+async def test_a_backtest_answers_with_everything_a_page_shows(owner: httpx.AsyncClient) -> None:
+    body = {"strategy": "sma_cross", "parameters": {"fast": 10, "slow": 30}, "instrument": "btc", "bars": 800}
+    answer = await owner.post("/api/v1/backtests", json=body, headers=ORIGIN)
+    assert answer.status_code == 200, answer.text
+    result: dict[str, Any] = answer.json()
+    assert len(result["times"]) == len(result["equity"]) == len(result["baseline"]) == 800
+    assert result["stats"]["final_equity"] == pytest.approx(result["equity"][-1])
+    assert result["stats"]["trades"] == sum(one["exit_time"] is not None for one in result["trades"])
+    assert set(result["markers"]["sides"]) <= {"buy", "sell"}
+    assert len(result["markers"]["times"]) == len(result["markers"]["prices"]) > 0
+    assert result["costs"]["taker_fee"] == 0.001
+    assert result["label"] == "SIMULATED"
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"strategy": "sma_crosss"}, "sma_crosss"),
+        ({"strategy": "../evil.py:Boom"}, "strategy"),
+        ({"parameters": {"fast": 0}}, "fast"),
+        ({"parameters": {"speed": 3}}, "speed"),
+        ({"bars": 60, "parameters": {"fast": 10, "slow": 100}}, "bars"),
+        ({"cash": -1}, "cash"),
+        ({"unknown": 1}, "unknown"),
+    ],
+)
+async def test_a_backtest_that_cannot_be_says_why(owner: httpx.AsyncClient, change: dict[str, Any], word: str) -> None:
+    body = {"strategy": "sma_cross", "instrument": "btc", "bars": 300} | change
+    answer = await owner.post("/api/v1/backtests", json=body, headers=ORIGIN)
+    assert answer.status_code in (404, 422), answer.text
+    assert word in answer.json()["detail"]
+
+
+async def test_the_api_describes_itself(owner: httpx.AsyncClient) -> None:
+    paths = (await owner.get("/api/v1/openapi.json")).json()["paths"]
+    assert {"/api/v1/bars", "/api/v1/backtests", "/health/ready"} <= set(paths)
+
+
+async def test_metrics_are_in_the_text_format(owner: httpx.AsyncClient) -> None:
+    text = (await owner.get("/metrics")).text
+    assert "orchestrator_up 1\n" in text
+    assert 'orchestrator_source_connected{source="sandbox"} 1\n' in text

@@ -1,0 +1,129 @@
+"""The chat socket: who may open it, and in which order it answers."""
+
+import asyncio
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+
+from core.events import AlertFired
+from dashboards.gateway.access import COOKIE
+from tests.dashboards.conftest import LOCAL_TOKEN
+
+
+def opened(served: str, session: str, origin: str | None = None, **more: Any) -> Any:
+    headers = {"cookie": f"{COOKIE}={session}", **more}
+    return connect(f"ws://{served}/api/v1/chat", additional_headers=headers, origin=origin or f"http://{served}")  # type: ignore[arg-type]
+
+
+async def heard(socket: ClientConnection) -> dict[str, Any]:
+    message: dict[str, Any] = json.loads(await asyncio.wait_for(socket.recv(), 10))
+    return message
+
+
+async def said(socket: ClientConnection, line: str, ident: int | None = None) -> None:
+    await socket.send(json.dumps({"line": line} | ({} if ident is None else {"id": ident})))
+
+
+async def test_a_line_is_answered_in_blocks(served: str, session: str, conversation: Any) -> None:
+    async with opened(served, session) as socket:
+        await said(socket, "price btc", 7)
+        answer = await heard(socket)
+    assert answer["id"] == 7
+    assert answer["reply"][0]["type"] == "Facts"
+    caller = conversation.heard[0][1]
+    assert (caller.surface, caller.user.id, caller.private) == ("web", "owner", True)
+
+
+async def test_the_console_joins_by_the_machines_token(served: str, conversation: Any) -> None:
+    url = f"ws://{served}/api/v1/chat"
+    async with connect(url, additional_headers={"authorization": f"Bearer {LOCAL_TOKEN}"}) as socket:
+        await said(socket, "price btc")
+        assert (await heard(socket))["reply"]
+    assert conversation.heard[0][1].surface == "console"
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "http://127.0.0.1:1"])
+async def test_another_sites_page_cannot_open_it(served: str, session: str, origin: str) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with opened(served, session, origin):
+            pass
+    assert refused.value.response.status_code == 403
+
+
+async def test_a_page_without_an_origin_cannot_open_it_with_a_cookie(served: str, session: str) -> None:
+    with pytest.raises(InvalidStatus):
+        async with connect(f"ws://{served}/api/v1/chat", additional_headers={"cookie": f"{COOKIE}={session}"}):
+            pass
+
+
+async def test_a_stranger_cannot_open_it(served: str) -> None:
+    with pytest.raises(InvalidStatus):
+        async with opened(served, "guess"):
+            pass
+
+
+async def test_lines_are_answered_in_their_order(served: str, session: str, conversation: Any) -> None:
+    async with opened(served, session) as socket:
+        await said(socket, "hold", 1)
+        await said(socket, "price btc", 2)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(socket.recv(), 0.2)
+        conversation.release.set()
+        assert [(await heard(socket))["id"], (await heard(socket))["id"]] == [1, 2]
+
+
+async def test_long_work_does_not_hold_up_cancel(served: str, session: str, conversation: Any) -> None:
+    async with opened(served, session) as socket:
+        await said(socket, "slow", 1)
+        await said(socket, "cancel", 2)
+        first = await heard(socket)
+        assert first["progress"] == {"type": "Progress", "text": "Backtesting", "fraction": 0.25, "eta": 12.0}
+        assert (await heard(socket))["id"] == 2
+        conversation.release.set()
+        assert (await heard(socket))["id"] == 1
+
+
+@pytest.mark.parametrize(
+    "sent", ["price btc", "[]", "{}", '{"line": 5}', '{"line": "  "}', '{"line": "' + "x" * 2001 + '"}']
+)
+async def test_nonsense_is_answered_with_a_sentence(served: str, session: str, sent: str) -> None:
+    async with opened(served, session) as socket:
+        await socket.send(sent)
+        assert (await heard(socket))["reply"][0]["tone"] == "warning"
+        await said(socket, "price btc")
+        assert (await heard(socket))["reply"][0]["type"] == "Facts"
+
+
+async def test_a_fault_tells_nothing_of_itself(served: str, session: str) -> None:
+    async with opened(served, session) as socket:
+        await said(socket, "break")
+        assert "secret" not in json.dumps(await heard(socket))
+
+
+def fired(ident: str) -> AlertFired:
+    from core.clock import EPOCH
+
+    return AlertFired(ident, "owner", EPOCH, 3, "sandbox:BTC/USDT", "above", Decimal(1), Decimal(2), True)
+
+
+async def test_what_happens_is_told_once_to_every_open_chat(served: str, session: str, services: Any) -> None:
+    async with opened(served, session) as one, opened(served, session) as other:
+        for socket in (one, other):
+            await said(socket, "price btc")
+            await heard(socket)
+        await services.bus.publish(fired("e1"))
+        await services.bus.publish(fired("e1"))
+        assert (await heard(one))["notice"][0]["text"] == "Alert 3 fired."
+        assert (await heard(other))["notice"]
+        await said(one, "price btc", 9)
+        assert (await heard(one))["id"] == 9
+
+
+async def test_what_was_missed_is_told_when_a_chat_opens(served: str, session: str, services: Any) -> None:
+    await services.bus.publish(fired("e2"))
+    async with opened(served, session) as socket:
+        assert (await heard(socket))["notice"][0]["text"] == "Alert 3 fired."
