@@ -13,7 +13,7 @@ import typer
 
 from core.cli import emit, note
 from core.clock import from_ms, to_ms
-from core.errors import AppError, InvalidInput
+from core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from core.market.bars import Bars, Gap
@@ -164,7 +164,7 @@ async def _source(venue: str, symbol: str) -> "tuple[Any, Instrument]":
     source = CcxtData(venue, keys.endpoint_base if keys else None, bool(keys and keys.sandbox))
     try:
         return source, await patiently(partial(source.instrument, symbol))
-    except AppError:
+    except BaseException:  # stopped by the user as well
         await source.close()
         raise
 

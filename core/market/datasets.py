@@ -32,7 +32,7 @@ def is_file(name: str) -> bool:
 
 def open_data(
     name: str,
-    history: History,
+    history: History | Path,
     *,
     start_ms: int | None = None,
     end_ms: int | None = None,
@@ -41,6 +41,7 @@ def open_data(
 ) -> Bars:
     """Bars of a file or of VENUE:SYMBOL:TIMEFRAME, those that open at or after `start_ms` and before `end_ms`.
 
+    history: the store, or its folder
     sandbox: closed bars up to `end_ms` or the last whole week, `SANDBOX_BARS` of them when no start is given
     Raises NotFound, BadData, InvalidInput.
     """
@@ -53,7 +54,8 @@ def open_data(
         return Bars.read(name).between(start_ms, end_ms)
     venue, symbol, timeframe = parse_dataset(name)
     if venue != VENUE:
-        return history.load(venue, symbol, timeframe, start_ms, end_ms)
+        store = History(history) if isinstance(history, Path) else history
+        return store.load(venue, symbol, timeframe, start_ms, end_ms)
     now = (clock or SystemClock()).now_ms()
     length = timeframes.milliseconds(timeframe)
     # Without an end, the last week's: runs of the same week see the same bars and can be compared.

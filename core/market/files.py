@@ -161,34 +161,42 @@ def _parse_csv(data: bytes, name: str) -> Columns:
     import pyarrow as pa
     from pyarrow import csv
 
-    first = data.lstrip(b"\xef\xbb\xbf").lstrip().split(b"\n", 1)[0].decode("utf-8", "replace").strip()
+    start = len(data) - len(data.lstrip(b"\xef\xbb\xbf \t\r\n"))
+    first = data[start:].split(b"\n", 1)[0].decode("utf-8", "replace").strip()
     delimiter = max(",;\t", key=first.count)
     cells = [cell.strip().strip('"') for cell in first.split(delimiter)]
     headless = len(cells) >= len(NAMES) and re.fullmatch(r"-?[\d.]+", cells[0]) is not None
     where = partial(_line, data, name, 0 if headless else 1)
-    names = [*NAMES, *(f"column_{n}" for n in range(len(NAMES), len(cells)))] if headless else cells
+    names = [*NAMES, *(f"column {n}" for n in range(len(NAMES), len(cells)))] if headless else cells
     found = find_columns(names, name)
-    wanted = {names[position]: kind for kind, position in found.items()}
-    faults: list[tuple[int, int, int]] = []
+    uneven: list[Any] = []
 
-    def uneven(row: Any) -> str:
-        faults.append((row.number or 0, row.expected_columns, row.actual_columns))
+    def refuse(row: Any) -> str:
+        uneven.append(row)
         return "error"
 
     try:
         table = csv.read_csv(
             io.BytesIO(data),
-            read_options=csv.ReadOptions(column_names=names if headless else None, use_threads=False),
-            parse_options=csv.ParseOptions(delimiter=delimiter, invalid_row_handler=uneven),
-            convert_options=csv.ConvertOptions(include_columns=None, strings_can_be_null=True),
+            read_options=csv.ReadOptions(
+                column_names=[str(position) for position in range(len(cells))],
+                skip_rows=data[:start].count(b"\n") + (0 if headless else 1),
+            ),
+            parse_options=csv.ParseOptions(delimiter=delimiter, invalid_row_handler=refuse),
+            convert_options=csv.ConvertOptions(
+                include_columns=[str(position) for position in found.values()], strings_can_be_null=True
+            ),
         )
     except pa.ArrowInvalid as broken:
-        if faults:
-            number, expected, actual = faults[0]
-            raise BadData(f"{name} row {number}: it has {actual} columns, and {expected} are expected.") from None
+        if uneven:
+            row = uneven[0]
+            lines = enumerate(data.decode("utf-8", "replace").splitlines(), start=1)
+            number = next((number for number, line in lines if line == row.text), "?")
+            raise BadData(
+                f"{name} row {number}: it has {row.actual_columns} columns, and {row.expected_columns} are expected."
+            ) from None
         raise BadData(f"{name} is not a CSV file of bars: {str(broken).splitlines()[0].rstrip('.')}.") from None
-    table = table.rename_columns([wanted.get(column.strip().strip('"'), column) for column in table.column_names])
-    return _from_table(table, where, name)
+    return _from_table(table.rename_columns(list(found)), where, name)
 
 
 def _from_table(table: Any, where: Callable[[int], str], name: str) -> Columns:
