@@ -30,7 +30,7 @@ async def balance(ctx: Context, *, instrument: Instrument | None = None) -> Repl
     rows = tuple(
         (
             line.asset,
-            wording.quantity(line.total),
+            wording.money(line.total, "") if line.asset == view.currency else wording.quantity(line.total),
             "–" if line.value is None else wording.money(line.value, view.currency),
         )
         for line in view.balances

@@ -78,7 +78,7 @@ async def start(
     examples=("stop 1", "stop sma_cross", "stop all strategies"),
     phrases=(
         "(stop|end|halt|kill|switch off|turn off) [the|my] [strategy|run|bot] [number] {order:run}", "(stop|end|halt|kill|switch off|turn off) [the|my] {strategy:run} [strategy|bot|run]",
-        "(stop|end|halt|kill) [all] [of] [my|the] (strategies|bots) [now]", "(stop|end|halt) [the|my] {instrument:run} (strategy|bot|run)", "(stop|end|halt) [the|my] (strategy|bot)",
+        "(stop|end|halt|kill) [all] [of] [my|the] (strategies|bots) [now] {run=all}", "(stop|end|halt) [the|my] {instrument:run} (strategy|bot|run)", "(stop|end|halt) [the|my] (strategy|bot)",
     ),
 )  # fmt: skip
 async def stop(ctx: Context, run: str = "") -> Reply:

@@ -104,9 +104,7 @@ async def ticket(
         *protection(request, instrument),
     ]
     if preview.checks:
-        facts.append(
-            ("Limits checked", ", ".join(f"{check.name} {check.asked} of {check.allowed}" for check in preview.checks))
-        )
+        facts.append(("Limits checked", f"all {len(preview.checks)} kept: {', '.join(each.name for each in preview.checks)}"))
     if preview.simulated:
         facts.append(("Market", f"{wording.SIMULATED} prices"))
     warnings = list(preview.warnings)
@@ -236,6 +234,7 @@ async def orders(ctx: Context, *words: str) -> Reply:
         "(cancel|withdraw|kill|remove|delete) [my|the] [order|limit order] [number|no] {order}",
         "(cancel|withdraw) order [number] {order}",
         "cancel {order} [order]",
+        "(cancel|withdraw|kill|remove|delete) (all|everything|all [of] [my|the] [open|pending] orders|[my|the] [open] orders|every order){order=all}",
     ),
 )
 async def cancel(ctx: Context, order: str = "", *, instrument: Instrument | None = None) -> Reply:

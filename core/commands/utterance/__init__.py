@@ -130,7 +130,7 @@ def sentence(line: str, registry: Registry) -> Understood | None:
 
 def trade(text: str, words: list[Token], texts: list[str]) -> Understood | None:
     """The order, or the question about one; None when the sentence is not about trading."""
-    if re.match(r"(?:back-?test|start|run|simulate)\b", text) and studies.strategy_in(text):
+    if re.match(r"(?:back-?test|start|run|simulate|test|how would)\b", text) and studies.strategy_in(text):
         return None
     if texts[0] not in (
         "put",

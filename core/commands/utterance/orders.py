@@ -23,7 +23,7 @@ CONDITIONS = frozenset(
 )
 SCHEDULES = frozenset(
     {"tomorrow", "tonight", "later", "next", "every", "daily", "weekly", "monthly", "monday", "tuesday", "wednesday",
-     "thursday", "friday", "saturday", "sunday", "soon", "each", "yesterday", "minutes", "hours", "days"}
+     "thursday", "friday", "saturday", "sunday", "soon", "yesterday", "minutes", "hours", "days"}
 )  # fmt: skip
 QUESTIONS = re.compile(
     r"(should|shall|is|are|was|were|did|do|does|would it|could it|what|why|how|when|where|who|which|can i|can we|may i|am|"
@@ -82,7 +82,7 @@ def refusal(text: str, words: list[Token]) -> Understood | None:
         return asked(words)
     if said & (CONDITIONS - {"as"}):
         return conditional(words)
-    if said & SCHEDULES:
+    if said & SCHEDULES or re.search(r"\beach (minute|hour|day|week|month|year|time)\b", text):
         return ask(
             "I place orders now, not at a later time or again and again. A limit order waits for a price: buy 0.1 btc at 60k."
         )

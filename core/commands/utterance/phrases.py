@@ -1,7 +1,8 @@
 """Sentence templates: "[what is the] price of {instrument}" as a pattern with slots.
 
 A word stands for itself, [words] may be left out, (one|other) is a choice, {slot} takes a value:
-{instrument} a known coin, {ticker} any word that could be one, {order} a number, {timeframe}, {period}, {strategy}, {concept} a word that help explains, {words}.
+{instrument} a known coin, {ticker} any word that could be one, {order} a number, {timeframe}, {period}, {strategy}, {concept} a word that help explains, {words};
+{order=all} takes no words and gives the argument that value.
 """
 
 import re
@@ -18,17 +19,21 @@ SLOTS = {
     "timeframe": r"[a-z0-9]+", "period": r"[a-z0-9\- ]+?", "strategy": r"[a-z_\- &]+?", "words": r".+?",
     "concept": r"limits?|stops?|stop loss|targets?|take profit|market order|paper|simulated|sandbox|slippage|fees?|costs|previews?",
 }  # fmt: skip
+FIXED = "is_"
 NAMES = {"ticker": "instrument", "words": "topic", "concept": "topic"}
-PART = re.compile(r"\{(\w+)(?::(\w+))?\}|([\[\](|)])|([^\s\[\](|){}]+)")
+PART = re.compile(r"\{(\w+)(?::(\w+))?\}|\{(\w+=\w+)\}|([\[\](|)])|([^\s\[\](|){}]+)")
 
 
 @cache
 def pattern(template: str) -> re.Pattern[str]:
     """The template as a regular expression over a line whose words end in one space."""
     built = []
-    for slot, name, mark, word in PART.findall(template):
+    for slot, name, fixed, mark, word in PART.findall(template):
         if slot:
             built.append(rf"(?P<{name or NAMES.get(slot, slot)}__{slot}>{SLOTS[slot]})[ ]")
+        elif fixed:
+            argument, _, value = fixed.partition("=")
+            built.append(f"(?P<{argument}__{FIXED}{value}>)")
         elif mark:
             built.append({"[": "(?:", "]": ")?", "(": "(?:", "|": "|", ")": ")"}[mark])
         else:
@@ -55,6 +60,8 @@ def matched(template: str, text: str) -> dict[str, str] | None:
 
 def converted(slot: str, raw: str) -> str | None:
     """The slot's text in canonical form; None when it is no such thing."""
+    if slot.startswith(FIXED):
+        return slot.removeprefix(FIXED)
     match slot:
         case "instrument":
             return coin(raw)

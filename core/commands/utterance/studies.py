@@ -120,7 +120,8 @@ def study(command: str, rest: str, tokenise: Tokenise, found: dict[str, str], pa
 
 CHART = re.compile(r"\b(charts?|candles?|candlesticks?|graph|plot|draw)\b")
 INDICATOR = re.compile(
-    r"\b(rsi|ema|sma|macd|bollinger(?: bands?)?|bb|atr|moving average|stochastic)s?\b(?: ?\(?(\d{1,3})(?!\d| ?[a-z])\)?(?: ?(?:and|,|/|&) ?(\d{1,3})(?!\d| ?[a-z]))?)?"
+    r"\b(rsi|ema|sma|macd|bollinger(?: bands?)?|bb|atr|moving average|stochastic)s?\b(?: ?\(?(\d{1,3})(?![\da-z])\)?"
+    r"(?: ?(?:and|,|/|&) ?(\d{1,3})(?![\da-z]))?)?"
 )
 
 
