@@ -114,8 +114,14 @@ class CcxtData:
         )
         by_time = {int(row[0]): row for row in rows if since is None or row[0] >= since}
         table = np.array([by_time[moment][1:6] for moment in sorted(by_time)], dtype=np.float64).reshape(-1, 5)
+        times = np.array(sorted(by_time), dtype=np.int64)
+        if times.size and (timeframes.floor(times, name) != times).all():  # weeks that start on Thursday, for example
+            raise InvalidInput(
+                f"The {name} bars of {self.name} open at other times than ours.",
+                hint=f"Download its 1d bars; they can be resampled to {name}.",
+            )
         place = partial("{} {} {} bar {} of the answer".format, self.name, listed.symbol, name)
-        return Bars.checked(listed, name, np.array(sorted(by_time), dtype=np.int64), *table.T, where=place)
+        return Bars.checked(listed, name, times, *table.T, where=place)
 
     async def ping(self) -> float:
         exchange = await self._open()

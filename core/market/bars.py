@@ -142,6 +142,13 @@ class Bars:
             raise InvalidInput(f"Bars are cut by bars[first:last], not by {rows!r}.")
         return replace(self, **{name: getattr(self, name)[rows] for name in COLUMNS})
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Bars, (
+            self.instrument,
+            self.timeframe,
+            *(getattr(self, name) for name in COLUMNS),
+        )  # read-only there too
+
     def __repr__(self) -> str:
         span = f", {_told(int(self.timestamp[0]))} to {_told(int(self.timestamp[-1]))}" if len(self) else ""
         return f"<Bars {self.instrument.key} {self.timeframe}: {len(self):,}{span}>"

@@ -11,7 +11,18 @@ from core.clock import to_ms
 from core.errors import BadData
 from core.market import timeframes
 
-TIME_NAMES = ("timestamp", "open_time", "opentime", "open time", "datetime", "date", "time", "unix", "ts")
+TIME_NAMES = (
+    "timestamp",
+    "open_time",
+    "opentime",
+    "open time",
+    "datetime",
+    "date",
+    "time",
+    "unix",
+    "ts",
+    "__index_level_0__",  # pandas' name for an index without one
+)
 ALIASES: dict[str, tuple[str, ...]] = {
     "timestamp": TIME_NAMES,
     "open": ("open", "o"),

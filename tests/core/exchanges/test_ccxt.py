@@ -84,6 +84,19 @@ async def test_a_timeframe_the_venue_lacks_is_refused_with_what_it_has() -> None
     await source.close()
 
 
+async def test_weeks_that_start_on_another_day_are_refused(
+    data: CcxtData, venue: BinancePublic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await data.instruments()
+
+    async def thursdays(*_: object) -> list[list[float]]:
+        return [[1_699_488_000_000, 1.0, 1.0, 1.0, 1.0, 1.0]]
+
+    monkeypatch.setattr(data._exchange, "fetch_ohlcv", thursdays)
+    with pytest.raises(InvalidInput, match="The 1w bars of binance open at other times than ours"):
+        await data.bars(BTC, "1w")
+
+
 async def test_an_unknown_venue_is_refused_with_what_comes_close() -> None:
     with pytest.raises(NotFound, match="'binanse' is no venue this program knows") as refused:
         await CcxtData("binanse").instruments()

@@ -1,3 +1,4 @@
+import pickle
 import re
 from typing import Any
 
@@ -61,6 +62,13 @@ def test_nothing_can_be_written_into_bars() -> None:
     with pytest.raises(ValueError, match="read-only"):
         whole.close[0] = 1.0
     assert all(getattr(whole[1:], name).flags.c_contiguous for name in COLUMNS)
+
+
+def test_bars_sent_to_another_process_are_the_same_and_read_only() -> None:
+    whole = bars(5)
+    sent = pickle.loads(pickle.dumps(whole))
+    assert sent.fingerprint() == whole.fingerprint()
+    assert not sent.close.flags.writeable
 
 
 def test_an_array_given_to_bars_stays_writeable_for_its_owner() -> None:

@@ -56,6 +56,16 @@ def test_csv_times_may_be_milliseconds_seconds_microseconds_or_iso(
     assert (taken.timeframe, taken.instrument.key) == ("1h", "file:ETH/BTC")
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", None])
+@pytest.mark.parametrize("named", ["timestamp", None, "Date"])
+def test_a_frame_that_pandas_stored_is_read(tmp_path: Path, zone: str | None, named: str | None) -> None:
+    whole = bars(5)
+    frame = whole.to_pandas().rename_axis(named)
+    frame.index = frame.index.tz_convert(zone) if zone else frame.index.tz_localize(None)
+    frame.to_parquet(tmp_path / "BTCUSDT.parquet")
+    assert same(Bars.read(tmp_path / "BTCUSDT.parquet"), whole)
+
+
 def test_a_bad_csv_row_is_told_by_its_line_in_the_file(tmp_path: Path) -> None:
     lines = ["timestamp,open,high,low,close,volume", f"{START},1,2,0.5,1.5,10", "", f"{START + 3_600_000},5,3,1,2,11"]
     with pytest.raises(BadData, match=r"^data.csv row 4: high 3 is below open 5\.$"):
