@@ -12,11 +12,11 @@ HIDDEN = "***"
 KEYS = re.compile(r"(token|secret|password|passphrase|passwd|api_?key|authorization|cookie|otp)", re.IGNORECASE)
 # Secrets that are known by their shape: a Telegram bot token, a password inside an address, a bearer token.
 SHAPES = (
-    (re.compile(r"\b\d{6,}:[A-Za-z0-9_-]{30,}\b"), HIDDEN),
-    (re.compile(r"(\w+://[^:/@\s]+:)[^@/\s]+@"), rf"\g<1>{HIDDEN}@"),
+    (re.compile(r"(?<!\d)\d{6,}:[A-Za-z0-9_-]{30,}"), HIDDEN),
+    (re.compile(r"(\w+://[^:/@\s]*:)[^@/\s]+@"), rf"\g<1>{HIDDEN}@"),
     (re.compile(r"(?i)(bearer\s+|[?&](?:token|signature|secret)=)[^\s&\"']+"), rf"\g<1>{HIDDEN}"),
 )
-NOISY = ("httpx", "httpcore", "apscheduler", "asyncio", "matplotlib", "ccxt", "websockets", "alembic", "uvicorn.access")
+NOISY = ("httpx", "httpcore", "apscheduler", "asyncio", "matplotlib", "ccxt", "websockets", "alembic", "uvicorn")
 
 
 class Redaction:

@@ -29,6 +29,7 @@ def run(
     """Start every role, print where the web app is, and chat when on a terminal."""
     from core import settings as configuration
 
+    os.umask(0o077)  # what is kept is for this user only, also in a folder that others may look into
     settings = configuration.load()
     for warning in configuration.warnings():
         note(warning)

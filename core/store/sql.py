@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import CursorResult, Executable, event, insert
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from core.clock import Clock, SystemClock
@@ -124,10 +124,11 @@ class Store:
             else:
                 async with self._engine.connect():
                     pass
-        except (OSError, ConnectionError) as failed:
+        except (OSError, DBAPIError) as failed:
             await self.close()
+            reason = str(getattr(failed, "orig", None) or failed).splitlines()[0].rpartition(": ")[2].rstrip(".")
             raise Unavailable(
-                f"The database {self.shown()} does not answer: {failed}.",
+                f"The database {self.shown()} cannot be used: {reason}.",
                 hint="Check that it runs and that ORCHESTRATOR_DATABASE_URL is right.",
             ) from failed
         except BaseException:

@@ -1,0 +1,212 @@
+"""Deliveries on every store: in order per person, kept until sent, never blocking each other."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from core.accounts import Identity, Role, User, UserService
+from core.bus import Bus
+from core.cache import MemoryCache
+from core.clock import SimulatedClock
+from core.events import AccountNotice, AlertFired, FillRecorded, StrategyChanged
+from core.market.instrument import Instrument
+from core.notify import Notifier, answered
+from core.reply import Facts, Reply, Text
+from core.store.accounts import SqlAccounts
+from core.store.deliveries import Delivery, SqlDeliveries
+from core.store.sql import Store
+from core.store.trading import SqlTradingStore
+from core.trading.orders import Bracket, Limit, Market, Order, OrderRequest, OrderType, Side
+from core.trading.portfolio import Fill
+
+NOW = datetime(2024, 5, 1, tzinfo=UTC)
+BTC = Instrument("sandbox", "BTC", "USDT")
+
+
+@pytest.fixture
+def clock() -> SimulatedClock:
+    return SimulatedClock(NOW)
+
+
+@pytest.fixture
+def bus() -> Bus:
+    return Bus()
+
+
+@pytest.fixture
+async def open_store(database_url: str, clock: SimulatedClock) -> Store:
+    store = Store(database_url, clock)
+    await store.open()
+    accounts = SqlAccounts(store)
+    for ident in ("ann", "bob"):
+        await accounts.save_user(User(ident, ident.title(), Role.TRADER))
+        await accounts.bind(Identity("telegram", f"{ident}-1", ident))
+    await accounts.bind(Identity("telegram", "ann-2", "ann"))
+    await accounts.bind(Identity("web", "ann-3", "ann"))
+    return store
+
+
+def notifier_of(store: Store, clock: SimulatedClock, bus: Bus) -> Notifier:
+    users = UserService(SqlAccounts(store), clock, MemoryCache())
+    return Notifier(SqlDeliveries(store), users, SqlTradingStore(store), clock, bus, ["telegram"])
+
+
+@pytest.fixture
+async def notifier(open_store: Store, clock: SimulatedClock, bus: Bus) -> Notifier:
+    return notifier_of(open_store, clock, bus)
+
+
+def notice(ident: str, account: str = "ann", time: datetime = NOW) -> AccountNotice:
+    return AccountNotice(ident, account, time, f"text {ident}")
+
+
+def said(delivery: Delivery) -> list[str]:
+    return [block.text for block in delivery.reply if isinstance(block, Text)]
+
+
+async def test_an_event_reaches_each_chat_of_its_person_and_nobody_else(notifier: Notifier, bus: Bus) -> None:
+    await bus.deliver(notice("n1"))
+    waiting = await notifier.pending("telegram")
+    assert sorted(delivery.external_id for delivery in waiting) == ["ann-1", "ann-2"]
+    assert said(waiting[0]) == ["text n1"]
+
+
+async def test_the_same_event_twice_is_told_once(notifier: Notifier, bus: Bus) -> None:
+    await bus.deliver(notice("n1", "bob"))
+    await bus.deliver(notice("n1", "bob"))
+    [delivery] = await notifier.claim("telegram")
+    await notifier.sent(delivery.id)
+    await bus.deliver(notice("n1", "bob"))
+    assert await notifier.pending("telegram") == []
+
+
+async def test_a_person_is_told_in_order_and_a_stuck_one_blocks_nobody(
+    notifier: Notifier, bus: Bus, clock: SimulatedClock
+) -> None:
+    for event in (notice("a1", "bob"), notice("b1"), notice("a2", "bob")):
+        await bus.deliver(event)
+    claimed = await notifier.claim("telegram")
+    assert [(one.external_id, said(one)) for one in claimed] == [
+        ("bob-1", ["text a1"]),
+        ("ann-1", ["text b1"]),
+        ("ann-2", ["text b1"]),
+    ]
+    assert await notifier.claim("telegram") == []
+    await notifier.failed(claimed[0].id, "timed out")
+    assert await notifier.claim("telegram") == []  # a2 stays behind a1, which waits for its repetition
+    await clock.advance(2)
+    [again] = await notifier.claim("telegram")
+    assert said(again) == ["text a1"]
+    await notifier.sent(again.id)
+    [following] = await notifier.claim("telegram")
+    assert said(following) == ["text a2"]
+
+
+async def test_repetitions_wait_longer_each_time(notifier: Notifier, bus: Bus, clock: SimulatedClock) -> None:
+    await bus.deliver(notice("a1", "bob"))
+    waits = []
+    for _ in range(4):
+        [delivery] = await notifier.claim("telegram")
+        await notifier.failed(delivery.id, "down")
+        seconds = 0
+        while not await SqlDeliveriesView.due(notifier, clock):
+            await clock.advance(1)
+            seconds += 1
+        waits.append(seconds)
+    assert waits == [2, 4, 8, 16]
+
+
+class SqlDeliveriesView:
+    """Looks whether the one waiting delivery may be claimed, without claiming it."""
+
+    @staticmethod
+    async def due(notifier: Notifier, clock: SimulatedClock) -> bool:
+        due = await notifier._deliveries.next_due("telegram")
+        return due is not None and due <= clock.now()
+
+
+async def test_a_repetition_after_an_unknown_outcome_says_so(
+    notifier: Notifier, bus: Bus, clock: SimulatedClock
+) -> None:
+    await bus.deliver(notice("a1", "bob"))
+    [first] = await notifier.claim("telegram")
+    await notifier.failed(first.id, "the answer was lost", unknown=True, retry_after=5)
+    await clock.advance(5)
+    [again] = await notifier.claim("telegram")
+    assert again.uncertain
+    assert said(again) == ["Repeated: it is not certain that this message reached you before.", "text a1"]
+
+
+async def test_what_a_killed_process_had_in_hand_is_repeated_with_that_remark(
+    open_store: Store, clock: SimulatedClock, bus: Bus, notifier: Notifier
+) -> None:
+    await bus.deliver(notice("a1", "bob"))
+    assert len(await notifier.claim("telegram")) == 1  # and the process dies here
+    [again] = await notifier_of(open_store, clock, Bus()).claim("telegram")
+    assert again.uncertain
+
+
+async def test_a_late_message_is_still_sent_and_says_when_it_happened(
+    notifier: Notifier, bus: Bus, clock: SimulatedClock
+) -> None:
+    await bus.deliver(notice("a1", "bob"))
+    await clock.advance(timedelta(hours=25).total_seconds())
+    [delivery] = await notifier.claim("telegram")
+    assert said(delivery) == ["Late: this happened on 2024-05-01 at 00:00 UTC.", "text a1"]
+
+
+async def test_a_person_who_blocked_the_bot_does_not_keep_the_queue_waiting(notifier: Notifier, bus: Bus) -> None:
+    await bus.deliver(notice("a1", "bob"))
+    await bus.deliver(notice("a2", "bob"))
+    [first] = await notifier.claim("telegram")
+    await notifier.failed(first.id, "blocked by the user", permanent=True)
+    assert [said(one) for one in await notifier.claim("telegram")] == [["text a2"]]
+
+
+async def test_a_surface_waiting_for_work_is_woken(notifier: Notifier, bus: Bus) -> None:
+    import asyncio
+
+    waiting = asyncio.create_task(notifier.wait("telegram", 60))
+    await asyncio.sleep(0)
+    await bus.deliver(notice("a1", "bob"))
+    await asyncio.wait_for(waiting, 5)
+
+
+def order(kind: OrderType, ledger: str = "manual") -> Order:
+    return Order(OrderRequest("o1", "ann", BTC, Side.BUY, kind, quantity=Decimal(1), ledger=ledger))
+
+
+def fill(side: Side = Side.BUY, ledger: str = "manual") -> Fill:
+    return Fill("f1", "o1", "ann", ledger, BTC.key, side, Decimal("60000"), Decimal("0.10"), Decimal("6"), NOW)
+
+
+@pytest.mark.parametrize(
+    ("kind", "filled", "seen"),
+    [
+        (order(Market()), fill(), True),
+        (order(Limit(Decimal(1))), fill(), False),
+        (order(Bracket(Market(), stop=Decimal(1))), fill(), True),
+        (order(Bracket(Market(), stop=Decimal(1))), fill(Side.SELL), False),
+        (order(Market(), "run-1"), fill(ledger="run-1"), False),
+    ],
+)
+def test_only_the_fill_of_a_market_order_just_given_is_not_told_again(kind: Order, filled: Fill, seen: bool) -> None:
+    assert answered(kind, filled) is seen
+
+
+async def composed(notifier: Notifier, event: AlertFired | FillRecorded | StrategyChanged) -> Reply | None:
+    return await notifier.compose(event)
+
+
+async def test_messages_say_what_happened_in_plain_numbers(notifier: Notifier) -> None:
+    fired = AlertFired("e", "ann", NOW, 3, BTC.key, "above", Decimal("7E+4"), Decimal("70012.50"), True)
+    assert await composed(notifier, fired) == [
+        Text("Alert 3: BTC/USDT is above 70000, at 70012.5 USDT (SIMULATED).", "warning")
+    ]
+    told = await composed(notifier, FillRecorded("e", "ann", NOW, fill(Side.SELL), 7))
+    assert told == [Facts("Sold 0.1 BTC (order 7)", (("Price", "60000 USDT"), ("Fee", "6 USDT")))]
+    failed = StrategyChanged("e", "ann", NOW, "r1", "sma_cross", BTC.key, "failed", "no data")
+    assert await composed(notifier, failed) == [Text("Strategy sma_cross on BTC/USDT failed: no data", "bad")]
+    started = StrategyChanged("e", "ann", NOW, "r1", "sma_cross", BTC.key, "started")
+    assert await composed(notifier, started) is None
