@@ -137,9 +137,7 @@ class Conversation:
             if opened:
                 return await self._no(opened[0].token, caller, report)
             self._expected.pop(self._place(caller), None)
-            return text(
-                "Nothing is waiting for an answer. To cancel an order, write cancel and its number; orders lists them."
-            )
+            return None if said == "cancel" else text("Nothing is waiting for an answer, so nothing changes.")
         if said in NONE and opened:
             for pending in opened:
                 self._confirmations.withdraw(caller, pending.token)

@@ -107,7 +107,8 @@ async def ticket(
         facts.append(("Limits checked", f"all {len(preview.checks)} kept: {', '.join(each.name for each in preview.checks)}"))
     if preview.simulated:
         facts.append(("Market", f"{wording.SIMULATED} prices"))
-    warnings = list(preview.warnings)
+    # the facts say it already
+    warnings = [each for each in preview.warnings if not each.startswith("Simulated market")]
     if limit is not None:
         warnings += far_away(side, limit, (await ctx.services.market.quote(instrument)).last, instrument)
 

@@ -1,0 +1,191 @@
+"""Who may do what, and what a yes can do: once, in time, by the right person, in the right place."""
+
+import asyncio
+import re
+from decimal import Decimal
+
+import pytest
+
+from core.commands.context import Caller
+from core.reply import Choices, Confirm, Text
+from tests.dialog.conftest import Room, flat
+
+
+async def test_a_stranger_learns_an_id_and_how_to_ask_and_nothing_else(room: Room) -> None:
+    stranger = await room.caller("telegram", "424242")
+    for line in ("help", "price btc", "buy 0.1 btc"):
+        answer = await room.says(line, stranger)
+        assert "424242" in answer
+        assert "allow telegram 424242" in answer
+        assert "USDT" not in answer
+    assert [each.external_id for each in await room.app.services.users.strangers()] == ["424242"]
+    assert "424242" in await room.says("people")
+
+
+async def test_a_stranger_who_goes_on_is_answered_with_silence(room: Room) -> None:
+    stranger = await room.caller("telegram", "424242")
+    answers = [await room.reply("hello", stranger) for _ in range(6)]
+    assert answers[0]
+    assert list(answers[-1]) == []
+
+
+async def test_a_stranger_cannot_confirm(room: Room) -> None:
+    token = await room.token("buy 0.01 btc")
+    stranger = await room.caller("telegram", "424242")
+    answer = await room.says(f"yes {token}", stranger)
+    assert "not allowed" in answer
+    assert "You hold no coins" in await room.says("positions")
+
+
+async def test_the_one_time_code_makes_the_first_person_the_owner(room: Room) -> None:
+    code = await room.app.services.users.owner_code()
+    assert code
+    wrong = await room.says("claim ABCD-EFGH-JKMN", await room.caller("telegram", "1"))
+    assert "not right" in wrong
+    welcome = await room.says(code.lower(), await room.caller("telegram", "7"))
+    assert "You are the owner" in welcome
+    assert "role" in (await room.says("whoami", await room.caller("telegram", "7"))).lower()
+    again = await room.says(code, await room.caller("telegram", "8"))
+    assert "You are the owner" not in again
+
+
+async def test_a_viewer_may_look_but_not_trade(room: Room) -> None:
+    viewer = await room.trader("9", "viewer")
+    assert "BTC/USDT" in await room.says("price btc", viewer)
+    for line in ("buy 0.01 btc", "sell all my btc", "reset", "panic", "start sma_cross on btc 1h with 100", "cancel 1"):
+        assert "role trader" in await room.says(line, viewer), line
+    assert "role admin" in await room.says("people", viewer)
+    assert "role admin" in await room.says("allow telegram 10 admin", viewer)
+
+
+async def test_losing_the_role_voids_an_open_preview(room: Room) -> None:
+    trader = await room.trader("7")
+    token = await room.token("buy 0.01 btc", trader)
+    await room.says("allow telegram 7 viewer")
+    answer = await room.says(f"yes {token}", await room.caller("telegram", "7"))
+    assert "role trader" in answer
+    assert "You hold no coins" in await room.says("positions", await room.caller("telegram", "7"))
+
+
+async def test_someone_shut_out_is_a_stranger_again(room: Room) -> None:
+    await room.trader("7")
+    assert "not allowed any more" in await room.says("revoke telegram 7")
+    assert "allow telegram 7" in await room.says("balance", await room.caller("telegram", "7"))
+
+
+async def test_people_trade_on_accounts_of_their_own(room: Room) -> None:
+    trader = await room.trader("7")
+    await room.says("buy 0.01 btc", trader)
+    assert "Bought" in await room.says("yes", trader)
+    assert "BTC/USDT" in await room.says("positions", trader)
+    assert "You hold no coins" in await room.says("positions")
+
+
+async def test_private_figures_stay_out_of_groups(room: Room) -> None:
+    trader = await room.trader("7", chat="group", private=False)
+    for line in ("balance", "positions", "how am i doing", "orders", "fills", "buy 0.01 btc", "login", "running"):
+        answer = await room.says(line, trader)
+        assert "private" in answer, line
+        assert "10,000" not in answer, line
+    assert "BTC/USDT" in await room.says("price btc", trader)
+
+
+async def test_a_preview_runs_out_after_a_minute(room: Room) -> None:
+    token = await room.token("buy 0.01 btc")
+    await room.clock.advance(61)
+    assert "ran out" in await room.says("yes")
+    late = await room.says(f"yes {token}")
+    assert "nothing was done" in late
+    assert "buy 0.01 btc" in late
+    assert "You hold no coins" in await room.says("positions")
+
+
+async def test_two_clicks_at_once_make_one_order(room: Room) -> None:
+    token = await room.token("buy 0.01 btc")
+    answers = await asyncio.gather(*(room.says(f"yes {token}") for _ in range(5)))
+    assert sum("Bought 0.01 BTC" in answer for answer in answers) == 1
+    assert sum("Already done" in answer for answer in answers) == 4
+    owner = await room.app.services.users.owner()
+    assert len(await room.app.services.desk.orders(owner.id, open_only=False)) == 1
+
+
+async def test_a_click_and_a_typed_yes_make_one_order(room: Room) -> None:
+    token = await room.token("buy 0.01 btc")
+    answers = await asyncio.gather(room.says("yes"), room.says(f"yes {token}"), room.says("yes"))
+    assert sum("Bought" in answer for answer in answers) == 1
+
+
+async def test_a_token_is_worthless_to_others_and_elsewhere(room: Room) -> None:
+    first, second = await room.trader("7"), await room.trader("8")
+    token = await room.token("buy 0.01 btc", first)
+    elsewhere = await room.caller("telegram", "7", "another chat")
+    web = Caller(first.user, "web", "7", "7")
+    unknown = await room.says("yes AAAAAAAAAAAA", second)
+    for other in (second, elsewhere, web, await room.caller()):
+        assert await room.says(f"yes {token}", other) == unknown
+        assert await room.says(f"no {token}", other) == unknown
+    assert "Bought" in await room.says(f"yes {token}", first)
+
+
+async def test_a_bare_yes_confirms_only_what_was_asked_in_this_chat(room: Room) -> None:
+    trader = await room.trader("7")
+    await room.says("buy 0.01 btc", trader)
+    assert "nothing to confirm" in await room.says("yes")
+    assert "Bought" in await room.says("yes", trader)
+
+
+async def test_the_choice_between_previews_names_each_and_works(room: Room) -> None:
+    await room.reply("buy 0.01 btc")
+    await room.reply("buy 0.1 eth")
+    asked = (await room.reply("yes"))[0]
+    assert isinstance(asked, Choices)
+    eth = next(choice for choice in asked.choices if "ETH" in choice.label)
+    assert "Bought 0.1 ETH" in await room.says(eth.line)
+    assert "Bought 0.01 BTC" in await room.says("yes")
+
+
+async def test_a_price_that_left_the_band_is_refused_with_a_fresh_preview_offered(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.engine.desk.BAND", Decimal("1e-9"))
+    await room.reply("buy 0.01 btc")
+    for _ in range(10):
+        await room.clock.advance(2)
+        await asyncio.sleep(0.005)
+    answer = await room.says("yes")
+    assert "moved" in answer
+    assert "(New preview) buy 0.01 btc" in answer
+    assert "You hold no coins" in await room.says("positions")
+    assert "Already done" not in await room.says("buy 0.01 btc")
+
+
+async def test_all_checks_each_order_on_its_own(room: Room) -> None:
+    await room.says("buy btc with 90% of my cash")
+    await room.says("buy eth with 90% of my cash")
+    answer = await room.says("all")
+    assert answer.count("Bought") == 1
+    assert "New preview" in answer
+
+
+async def test_an_alert_fires_once_and_tells(room: Room) -> None:
+    told: list[object] = []
+    from core.events import AlertFired
+
+    async def hear(event: AlertFired) -> None:
+        told.append(event)
+
+    room.app.services.bus.subscribe(AlertFired, hear)
+    price = float(re.search(r"Price: ([\d,.]+)", await room.says("price doge"))[1].replace(",", ""))  # type: ignore[index]
+    assert "is set" in await room.says(f"alert doge above {price * 1.0005:.6f}")
+    assert "is set" in await room.says(f"alert doge below {price * 0.9995:.6f}")
+    await room.until(lambda: bool(told), step=20, most=2000)
+    fired = [event.alert for event in told]  # type: ignore[attr-defined]
+    assert len(fired) == len(set(fired))
+
+
+async def test_markup_and_control_characters_never_reach_an_answer_as_markup(room: Room) -> None:
+    stranger = await room.app.conversation.caller("telegram", "5", "5", name="<b>\x1b[31mEve</b>")
+    await room.reply("hello", stranger)
+    reply = await room.reply("people")
+    assert all(not isinstance(block, Confirm) for block in reply)
+    assert isinstance((await room.reply("\x1b[2J<b>help</b>"))[0], Text | Choices)
