@@ -1,5 +1,6 @@
 """kill -9 in the middle of trading: no order is lost, none doubled, and balances are the fold of fills."""
 
+import asyncio
 import random
 import signal
 import subprocess
@@ -70,7 +71,7 @@ class Child:
 
 
 @pytest.mark.slow
-async def test_a_killed_trader_loses_and_doubles_nothing(tmp_path: Path) -> None:
+def test_a_killed_trader_loses_and_doubles_nothing(tmp_path: Path) -> None:
     database, started = tmp_path / "trading.db", time.time()
     choose = random.Random(20)
     acknowledged: list[str] = []
@@ -84,16 +85,19 @@ async def test_a_killed_trader_loses_and_doubles_nothing(tmp_path: Path) -> None
         assert child.told("ack"), child.errors[-3000:]
         acknowledged += child.told("ack")
         cancelled += child.told("cancelled")
-        await check(database, started, acknowledged, cancelled)
+        asyncio.run(check(database, started, acknowledged, cancelled))
     child = Child(database, started, seed=99, orders=10)
     assert child.end() == 0, child.errors[-3000:]
     assert len(child.told("ack")) == 10
-    await check(database, started, acknowledged + child.told("ack"), cancelled)
+    assert asyncio.run(check(database, started, acknowledged + child.told("ack"), cancelled)) == 2
     assert len(acknowledged) >= 3 * ROUNDS
 
 
-async def check(database: Path, started: float, acknowledged: list[str], cancelled: list[str]) -> None:
-    """What must be true of the record after any kill, before and after an engine has taken it up."""
+async def check(database: Path, started: float, acknowledged: list[str], cancelled: list[str]) -> int:
+    """What must be true of the record after any kill, before and after an engine has taken it up.
+
+    Returns how many ledgers of strategies have traded.
+    """
     clock = FastClock(started)
     store = Store(f"sqlite+aiosqlite:///{database}", clock)
     await store.open()
@@ -114,6 +118,7 @@ async def check(database: Path, started: float, acknowledged: list[str], cancell
             if order.request.quantity is not None:
                 assert order.filled <= order.request.quantity, "an order was filled more than it asked for"
         assert {fill.order for fill in fills} <= set(orders)
+        strategies = {order.request.ledger for order in orders.values()} - {"manual"}
 
         engine = engine_of(store, clock)
         await engine.restore()
@@ -132,9 +137,11 @@ async def check(database: Path, started: float, acknowledged: list[str], cancell
                 assert abs(held[asset] - journal[asset]) < Decimal("1e-9")
             working = {order.id for order in engine.venue.open_orders(ACCOUNT)}
             assert {order.id for order in engine.book.open_orders(ACCOUNT)} == working
+            assert {run.ledger for run in await record.runs(ACCOUNT)} >= strategies
             unsent = [o for o in await record.orders(ACCOUNT, open_only=True) if o.status is OrderStatus.RECORDED]
             assert unsent == []
         finally:
             await engine.lease.drop()
     finally:
         await store.close()
+    return len(strategies)

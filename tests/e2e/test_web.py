@@ -1,0 +1,208 @@
+"""A person with a browser: signs in, chats, opens the dashboard, backtests; on a desktop and on a phone."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from core.app import App, build
+from core.settings import Gateway, Market, Settings
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+SWITCHES = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+DESKTOP = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+PATIENCE = 30_000  # ms; a shared machine may be slow
+
+
+@pytest.fixture
+async def app(tmp_path: Path) -> AsyncIterator[App]:
+    settings = Settings(data_dir=tmp_path / "data", gateway=Gateway(port=0), market=Market(source="sandbox"))
+    product = build(settings)
+    await product.start()
+    yield product
+    await product.stop()
+
+
+@pytest.fixture
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=chromium, args=SWITCHES)
+        yield started
+        await started.close()
+
+
+class Watched:
+    """A page and everything that would be wrong about it."""
+
+    def __init__(self, page: Page, base: str) -> None:
+        self.page = page
+        self.external: list[str] = []
+        self.errors: list[str] = []
+        page.on("request", lambda request: self._asked(request.url, base))
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.set_default_timeout(PATIENCE)
+
+    def _asked(self, url: str, base: str) -> None:
+        if not url.startswith((base, base.replace("http", "ws"), "data:", "blob:")):
+            self.external.append(url)
+
+    def is_quiet(self) -> None:
+        assert self.external == []
+        assert self.errors == []
+
+
+@pytest.fixture
+async def visit(app: App, browser: Browser) -> AsyncIterator[Watched]:
+    """A page of a signed-in owner on a desktop."""
+    context = await browser.new_context(viewport=DESKTOP, timezone_id="UTC", locale="en-GB", color_scheme="light")  # type: ignore[arg-type]
+    watched = Watched(await context.new_page(), app.url)
+    await watched.page.goto(f"{app.url}/login?token={await app.services.users.login_link()}")
+    yield watched
+    await context.close()
+
+
+async def picture(page: Page, name: str, tmp_path: Path) -> None:
+    folder = Path(os.environ.get("ORCHESTRATOR_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    await page.screenshot(path=folder / f"{name}.png", animations="disabled")
+
+
+async def is_accessible(page: Page) -> None:
+    found = await Axe().run(page)
+    serious = [
+        (fault["id"], [node["html"][:160] for node in fault["nodes"]][:3])
+        for fault in found.response["violations"]
+        if fault["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+
+
+async def fits(page: Page) -> None:
+    """Nothing is wider than the window."""
+    assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+async def ask(page: Page, line: str) -> Any:
+    """Types a line as a person does; the answer's element, complete."""
+    await page.get_by_label("Message").fill(line)
+    await page.keyboard.press("Enter")
+    answer = page.locator("section.answer").last
+    await expect(answer.locator(".thinking, .working")).to_have_count(0, timeout=PATIENCE)
+    return answer
+
+
+async def test_a_person_signs_in_and_chats(visit: Watched, app: App, tmp_path: Path) -> None:
+    page = visit.page
+    assert page.url == f"{app.url}/"  # the token is gone from the address
+    await is_accessible(page)
+    answer = await ask(page, "price btc")
+    await expect(answer).to_contain_text("BTC/USDT")
+    await expect(answer).to_contain_text("SIMULATED")
+    preview = await ask(page, "buy 0.01 btc")
+    await expect(preview).to_contain_text("PAPER")
+    await preview.locator("button.primary").click()
+    await expect(page.locator("section.answer").last).to_contain_text("ought", timeout=PATIENCE)
+    await ask(page, "balance")
+    chart = await ask(page, "chart btc 1h")
+    await expect(chart.locator("[data-drawn=true]")).to_be_visible(timeout=PATIENCE)
+    await page.wait_for_function("document.getElementById('log').scrollTop > 0")
+    await is_accessible(page)
+    await fits(page)
+    await picture(page, "web-chat", tmp_path)
+    await page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    await page.evaluate("document.getElementById('log').scrollTo(0, 1e9)")
+    await fits(page)
+    await picture(page, "web-chat-phone", tmp_path)
+    await page.set_viewport_size({"width": 360, "height": 640})
+    await fits(page)
+    visit.is_quiet()
+
+
+async def test_the_history_comes_back_with_the_arrow_keys(visit: Watched) -> None:
+    page = visit.page
+    await ask(page, "price btc")
+    await ask(page, "price eth")
+    await page.get_by_label("Message").focus()
+    await page.keyboard.press("ArrowUp")
+    await page.keyboard.press("ArrowUp")
+    await expect(page.get_by_label("Message")).to_have_value("price btc")
+
+
+async def test_a_broken_connection_comes_back_by_itself(visit: Watched, app: App) -> None:
+    page = visit.page
+    await ask(page, "price btc")
+    await page.context.set_offline(True)
+    await page.evaluate("window.dispatchEvent(new Event('offline'))")
+    await page.context.set_offline(False)
+    await expect(await ask(page, "price eth")).to_contain_text("ETH")
+
+
+async def test_a_person_backtests_on_the_dashboard(visit: Watched, app: App, tmp_path: Path) -> None:
+    page = visit.page
+    await page.get_by_role("link", name="Market").click()
+    chart = page.locator(".panel-chart [data-drawn=true]")
+    await expect(chart).to_be_visible(timeout=60_000)
+    await expect(page.locator(".panel-price")).to_contain_text("SIMULATED")
+    await page.get_by_label("Strategy").select_option(label="SMA cross")
+    await page.get_by_label("Fast").fill("10")
+    await page.get_by_label("Slow").fill("30")
+    await page.get_by_label("Slow").press("Tab")
+    await page.get_by_role("button", name="Run backtest").click()
+    await expect(page.locator(".panel-result")).to_contain_text("Buy and hold", timeout=PATIENCE)
+    await expect(page.locator(".panel-chart [data-markers]")).to_be_visible(timeout=PATIENCE)
+    await expect(page.locator(".panel-equity [data-drawn=true]")).to_be_visible(timeout=PATIENCE)
+    await expect(page.get_by_role("button", name="Run backtest")).to_be_enabled(timeout=PATIENCE)
+    await is_accessible(page)
+    await fits(page)
+    await picture(page, "web-dashboard", tmp_path)
+    await page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    await expect(page.locator(".panel-chart canvas").first).to_be_visible()
+    await fits(page)
+    await page.wait_for_function(
+        "(() => { const plot = document.querySelector('.panel-chart .plot');"
+        " return plot.querySelector('table').clientWidth <= plot.clientWidth; })()"
+    )
+    await picture(page, "web-dashboard-phone", tmp_path)
+    await is_accessible(page)
+    visit.is_quiet()
+
+
+async def test_a_refused_backtest_is_one_sentence_on_the_page(visit: Watched, app: App) -> None:
+    page = visit.page
+    await page.goto(f"{app.url}/dashboards/")
+    await expect(page.locator(".panel-chart [data-drawn=true]")).to_be_visible(timeout=60_000)
+    await page.get_by_label("Fast").fill("90")
+    await page.get_by_label("Slow").fill("30")
+    await page.get_by_label("Slow").press("Tab")
+    await page.get_by_role("button", name="Run backtest").click()
+    await expect(page.get_by_role("alert")).to_be_visible(timeout=PATIENCE)
+    visit.is_quiet()
+
+
+async def test_the_last_bar_moves_by_itself(visit: Watched, app: App) -> None:
+    page = visit.page
+    await page.goto(f"{app.url}/dashboards/")
+    price = page.locator(".panel-price .price")
+    await expect(price).to_be_visible(timeout=60_000)
+    before = await price.inner_text()
+    await expect(price).not_to_have_text(before, timeout=PATIENCE)
+
+
+async def test_a_stranger_reads_how_to_come_in(app: App, browser: Browser) -> None:
+    page = await browser.new_page()
+    await page.goto(app.url)
+    await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    await is_accessible(page)
+    await page.goto(f"{app.url}/login?token=used")
+    await expect(page.get_by_role("alert")).to_contain_text("used or has expired")
+    await page.close()
