@@ -19,6 +19,7 @@ from numba.core import config as settings
 from numba.extending import intrinsic
 
 config: Any = settings  # its attributes are made at run time
+null: Any = cgutils.get_null_value
 Function = TypeVar("Function", bound=Callable[..., Any])
 CORE = Path(__file__).resolve().parent.parent
 PACKAGES = ("indicators", "analytics", "simulation")
@@ -82,8 +83,7 @@ def _compiled(function: Function, forceinline: bool) -> Function:
     return compiled
 
 
-@intrinsic
-def borrowed(context: Any, array: Any) -> Any:
+def _borrowed(context: Any, array: Any) -> Any:
     """The same array without an owner, so that passing it on costs no atomic reference count.
 
     For the body of a kernel whose caller keeps the array alive, or that keeps it alive itself.
@@ -91,7 +91,10 @@ def borrowed(context: Any, array: Any) -> Any:
 
     def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         view = target.make_array(signature.args[0])(target, builder, arguments[0])
-        view.meminfo = cgutils.get_null_value(view.meminfo.type)
+        view.meminfo = null(view.meminfo.type)
         return view._getvalue()
 
     return array(array), generate
+
+
+borrowed: Any = intrinsic(_borrowed)

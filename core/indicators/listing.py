@@ -34,7 +34,8 @@ CATALOGUE: Mapping[str, Indicator] = {
         ),
         Indicator("atr", "Average true range, in quote.", ("high", "low", "close"), {"period": 14}, ("atr",), False),
         Indicator(
-            "donchian", "Highest high and lowest low.", ("high", "low"), {"period": 20}, ("upper", "middle", "lower"), True
+            "donchian", "Highest high and lowest low.", ("high", "low"), {"period": 20}, ("upper", "middle", "lower"),
+            True,
         ),
         Indicator(
             "stochastic", "Where the close lies in its recent range, 0 to 100.", ("high", "low", "close"),

@@ -383,15 +383,15 @@ def _run(
     total = sum(lengths)
     lone = len(every) == 1
     equity, times = np.empty(total), np.empty(0 if lone else total, np.int64)
-    laid = [_joined([found[name] for found in signals], lengths) for name in SIGNALS]
+    exposure, limit, stop, target, trail = (_joined([found[name] for found in signals], lengths) for name in SIGNALS)
     if len(every) > 1:
-        laid[0] = laid[0] / len(every)
+        exposure = exposure / len(every)
     raw, steps = run(
         account, book, new_orders(2 * len(every) + 2), np.cumsum([0, *lengths], dtype=np.int64),
         _flat([each.timestamp for each in every]),
         _flat([each.open for each in every]), _flat([each.high for each in every]),
         _flat([each.low for each in every]), _flat([each.close for each in every]), _flat(volumes),
-        *laid, equity, times,
+        exposure, limit, stop, target, trail, equity, times,
     )  # fmt: skip
     timestamps = every[0].timestamp if lone else times[:steps]
     return Result(strategy, bars, cash, costs, equity[:steps], timestamps, raw, account, warnings)

@@ -1,4 +1,4 @@
-"""BollingerBreakout: long when the close breaks above the upper Bollinger band, flat when it falls below the middle one."""
+"""BollingerBreakout: long when the close breaks above the upper band, flat when it falls below the middle one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Donchian: long when the close passes the highest high of the `entry` bars before, flat below the lowest low of `exit` bars."""
+"""Donchian: the turtles' breakout of earlier highs and lows, with a protective stop."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -79,10 +79,11 @@ def _from_file(name: str, folder: Path | None) -> type[SignalStrategy]:
         if isinstance(each, type) and each.__module__ == key and hasattr(each, "signals")
     }
     if not class_name and len(kinds) == 1:
-        return next(iter(kinds.values()))
+        class_name = next(iter(kinds))
     if class_name not in kinds:
         there = f"It has: {', '.join(kinds)}." if kinds else "It has no class with a method signals(bars, context)."
-        raise NotFound(f"{path} has no strategy '{class_name}'.", hint=there, file=str(path))
+        wanted = f"no strategy '{class_name}'" if class_name else "no single strategy"
+        raise NotFound(f"{path} has {wanted}.", hint=there, file=str(path))
     kind = kinds[class_name]
     missing = [each for each in NEEDED if not hasattr(kind, each)]
     if missing:
