@@ -104,7 +104,7 @@ lab: install-all
 	$(BIN)/python -m jupyterlab
 
 screenshots: install-all
-	ORCHESTRATOR_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -m browser $(PYTEST_ARGS)
+	ORCHESTRATOR_REQUIRE_BROWSER=1 ORCHESTRATOR_SCREENSHOTS=docs/images $(BIN)/python -m pytest -m browser $(PYTEST_ARGS)
 
 commands-doc: install
 	$(BIN)/orchestrator commands --markdown > docs/commands.md.new && mv docs/commands.md.new docs/commands.md

@@ -10,7 +10,9 @@ import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-KEPT = {"ORCHESTRATOR_TEST_DATA", "ORCHESTRATOR_REQUIRE_BROWSER", "ORCHESTRATOR_CHROMIUM"}
+KEPT = {
+    "ORCHESTRATOR_TEST_DATA", "ORCHESTRATOR_REQUIRE_BROWSER", "ORCHESTRATOR_CHROMIUM", "ORCHESTRATOR_SCREENSHOTS",
+}  # fmt: skip
 NO_DATA = "recorded market data is not present"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

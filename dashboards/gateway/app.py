@@ -212,7 +212,7 @@ class Surface:
         app = create_app(self._services, self._conversation, child=self.child)
         config = uvicorn.Config(
             app, log_config=None, access_log=False, server_header=False, date_header=True, lifespan="on",
-            proxy_headers=False, ws_max_size=32_000_000, timeout_graceful_shutdown=3,
+            proxy_headers=False, ws_max_size=32_000_000, timeout_graceful_shutdown=2,
         )  # fmt: skip
         self._server = Server(config)
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]), name="gateway")
@@ -223,15 +223,17 @@ class Surface:
             await self._task
             raise ConfigError("The gateway did not start; the log says why.")
         await self.child.start()
+        if isinstance(self._services.app_info, dict):
+            self._services.app_info["gateway_url"] = self.url  # the port may have been chosen just now
         self._log.info("the web app is open", url=self.url)
 
     async def stop(self) -> None:
         """Closes every connection and ends the dashboards' process."""
-        if self.child is not None:
-            await self.child.stop()
+        ending = [] if self.child is None else [self.child.stop()]
         if self._server is not None and self._task is not None:
             self._server.should_exit = True
-            await self._task
+            ending.append(asyncio.wait_for(self._task, None))
+        await asyncio.gather(*ending)
         self._server = self._task = self.child = None
 
 

@@ -177,14 +177,14 @@ class VoilaChild:
 
 
 async def end(process: asyncio.subprocess.Process) -> None:
-    """Ends the process: in order within five seconds, then by force, with all that it started in its group."""
+    """Ends the process: in order within two seconds, then by force, with all that it started in its group."""
     for order in (signal.SIGTERM, signal.SIGKILL):
         if process.returncode is not None:
             return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, order)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(process.wait()), 5)
+            await asyncio.wait_for(asyncio.shield(process.wait()), 2)
 
 
 def free_port() -> int:
