@@ -43,6 +43,7 @@ class Engine:
         lease_wait: float = 20.0,
         exchange_for: Callable[[str], Exchange] | None = None,
     ) -> None:
+        self.record = store
         self.venue = PaperVenue(store, clock, costs)
         self.book = Book(store, clock)
         self.venue.listen(self.book.apply)
@@ -101,3 +102,7 @@ class Engine:
         await self.feed.stop()
         await self.venue.close()
         await self.lease.drop()
+
+    async def snapshot(self) -> None:
+        """Keeps what every account is worth now."""
+        await self.desk.snapshot()

@@ -228,7 +228,7 @@ class Feed:
         self.watch(instrument)
         limit = 2 * self._interval if max_age is None else max_age
         age = self.age(instrument)
-        if age is None or age > limit:
+        if age is None or age >= limit:
             try:
                 return await self.poke(instrument)
             except AppError:

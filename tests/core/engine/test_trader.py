@@ -1,0 +1,226 @@
+"""Strategies on paper: ledgers of their own, one decision per bar, and a failure that stays alone."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from core.engine.feed import bar_at
+from core.errors import Conflict, InvalidInput, NotFound
+from core.events import BarClosed, StrategyChanged
+from core.market.bars import Bars
+from core.money import ZERO
+from core.outbox import Relay
+from core.risk.limits import PAPER, InsufficientFunds
+from core.store.outbox import SqlOutbox
+from core.store.registry import CODEC
+from core.trading.orders import OrderStatus, Side
+from core.trading.portfolio import fold
+from core.trading.strategy import Context, Parameter, Signals
+from tests.trading import ACCOUNT, BTC, Room, synthetic_bars
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """The same exposure at every close. wrong: raises at the bar of that number."""
+
+    exposure: float = 0.5
+    wrong: int = 0
+    name: ClassVar[str] = "steady"
+    summary: ClassVar[str] = "Holds."
+    parameters: ClassVar[Mapping[str, Parameter]] = {
+        "exposure": Parameter(0.5, -1.0, 1.0, 0.1),
+        "wrong": Parameter(0, 0, 99),
+    }
+
+    def warmup(self) -> int:
+        return 0
+
+    def signals(self, bars: Bars, context: Context) -> Signals:
+        if self.wrong and len(bars) >= self.wrong:
+            raise ValueError("no idea")
+        exposure = np.full(len(bars), np.nan)
+        exposure[0] = self.exposure
+        return Signals(exposure)
+
+
+@pytest.fixture
+async def room(tmp_path: Path) -> AsyncIterator[Room]:
+    room = Room(tmp_path, [synthetic_bars(1, 30)], strategies={"steady": Steady(), "steady-short": Steady(-0.5)})
+    await room.open()
+    yield room
+    await room.close()
+
+
+async def test_two_strategies_on_one_symbol_keep_separate_ledgers(room: Room) -> None:
+    trader = room.engine.trader
+    long = await trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(4_000))
+    short = await trader.start(ACCOUNT, Steady(-0.5), BTC, "1h", Decimal(2_000), source="steady-short")
+    await room.play(0, 10)
+    book = room.engine.book
+    held = {run.id: book.portfolio(ACCOUNT, run.ledger).positions[BTC.key].quantity for run in (long, short)}
+    assert held[long.id] > 0 > held[short.id]
+    assert float(held[long.id] * 30_000) == pytest.approx(2_000, rel=0.1)
+    assert float(held[short.id] * 30_000) == pytest.approx(-1_000, rel=0.1)
+    assert book.portfolio(ACCOUNT, "manual").balances["USDT"] == Decimal(4_000)
+    for run in (long, short):
+        entries = await room.record.entries(ACCOUNT, ledger=run.ledger)
+        assert fold(entries) == book.portfolio(ACCOUNT, run.ledger)
+    view = await room.engine.desk.portfolio(ACCOUNT)
+    assert [ledger.name for ledger in view.ledgers] == ["manual", "#1 steady BTC/USDT", "#2 steady BTC/USDT"]
+    assert len(view.positions) == 2
+
+
+async def test_stopping_sells_the_position_and_returns_the_cash(room: Room) -> None:
+    trader, book = room.engine.trader, room.engine.book
+    run = await trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(4_000))
+    await room.play(0, 10)
+    stopped = await trader.stop(ACCOUNT, "1")
+    assert stopped.state == "stopped"
+    assert stopped.returned is not None
+    assert stopped.reason is not None
+    assert "BTC were sold at" in stopped.reason
+    assert book.portfolio(ACCOUNT, run.ledger).balances == {"USDT": ZERO, "BTC": ZERO}
+    assert book.portfolio(ACCOUNT, "manual").balances["USDT"] == 6_000 + stopped.returned
+    await room.play(10, 20)
+    assert len(await room.fills(run.ledger)) == 2
+    with pytest.raises(Conflict, match="was stopped before"):
+        await trader.stop(ACCOUNT, run.id)
+    assert await book.differences(ACCOUNT) == []
+
+
+async def test_stopping_may_keep_the_position_for_later(room: Room) -> None:
+    trader, book = room.engine.trader, room.engine.book
+    run = await trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(4_000))
+    await room.play(0, 10)
+    kept = await trader.stop(ACCOUNT, run, keep=True)
+    assert kept.returned == 0
+    assert book.portfolio(ACCOUNT, run.ledger).positions[BTC.key].quantity > 0
+    await room.crash()
+    await room.open()
+    assert room.engine.book.portfolio(ACCOUNT, run.ledger).positions[BTC.key].quantity > 0
+    done = await room.engine.trader.stop(ACCOUNT, run.id)
+    assert done.returned is not None
+    assert done.returned > 0
+
+
+async def test_a_stop_that_was_cut_short_is_finished_at_the_next_start(room: Room) -> None:
+    trader = room.engine.trader
+    run = await trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(4_000))
+    await room.play(0, 10)
+    await trader._end(await trader.find(ACCOUNT, run.id), "stopped", None)  # killed right after this
+    await room.crash()
+    await room.open()
+    found = await room.engine.trader.find(ACCOUNT, run.id)
+    assert found.returned is not None
+    assert found.returned > 0
+    assert room.engine.book.portfolio(ACCOUNT, run.ledger).balances["USDT"] == 0
+
+
+async def test_a_strategy_that_fails_is_stopped_and_the_others_go_on(room: Room) -> None:
+    trader = room.engine.trader
+    room.strategies["broken"] = Steady(wrong=3)
+    await trader.start(ACCOUNT, Steady(wrong=3), BTC, "1h", Decimal(1_000), source="broken")
+    good = await trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(1_000))
+    told: list[StrategyChanged] = []
+
+    async def hear(event: StrategyChanged) -> None:
+        told.append(event)
+
+    room.bus.subscribe(StrategyChanged, hear)
+    await room.play(0, 10)
+    failed, working = await trader.runs(ACCOUNT)
+    assert (failed.state, working.state) == ("failed", "running")
+    assert failed.reason == "It was stopped because it failed. ValueError: no idea"
+    assert working.decided == int(room.recording[0].timestamp[9])
+    assert len(await room.fills(good.ledger)) == 1
+    relay = Relay(SqlOutbox(room.store), CODEC, room.bus.publish, room.clock)
+    await relay.drain()
+    assert [event.state for event in told] == ["started", "started", "failed"]
+
+
+async def test_a_bar_is_decided_once_however_often_it_is_told(room: Room) -> None:
+    run = await room.engine.trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(1_000))
+    await room.play(0, 1)
+    bar = bar_at(room.recording[0], 0)
+    for _ in range(3):
+        await room.engine.trader.on_bar(BarClosed(BTC, "1h", bar))
+    assert len(await room.record.orders(ACCOUNT)) == 1
+    await room.crash()
+    await room.open()
+    await room.engine.trader.on_bar(BarClosed(BTC, "1h", bar))
+    orders = await room.record.orders(ACCOUNT)
+    assert [order.id for order in orders] == [f"{run.id}-{bar.time}-0"]
+
+
+async def test_a_bar_of_the_past_is_seen_but_not_acted_on(room: Room) -> None:
+    from core.clock import from_ms
+
+    run = await room.engine.trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(1_000))
+    room.clock.set(from_ms(int(room.recording[0].timestamp[5])))
+    await room.engine.trader.on_bar(BarClosed(BTC, "1h", bar_at(room.recording[0], 0)))
+    assert await room.record.orders(ACCOUNT) == []
+    assert len(room.engine.trader._windows[run.id]) == 1
+
+
+async def test_missed_bars_fill_resting_orders_and_are_not_decided_on(room: Room) -> None:
+    from core.clock import from_ms
+
+    run = await room.engine.trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(1_000))
+    await room.play(0, 1)  # decided: the order waits for the next open
+    await room.crash()
+    room.clock.set(from_ms(int(room.recording[0].timestamp[6])))
+    await room.open()  # five hours later
+    fills = await room.fills(run.ledger)
+    assert [fill.time for fill in fills] == [from_ms(int(room.recording[0].timestamp[1]))]
+    await room.engine.feed.turn()
+    assert len(await room.record.orders(ACCOUNT)) == 1
+    found = await room.engine.trader.find(ACCOUNT, run.id)
+    assert found.decided == int(room.recording[0].timestamp[5])
+
+
+async def test_a_refusal_by_the_limits_is_kept_and_the_run_goes_on(tmp_path: Path) -> None:
+    room = Room(tmp_path, [synthetic_bars(1, 30)], strategies={"steady": Steady()}, options={"limits": PAPER})
+    await room.open()
+    try:
+        run = await room.engine.trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(1_000))
+        await room.engine.desk._save_account(
+            (await room.engine.desk.open(ACCOUNT)).__class__(ACCOUNT, opened=room.clock.now(), halted=True)
+        )
+        await room.play(0, 3)
+        found = await room.engine.trader.find(ACCOUNT, run.id)
+        assert found.state == "running"
+        assert await room.record.orders(ACCOUNT) == []
+    finally:
+        await room.close()
+
+
+async def test_what_cannot_be_funded_or_priced_is_refused(room: Room) -> None:
+    trader = room.engine.trader
+    with pytest.raises(InsufficientFunds, match="needs 20000 USDT, and 10000 USDT is free"):
+        await trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(20_000))
+    with pytest.raises(InvalidInput, match="must be above zero"):
+        await trader.start(ACCOUNT, Steady(), BTC, "1h", ZERO)
+    with pytest.raises(NotFound, match="no run .9."):
+        await trader.stop(ACCOUNT, "9")
+    assert await trader.runs(ACCOUNT) == []
+
+
+async def test_panic_ends_running_strategies_and_a_reset_frees_them(room: Room) -> None:
+    await room.engine.trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(1_000))
+    await room.play(0, 3)
+    done = await room.engine.desk.panic(ACCOUNT)
+    assert len(done.stopped) == 1
+    assert len(done.positions) == 1
+    with pytest.raises(Conflict, match="stopped by panic"):
+        await room.engine.trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(1_000))
+    view = await room.engine.desk.reset(ACCOUNT)
+    assert view.equity == 10_000
+    await room.engine.trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(1_000))
+    await room.play(3, 6)
+    assert [order.request.side for order in await room.engine.desk.orders(ACCOUNT, open_only=False)] == [Side.BUY] * 2
+    assert all(order.status is OrderStatus.FILLED for order in await room.record.orders(ACCOUNT))
