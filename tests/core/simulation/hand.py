@@ -1,4 +1,4 @@
-"""The product's SMA cross on next-open fills, calculated by hand in exact fractions, from the rules and not the kernel."""
+"""The SMA cross on next-open fills, calculated by hand in exact fractions, from the rules and not the kernel."""
 
 from fractions import Fraction
 

@@ -1,0 +1,1 @@
+"""Every speed figure the README quotes, runnable: `make bench`."""

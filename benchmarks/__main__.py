@@ -1,0 +1,128 @@
+"""`make bench`: the speed figures, as a table. Exits 1 when a promise is broken."""
+
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.plain_loop import plain_loop
+from core.market.bars import Bars
+from core.market.instrument import Instrument
+from core.research.backtest import backtest
+from core.simulation import fields
+from core.strategies import SmaCross
+from core.trading.costs import Costs
+
+BARS = 1_000_000
+ROUNDS = 15
+MOST_RATIO = 5.0
+MOST_HELP = 0.4  # seconds of CPU
+# The default fees trade this strategy to dust within a million bars; dust compares badly, so these are a hundredth.
+CHEAP = Costs(taker_fee=0.00001, maker_fee=0.00001, slippage=0.000005)
+
+
+def market(n: int) -> Bars:
+    """A million one-minute bars on a grid of 0.01, with volume."""
+    rng = np.random.default_rng(7)
+    close = np.round(30_000 * np.exp(np.cumsum(rng.normal(0, 0.0005, n))), 2)
+    opened = np.round(np.r_[close[0], close[:-1]] * np.exp(rng.normal(0, 0.0001, n)), 2)
+    high, low = np.maximum(opened, close) + 1.0, np.minimum(opened, close) - 1.0
+    instrument = Instrument("bench", "BTC", "USDT")
+    return Bars.checked(
+        instrument, "1m", np.arange(n) * 60_000, opened, high, low, close, np.round(rng.uniform(5, 50, n), 3)
+    )
+
+
+def milliseconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return (time.perf_counter() - began) * 1e3
+
+
+def kernel_against_plain_loop() -> bool:
+    bars = market(BARS)
+
+    def plain() -> tuple[np.ndarray, np.ndarray]:
+        equity, fills = plain_loop(
+            bars.open,
+            bars.close,
+            bars.volume,
+            100.0,
+            20,
+            50,
+            10_000.0,
+            CHEAP.taker_fee,
+            CHEAP.slippage,
+            CHEAP.volume_share,
+        )
+        return equity, fills
+
+    def ours() -> object:
+        return backtest(SmaCross(20, 50), bars, costs=CHEAP)
+
+    result = backtest(SmaCross(20, 50), bars, costs=CHEAP)
+    equity, fills = plain()
+    rows = result.raw_fills[result.raw_fills[:, fields.F_QUANTITY] > 0]
+    same = len(rows) == len(fills) and bool(
+        np.allclose(result.equity, equity, rtol=1e-9, atol=0)
+        and np.allclose(rows[:, fields.F_QUANTITY], fills[:, 3], rtol=1e-9, atol=0)
+    )
+    plain_times, our_times, trade_times = [], [], []
+    for _ in range(ROUNDS):
+        plain_times.append(milliseconds(plain))
+        our_times.append(milliseconds(ours))
+        fresh = backtest(SmaCross(20, 50), bars, costs=CHEAP)
+        trade_times.append(milliseconds(lambda kept=fresh: kept.trips))
+    reference, own = statistics.median(plain_times), statistics.median(our_times)
+    own += statistics.median(trade_times)
+    row(f"plain Numba loop, {BARS:,} bars, SMA 20/50", f"{reference:.1f} ms")
+    row("backtest(): equity, fills and round trips kept", f"{own:.1f} ms")
+    row(f"ratio (promise: under {MOST_RATIO:g})", f"{own / reference:.2f}")
+    row("equity and fills equal to 1e-9", f"{'yes' if same else 'NO'} ({len(fills):,} fills)")
+    return same and own / reference < MOST_RATIO
+
+
+def fresh_process() -> None:
+    """The first backtest of a process that finds its kernels compiled."""
+    code = (
+        "import time; began = time.perf_counter();"
+        "from benchmarks.__main__ import market; from core.research.backtest import backtest;"
+        "from core.strategies import SmaCross; bars = market(10_000);"
+        "ready = time.perf_counter(); backtest(SmaCross(20, 50), bars);"
+        "print(time.perf_counter() - ready, time.perf_counter() - began)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    row("fresh process, cached kernels: first backtest", f"{float(answer[0]) * 1e3:.0f} ms")
+    row("fresh process, imports included", f"{float(answer[1]):.2f} s")
+
+
+def cold_help() -> bool:
+    program = Path(sys.executable).parent / "orchestrator"
+    spent = []
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([program, "--help"], check=True, capture_output=True, env={**os.environ, "COLUMNS": "100"})
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    row(f"orchestrator --help, CPU (promise: under {MOST_HELP:g} s)", f"{statistics.median(spent):.2f} s")
+    return statistics.median(spent) < MOST_HELP
+
+
+def row(name: str, figure: str) -> None:
+    print(f"{name:52} {figure:>20}", flush=True)
+
+
+def main() -> int:
+    kept = [kernel_against_plain_loop(), cold_help()]
+    fresh_process()
+    return 0 if all(kept) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
