@@ -42,7 +42,7 @@ class Gateway(Section):
 
 
 class Smtp(Section):
-    host: str | None = Field(None, description="mail server; without it no mail is sent")
+    host: str | None = Field(None, description="mail server; no mail is sent in this version")
     port: int = Field(587, ge=1, le=65535, description="port of the mail server")
     username: str | None = Field(None, description="name to log in with")
     password: Secret | None = Field(None, description="password to log in with")
@@ -60,14 +60,14 @@ class Telegram(Section):
 
 
 class Discord(Section):
-    token: Secret | None = Field(None, description="the bot's token; without it Discord is off")
+    token: Secret | None = Field(None, description="the bot's token; there is no Discord bot in this version")
     api_url: WebAddress = Field("https://discord.com/api/v10", description="HTTP API")
     gateway_url: str | None = Field(None, description="websocket address, when not Discord's own")
     admins: Ids = Field((), description="JSON list of user ids allowed as the owner from the start")
 
 
 class ExchangeKeys(Section):
-    api_key: Secret | None = Field(None, description="API key")
+    api_key: Secret | None = Field(None, description="API key; only public data is used in this version")
     secret: Secret | None = Field(None, description="API secret")
     passphrase: Secret | None = Field(None, description="passphrase, where the venue has one")
     sandbox: bool = Field(False, description="use the venue's own test environment")
@@ -75,7 +75,7 @@ class ExchangeKeys(Section):
 
 
 class Cluster(Section):
-    scheduler: str | None = Field(None, description="Dask scheduler, tcp://HOST:PORT; without it work stays local")
+    scheduler: str | None = Field(None, description="Dask scheduler, tcp://HOST:PORT; work stays local in this version")
 
 
 class Market(Section):
@@ -98,8 +98,8 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default_factory=lambda: default_data_dir(), description="folder of everything that is kept")
     database_url: SecretStr | None = Field(None, description="postgresql+asyncpg://… ; default: SQLite in DATA_DIR")
     redis_url: SecretStr | None = Field(None, description="redis://… for cache and limits; default: in memory")
-    secret_key: SecretStr | None = Field(None, description="signs what web browsers keep; default: made at first start")
-    vault_key: SecretStr | None = Field(None, description="seals exchange keys and TOTP secrets")
+    secret_key: SecretStr | None = Field(None, description="not used in this version")
+    vault_key: SecretStr | None = Field(None, description="not used in this version")
     gateway: Gateway = Gateway()
     smtp: Smtp = Smtp()
     telegram: Telegram = Telegram()

@@ -119,6 +119,8 @@ class App:
     async def _open(self, name: str) -> None:
         build = surface_named(name)
         if build is None:
+            if name in (*PUSHED, *VITAL):
+                self.troubles[name] = "This version has no such surface."
             return
         try:
             surface: Surface = build(self.services, self.conversation)
