@@ -1,0 +1,1 @@
+"""Telegram: messages, buttons and pictures in front of the one conversation."""
