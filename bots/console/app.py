@@ -38,7 +38,8 @@ class Console:
         self, services: Services | None, conversation: Conversation | None, partner: Partner | None = None
     ) -> None:
         if partner is None:
-            assert services is not None and conversation is not None
+            assert services is not None
+            assert conversation is not None
             partner = Local(services, conversation)
         self._partner: Partner = partner
         self._terminal = Terminal(highlight=False, soft_wrap=False)

@@ -134,8 +134,10 @@ def page(found: "Registry") -> str:
         "",
         "<!-- Made by `make commands-doc` from the registry; change the commands, not this page. -->",
         "",
-        "Every command works in the console, in Telegram and in the web chat, as a plain sentence or as a command line:",
-        "`buy 0.1 btc at 60k` is `/buy BTC 0.1 limit=60000`. What moves money shows a preview first and waits for a yes.",
+        "Every command works in the console, in Telegram and in the web chat, as a plain sentence or as a "
+        "command line:",
+        "`buy 0.1 btc at 60k` is `/buy BTC 0.1 limit=60000`. What moves money shows a preview first and "
+        "waits for a yes.",
         "",
     ]
     for family, title in FAMILIES.items():

@@ -113,9 +113,11 @@ def described(bars: Bars, title: str, label: str | None) -> str:
     instrument = bars.instrument
     change = wording.percent(last / first - 1, sign=True) if first else "–"
     return (
-        f"{title}{f' ({label})' if label else ''}: from {wording.price(first, instrument)} on {wording.moment(int(bars.timestamp[0]))} "
+        f"{title}{f' ({label})' if label else ''}: from {wording.price(first, instrument)} on "
+        f"{wording.moment(int(bars.timestamp[0]))} "
         f"to {wording.price(last, instrument)}, {change}; "
-        f"low {wording.price(float(np.min(bars.low)), instrument)}, high {wording.price(float(np.max(bars.high)), instrument)}."
+        f"low {wording.price(float(np.min(bars.low)), instrument)}, high "
+        f"{wording.price(float(np.max(bars.high)), instrument)}."
     )
 
 
@@ -145,7 +147,8 @@ def equity(
     if len(worth):
         deepest = -float(np.nanmin(drawdown))
         alt = (
-            f"{title}: from {wording.money(float(worth[0]), currency)} to {wording.money(float(worth[-1]), currency)}; "
+            f"{title}: from {wording.money(float(worth[0]), currency)} to "
+            f"{wording.money(float(worth[-1]), currency)}; "
             f"the deepest drawdown was {wording.percent(deepest)}."
         )
     return Chart(title, panes, label, alt)

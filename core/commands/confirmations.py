@@ -69,7 +69,8 @@ class Confirmations:
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return Confirm(
-            token, proposal.question, proposal.facts, proposal.mode, proposal.warnings, proposal.seconds, proposal.yes, proposal.no
+            token, proposal.question, proposal.facts, proposal.mode, proposal.warnings, proposal.seconds, proposal.yes,
+            proposal.no,
         )  # fmt: skip
 
     def open(self, caller: Caller) -> list[Pending]:
@@ -81,7 +82,7 @@ class Confirmations:
         return next((each for each in reversed(self._known.values()) if each.key == key_of(caller)), None)
 
     def take(self, caller: Caller, token: str) -> Pending:
-        """The open preview, which nobody can take again. Raises NotFound, or Conflict when it was used or has expired."""
+        """The open preview, which nobody can take again. Raises NotFound, or Conflict when it was used or ran out."""
         pending = self._known.get(token)
         if pending is None or pending.key != key_of(caller):
             raise NotFound("There is nothing to confirm here.", hint="Write help to see what I can do.")

@@ -14,20 +14,23 @@ from core.commands.context import Caller, Context, Report, Services, no_report
 from core.commands.registry import Command, Registry
 from core.commands.registry import registry as all_commands
 from core.commands.utterance import Understood, understand
+from core.commands.utterance.vocabulary import sayings
 from core.commands.utterance.words import LONGEST, normal, tidy, tokens
 from core.errors import AppError, Forbidden
 from core.reply import Block, Choice, Choices, Confirm, Field, Form, Reply, Text, text
 
-YES = frozenset(
-    "yes|y|yep|yeah|yup|sure|ok|okay|confirm|confirmed|confirm it|do it|go|go ahead|yes please|yes do it|absolutely|please do|"
-    "sounds good|correct|agreed".split("|")
+YES = sayings(
+    "yes|y|yep|yeah|yup|sure|ok|okay|confirm|confirmed|confirm it|do it|go|go ahead|yes please|yes do "
+    "it|absolutely|please do|"
+    "sounds good|correct|agreed"
 )
-NO = frozenset(
-    "no|n|nope|nah|cancel|abort|never mind|nevermind|forget it|do not|do not do it|no thanks|no thank you|cancel it|cancel that|"
-    "decline|no cancel|withdraw|stop it|leave it".split("|")
+NO = sayings(
+    "no|n|nope|nah|cancel|abort|never mind|nevermind|forget it|do not|do not do it|no thanks|no thank "
+    "you|cancel it|cancel that|"
+    "decline|no cancel|withdraw|stop it|leave it"
 )
-ALL = frozenset("all|yes all|yes to all|confirm all|all of them|both|yes both|yes all of them".split("|"))
-NONE = frozenset("no all|none|cancel all previews|no to all|neither|no both|none of them".split("|"))
+ALL = sayings("all|yes all|yes to all|confirm all|all of them|both|yes both|yes all of them")
+NONE = sayings("no all|none|cancel all previews|no to all|neither|no both|none of them")
 TOKEN = re.compile(r"/?(yes|no) ([A-Za-z0-9_-]{8,40})")
 
 
@@ -39,7 +42,7 @@ class Expectation:
 
 
 class Conversation:
-    """Answers lines. One instance serves all surfaces of a process, so that a confirmation is single-use across them."""
+    """Answers lines. One instance serves all surfaces of a process, so that a yes works once across them."""
 
     def __init__(self, services: Services, registry: Registry | None = None) -> None:
         self._services = services
@@ -182,7 +185,7 @@ class Conversation:
             return [Choices(read.question, read.choices)]
         return text(read.question)
 
-    # -- running a command -----------------------------------------------------------------------------------------------
+    # -- running a command -----------------------------------------------------------------------------------------
 
     async def _run(self, read: Understood, line: str, caller: Caller, report: Report) -> Reply:
         """Checks the caller, completes the arguments, runs the command, and turns a proposal into a preview."""
@@ -263,8 +266,6 @@ def which(word: str, opened: Sequence[Pending]) -> Choices:
 def is_value(said: str) -> bool:
     """Whether the words are a bare value (0.1, $500, half, btc) rather than a sentence of its own."""
     read = tokens(said)
-    return (
-        len(read) == 1
-        and (read[0].amount is not None or read[0].coin is not None)
-        or bool(re.fullmatch(r"[a-z]+_[a-z_]+|all|everything", said))
+    return (len(read) == 1 and (read[0].amount is not None or read[0].coin is not None)) or bool(
+        re.fullmatch(r"[a-z]+_[a-z_]+|all|everything", said)
     )

@@ -8,7 +8,7 @@ from typing import Any, NewType
 
 from core.commands.context import Services
 from core.commands.registry import Command, Parameter
-from core.commands.utterance import numbers, words
+from core.commands.utterance import words
 from core.commands.utterance.coins import MONEY, ticker
 from core.errors import InvalidInput
 from core.market.instrument import Instrument
@@ -18,6 +18,7 @@ Share = NewType("Share", Decimal)  # a fraction of something, written 50%, half,
 Timeframe = NewType("Timeframe", str)
 Period = NewType("Period", str)  # 30d, 6mo, 1y, this month, 2024-01-01..2024-12-31
 
+HOURLY = Timeframe("1h")
 TIMEFRAMES = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w")
 
 

@@ -100,7 +100,7 @@ def command(
     aliases: Iterable[str] = (),
     examples: Iterable[str] = (),
 ) -> Callable[[Function], Command]:
-    """Makes an async function `(ctx, …) -> Reply` a command; a line `name: help` in its docstring explains a parameter."""
+    """Makes an async function `(ctx, …) -> Reply` a command; lines `name: help` of its docstring explain parameters."""
 
     def wrap(function: Function) -> Command:
         summary, helps = described(inspect.getdoc(function) or "")

@@ -30,9 +30,14 @@ def words(block: Block) -> str:
         case Facts(title, facts, note):
             return "\n".join([title, *(f"{name}: {value}" for name, value in facts), note or ""])
         case Table(title, columns, rows, _, empty):
-            return "\n".join([title, " | ".join(columns), *(" | ".join(row) for row in rows)] if rows else [title, empty])
+            return "\n".join(
+                [title, " | ".join(columns), *(" | ".join(row) for row in rows)] if rows else [title, empty]
+            )
         case Chart(title, panes, label, alt):
-            return f"{title} [{label}] {len(panes)} panes: {', '.join(s.name for pane in panes for s in pane.series)}. {alt}"
+            return (
+                f"{title} [{label}] {len(panes)} panes: "
+                f"{', '.join(s.name for pane in panes for s in pane.series)}. {alt}"
+            )
         case Choices(question, choices):
             return "\n".join([question, *(f"({choice.label}) {choice.line}" for choice in choices)])
         case Confirm():
@@ -50,8 +55,12 @@ class Room:
     def __init__(self, app: App, clock: SimulatedClock) -> None:
         self.app, self.clock = app, clock
 
-    async def caller(self, surface: str = "console", external_id: str = "local", chat: str = "", private: bool = True) -> Caller:
-        return await self.app.conversation.caller(surface, external_id, chat or external_id, private=private, name="Sam")
+    async def caller(
+        self, surface: str = "console", external_id: str = "local", chat: str = "", private: bool = True
+    ) -> Caller:
+        return await self.app.conversation.caller(
+            surface, external_id, chat or external_id, private=private, name="Sam"
+        )
 
     async def reply(self, line: str, caller: Caller | None = None, progress: Any = None) -> Reply:
         """The blocks of an answer; time stands still meanwhile."""
@@ -65,7 +74,9 @@ class Room:
         """The token of the preview that a line leads to."""
         return next(block.token for block in await self.reply(line, caller) if isinstance(block, Confirm))
 
-    async def trader(self, external_id: str = "7", role: str = "trader", chat: str = "", private: bool = True) -> Caller:
+    async def trader(
+        self, external_id: str = "7", role: str = "trader", chat: str = "", private: bool = True
+    ) -> Caller:
         """Somebody the owner has allowed on Telegram."""
         await self.says(f"allow telegram {external_id} {role}")
         return await self.caller("telegram", external_id, chat, private)

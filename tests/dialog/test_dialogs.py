@@ -140,7 +140,10 @@ DIALOGS: dict[str, Dialog] = {
         ("markets", ("BTC/USDT", "ETH/USDT", "SIMULATED")),
     ],
     "a backtest": [
-        ("backtest sma cross on btc 4h fast=10 slow=40", ("Backtest: sma_cross on BTC/USDT 4h", "Buy and hold", "Fees paid", "SIMULATED", "Drawdown")),
+        (
+            "backtest sma cross on btc 4h fast=10 slow=40",
+            ("Backtest: sma_cross on BTC/USDT 4h", "Buy and hold", "Fees paid", "SIMULATED", "Drawdown"),
+        ),
         ("backtest rsi on eth 1h last month", ("Deepest drawdown",)),
         ("backtest sma cross on btc 4h fast=banana", ("fast", "banana")),
         ("backtest sma cross on btc 1m 2001", ("-Traceback",)),
@@ -163,7 +166,7 @@ DIALOGS: dict[str, Dialog] = {
         ("' OR 1=1 --", ("did not understand",)),
         ("start {strategy} %s %n", ("-Traceback",)),
     ],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", list(DIALOGS))

@@ -8,7 +8,7 @@ import pytest
 
 from core.commands.context import Caller
 from core.reply import Choices, Confirm, Text
-from tests.dialog.conftest import Room, flat
+from tests.dialog.conftest import Room
 
 
 async def test_a_stranger_learns_an_id_and_how_to_ask_and_nothing_else(room: Room) -> None:

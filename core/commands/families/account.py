@@ -190,7 +190,8 @@ async def reset(ctx: Context, cash: Decimal = Decimal(10_000)) -> Reply | Propos
         await desk.reset(ctx.account, cash)
         return [
             Text(
-                f"Your paper account starts over with {wording.money(cash, view.currency)}. {wording.badge(view.mode, view.simulated)}.",
+                f"Your paper account starts over with {wording.money(cash, view.currency)}. "
+                f"{wording.badge(view.mode, view.simulated)}.",
                 "good",
             )
         ]

@@ -17,8 +17,11 @@ from core.reply import Choice, Choices, Reply, Table, Text
     examples=("alert me when eth drops below 2500", "alert btc above 70000"),
 )
 async def alert(
-    ctx: Context, instrument: Instrument, condition: Literal["above", "below"] | None = None, price: Decimal | None = None
-) -> Reply:  # fmt: skip
+    ctx: Context,
+    instrument: Instrument,
+    condition: Literal["above", "below"] | None = None,
+    price: Decimal | None = None,
+) -> Reply:
     """Tells you when a price is reached, once.
 
     instrument: the coin to watch
@@ -81,9 +84,10 @@ async def alerts(ctx: Context) -> Reply:
     aliases=("delete-alert", "remove-alert"),
     examples=("delete alert 1", "delete all alerts"),
     phrases=(
-        "(delete|remove|cancel|drop|clear|withdraw|stop) [my|the] [price] (alert|alerts|alarm) [number|no] {order}", "(delete|remove|cancel|clear|drop) (alerts|[all] [of] [my|the] alerts)",
+        "(delete|remove|cancel|drop|clear|withdraw|stop) [my|the] [price] (alert|alerts|alarm) [number|no] {order}",
+        "(delete|remove|cancel|clear|drop) (alerts|[all] [of] [my|the] alerts)",
     ),
-)  # fmt: skip
+)
 async def unalert(ctx: Context, order: str = "all") -> Reply:
     """Removes an alert.
 

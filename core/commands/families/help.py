@@ -9,23 +9,29 @@ from core.reply import Block, Choice, Choices, Reply, Table, Text
 TOPICS: dict[str, tuple[tuple[str, ...], str]] = {
     "limit orders": (
         ("limit", "limits"),
-        "A limit order waits for its price: buy 0.1 btc at 60k buys at 60,000 or below, sell 0.1 btc at 70k sells at 70,000 or above. It stays open until it is filled or cancelled.",
+        "A limit order waits for its price: buy 0.1 btc at 60k buys at 60,000 or below, sell 0.1 btc at 70k "
+        "sells at 70,000 or above. It stays open until it is filled or cancelled.",
     ),
     "stops": (
         ("stop loss", "stops", "stop orders", "target", "take profit", "protect"),
-        "A stop sells when the price falls to it, a target when it rises to it: buy 0.1 btc stop 55k target 70k. For coins you hold: put a stop at 55000 on btc.",
+        "A stop sells when the price falls to it, a target when it rises to it: buy 0.1 btc stop 55k target "
+        "70k. For coins you hold: put a stop at 55000 on btc.",
     ),
     "paper": (
         ("paper trading", "paper", "simulated", "sandbox", "real money", "live", "fake"),
-        "Your account is PAPER: prices move, the money is not real. SIMULATED means that the prices too come from the built-in market, because no exchange is reached or wanted. Nothing here can spend real money.",
+        "Your account is PAPER: prices move, the money is not real. SIMULATED means that the prices too come "
+        "from the built-in market, because no exchange is reached or wanted. Nothing here can spend real money.",
     ),
     "confirming": (
         ("confirm", "preview", "confirmation", "yes"),
-        "Whatever moves money is shown first: price, fee, slippage and what you hold afterwards. Answer yes within a minute and it is done once; answer no and nothing happens. If the price has moved too far, I ask again.",
+        "Whatever moves money is shown first: price, fee, slippage and what you hold afterwards. Answer yes "
+        "within a minute and it is done once; answer no and nothing happens. If the price has moved too far, "
+        "I ask again.",
     ),
     "costs": (
         ("fees", "fee", "slippage", "costs", "cost"),
-        "Trades cost 0.1 % in fees by default, and market orders fill a little worse than the price shown (slippage). Backtests count the same costs.",
+        "Trades cost 0.1 % in fees by default, and market orders fill a little worse than the price shown "
+        "(slippage). Backtests count the same costs.",
     ),
 }
 
@@ -35,12 +41,31 @@ TOPICS: dict[str, tuple[tuple[str, ...], str]] = {
     aliases=("h", "commands", "menu", "?"),
     examples=("help", "help buy", "how do I set a stop"),
     phrases=(
-        "help me", "what can (you|i) do [here]", "what (do|can) you (do|offer)", "how does (this|it) work", "how do (you|i use you|i use this) [work]", "(hello|hi|hey|good morning|good evening|hey there|hi there|howdy|greetings|yo)",
-        "what are [the|your] commands", "[(show|list) [me]] [all|the] [the] commands", "who are you", "what are you", "[i am] new here", "i am (lost|stuck|confused)",
-        "how (do|can|would|should) (i|you|we) {words}", "help [me] [with|on|about] {words}", "explain {words}", "what (does|do|is) [a|an|the] {concept} [order|orders|trading] [mean]", "what are {concept} [orders]",
-        "teach me {words}", "teach me", "where do i (start|begin)", "get started", "getting started", "how to {words}",
+        "help me",
+        "what can (you|i) do [here]",
+        "what (do|can) you (do|offer)",
+        "how does (this|it) work",
+        "how do (you|i use you|i use this) [work]",
+        "(hello|hi|hey|good morning|good evening|hey there|hi there|howdy|greetings|yo)",
+        "what are [the|your] commands",
+        "[(show|list) [me]] [all|the] [the] commands",
+        "who are you",
+        "what are you",
+        "[i am] new here",
+        "i am (lost|stuck|confused)",
+        "how (do|can|would|should) (i|you|we) {words}",
+        "help [me] [with|on|about] {words}",
+        "explain {words}",
+        "what (does|do|is) [a|an|the] {concept} [order|orders|trading] [mean]",
+        "what are {concept} [orders]",
+        "teach me {words}",
+        "teach me",
+        "where do i (start|begin)",
+        "get started",
+        "getting started",
+        "how to {words}",
     ),
-)  # fmt: skip
+)
 async def help_(ctx: Context, *topic: str) -> Reply:
     """Shows what I can do and how to say it.
 
@@ -94,10 +119,21 @@ def overview(registry: Registry, ctx: Context) -> list[Block]:
         else "You may look around; trading needs the role trader. "
     )
     return [
-        Text(f"Write in plain words, for example: buy 0.01 btc, or how am I doing. {trading}The account is PAPER: no real money."),
+        Text(
+            f"Write in plain words, for example: buy 0.01 btc, or how am I doing. {trading}The account is "
+            f"PAPER: no real money."
+        ),
         Table("What I can do", ("", "Say"), tuple(rows)),
-        Choices("Try one, or write help and a word for more.", (Choice("Price of bitcoin", "price btc"), Choice("Chart", "chart btc"), Choice("Balance", "balance"), Choice("Strategies", "strategies"))),
-    ]  # fmt: skip
+        Choices(
+            "Try one, or write help and a word for more.",
+            (
+                Choice("Price of bitcoin", "price btc"),
+                Choice("Chart", "chart btc"),
+                Choice("Balance", "balance"),
+                Choice("Strategies", "strategies"),
+            ),
+        ),
+    ]
 
 
 def usage(command: Command) -> list[Block]:

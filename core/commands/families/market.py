@@ -2,7 +2,7 @@
 
 from core.commands import charts, wording
 from core.commands.context import Context
-from core.commands.converters import Timeframe
+from core.commands.converters import HOURLY, Timeframe
 from core.commands.registry import command
 from core.market.instrument import Instrument
 from core.reply import Choice, Choices, Facts, Reply, Table
@@ -15,16 +15,28 @@ SHOWN = 120  # bars on a chart
     aliases=("p", "quote", "ticker"),
     examples=("price btc", "what's bitcoin at"),
     phrases=(
-        "price {ticker}", "{ticker} price", "[(show|tell|get|give) [me]] [what is] [the] [current|latest|live] price (of|for|on) {ticker}",
-        "what is [the] {instrument} [price] [at] [now|right now|today|currently]", "what is {instrument} (trading|going) (at|for)",
-        "how much is [(a|an|one)] {instrument} [now|worth|right now|today]", "what is [(a|an|one)] {instrument} worth",
-        "how much does [(a|an|one)] {instrument} cost", "what does [(a|an|one)] {instrument} cost",
-        "how is {instrument} [doing|looking|going] [today|now]", "where is {instrument} [at|trading|trading at] [now|today]",
-        "[(get|show|give|tell) [me]] [the] {instrument} (price|quote)", "quote {ticker}", "check {instrument}", "current {instrument} price",
-        "how are [the] {instrument} prices", "what is the {instrument} price [now|today]", "{instrument} (now|quote|worth|value)",
-        "what is the value of {instrument}", "how much (is|are) {instrument} going for",
+        "price {ticker}",
+        "{ticker} price",
+        "[(show|tell|get|give) [me]] [what is] [the] [current|latest|live] price (of|for|on) {ticker}",
+        "what is [the] {instrument} [price] [at] [now|right now|today|currently]",
+        "what is {instrument} (trading|going) (at|for)",
+        "how much is [(a|an|one)] {instrument} [now|worth|right now|today]",
+        "what is [(a|an|one)] {instrument} worth",
+        "how much does [(a|an|one)] {instrument} cost",
+        "what does [(a|an|one)] {instrument} cost",
+        "how is {instrument} [doing|looking|going] [today|now]",
+        "where is {instrument} [at|trading|trading at] [now|today]",
+        "[(get|show|give|tell) [me]] [the] {instrument} (price|quote)",
+        "quote {ticker}",
+        "check {instrument}",
+        "current {instrument} price",
+        "how are [the] {instrument} prices",
+        "what is the {instrument} price [now|today]",
+        "{instrument} (now|quote|worth|value)",
+        "what is the value of {instrument}",
+        "how much (is|are) {instrument} going for",
     ),
-)  # fmt: skip
+)
 async def price(ctx: Context, instrument: Instrument) -> Reply:
     """Shows what a coin costs now.
 
@@ -50,9 +62,7 @@ async def price(ctx: Context, instrument: Instrument) -> Reply:
     examples=("chart btc", "show me a 4h chart of eth with rsi"),
     phrases=("show me {instrument} on [the|a] {timeframe}",),
 )
-async def chart(
-    ctx: Context, instrument: Instrument, timeframe: Timeframe = Timeframe("1h"), indicators: str = ""
-) -> Reply:
+async def chart(ctx: Context, instrument: Instrument, timeframe: Timeframe = HOURLY, indicators: str = "") -> Reply:
     """Draws candles with volume and indicators.
 
     instrument: a coin or a pair
@@ -77,11 +87,15 @@ async def chart(
     aliases=("coins", "instruments", "symbols"),
     examples=("markets",),
     phrases=(
-        "[show|list] [me] [the|all] (markets|coins|instruments|symbols|pairs)", "what (coins|markets|pairs|symbols) (are there|do you have|can i trade)",
-        "which (coins|markets|pairs|symbols) [(are there|do you have|can i trade)]", "what can i (trade|buy)",
-        "how (is|are) the (market|markets) [doing|looking|today|now]", "market overview", "what is the market doing",
+        "[show|list] [me] [the|all] (markets|coins|instruments|symbols|pairs)",
+        "what (coins|markets|pairs|symbols) (are there|do you have|can i trade)",
+        "which (coins|markets|pairs|symbols) [(are there|do you have|can i trade)]",
+        "what can i (trade|buy)",
+        "how (is|are) the (market|markets) [doing|looking|today|now]",
+        "market overview",
+        "what is the market doing",
     ),
-)  # fmt: skip
+)
 async def markets(ctx: Context) -> Reply:
     """Lists what can be traded, with prices."""
     market = ctx.services.market

@@ -15,12 +15,20 @@ from core.reply import Block, Facts, Reply, Table
     aliases=("bal", "cash", "wallet", "account", "funds", "equity"),
     examples=("balance", "how much money do I have"),
     phrases=(
-        "[(show|check|see|get|give|tell) [me]] [what is] [my|the] [account|current|paper] (balance|balances|wallet|cash|funds|equity|account|account balance)",
-        "how much (money|cash|usdt|dollars|usd|crypto) (do i have|have i got|is left|is in my account) [left|now|in my account|available]",
-        "what is (in|left in) my (account|wallet)", "what do i have", "how much do i have [left]", "how rich am i", "what am i worth",
-        "how much {instrument} (do i (have|own|hold)|have i got)", "what is my account worth", "how much is (in my account|my account worth)",
+        "[(show|check|see|get|give|tell) [me]] [what is] [my|the] [account|current|paper] "
+        "(balance|balances|wallet|cash|funds|equity|account|account balance)",
+        "how much (money|cash|usdt|dollars|usd|crypto) (do i have|have i got|is left|is in my account) "
+        "[left|now|in my account|available]",
+        "what is (in|left in) my (account|wallet)",
+        "what do i have",
+        "how much do i have [left]",
+        "how rich am i",
+        "what am i worth",
+        "how much {instrument} (do i (have|own|hold)|have i got)",
+        "what is my account worth",
+        "how much is (in my account|my account worth)",
     ),
-)  # fmt: skip
+)
 async def balance(ctx: Context, *, instrument: Instrument | None = None) -> Reply:
     """Shows your cash and coins, and what they are worth.
 
@@ -65,11 +73,18 @@ async def balance(ctx: Context, *, instrument: Instrument | None = None) -> Repl
     aliases=("pos", "holdings", "portfolio"),
     examples=("positions", "what do I own"),
     phrases=(
-        "[(show|list|see|get|give) [me]] [all|my|the] [my] [open|current] (positions|holdings|portfolio)", "what (do i|am i) (own|hold|holding|owning) [now|right now]",
-        "what are my [open] (positions|holdings)", "what coins do i (have|own|hold)", "what is in my portfolio", "do i have [any] [open] positions", "what have i (got|bought)",
-        "which coins do i (have|own|hold)", "how (is|are) my (portfolio|positions|coins|holdings) [doing]", "what (positions|coins) (do i have|are open)",
+        "[(show|list|see|get|give) [me]] [all|my|the] [my] [open|current] (positions|holdings|portfolio)",
+        "what (do i|am i) (own|hold|holding|owning) [now|right now]",
+        "what are my [open] (positions|holdings)",
+        "what coins do i (have|own|hold)",
+        "what is in my portfolio",
+        "do i have [any] [open] positions",
+        "what have i (got|bought)",
+        "which coins do i (have|own|hold)",
+        "how (is|are) my (portfolio|positions|coins|holdings) [doing]",
+        "what (positions|coins) (do i have|are open)",
     ),
-)  # fmt: skip
+)
 async def positions(ctx: Context) -> Reply:
     """Lists what you hold, with entry price and profit; each strategy's holdings apart."""
     view = await ctx.services.desk.portfolio(ctx.account)
@@ -86,7 +101,8 @@ async def positions(ctx: Context) -> Reply:
                 wording.price(held.entry_price, held.instrument),
                 wording.price(held.price, held.instrument),
                 wording.money(held.value, ""),
-                f"{wording.signed(held.unrealised, '')} ({wording.percent(held.unrealised / invested if invested else None, sign=True)})",
+                f"{wording.signed(held.unrealised, '')} "
+                f"({wording.percent(held.unrealised / invested if invested else None, sign=True)})",
                 "you" if held.ledger == "manual" else names.get(held.ledger, held.ledger),
             )
         )
@@ -101,12 +117,23 @@ async def positions(ctx: Context) -> Reply:
     aliases=("pnl", "performance", "p&l", "profits"),
     examples=("profit", "how am I doing", "profit this month"),
     phrases=(
-        "how am i doing [{period}]", "how are we doing [{period}]", "am i (up|down|winning|losing|in profit) [or (up|down|losing|winning)] [{period}]", "[(show|give) [me]] [what is] [my] (profit|pnl|p&l|performance|gains|losses|results|returns) [(for|over)] [{period}]",
-        "how much (did i|have i) (make|made|lose|lost|earn|earned|win|won) [{period}]", "(did|have) i (make|made|lose|lost) [any] money [{period}]", "how (did i do|have i done) [{period}]",
-        "how much (money|profit) (did i|have i) (make|made|lose|lost) [{period}]", "am i making money", "what is my (profit|pnl|performance|return) [{period}]", "profit (for|over|since) {period}",
-        "how is my (account|trading|money) doing [{period}]", "how is it going", "how is business",
+        "how am i doing [{period}]",
+        "how are we doing [{period}]",
+        "am i (up|down|winning|losing|in profit) [or (up|down|losing|winning)] [{period}]",
+        "[(show|give) [me]] [what is] [my] (profit|pnl|p&l|performance|gains|losses|results|returns) "
+        "[(for|over)] [{period}]",
+        "how much (did i|have i) (make|made|lose|lost|earn|earned|win|won) [{period}]",
+        "(did|have) i (make|made|lose|lost) [any] money [{period}]",
+        "how (did i do|have i done) [{period}]",
+        "how much (money|profit) (did i|have i) (make|made|lose|lost) [{period}]",
+        "am i making money",
+        "what is my (profit|pnl|performance|return) [{period}]",
+        "profit (for|over|since) {period}",
+        "how is my (account|trading|money) doing [{period}]",
+        "how is it going",
+        "how is business",
     ),
-)  # fmt: skip
+)
 async def profit(ctx: Context, period: Period | None = None) -> Reply:
     """Shows your profit and how your account's worth moved.
 
@@ -137,10 +164,15 @@ async def profit(ctx: Context, period: Period | None = None) -> Reply:
     aliases=("history", "trades"),
     examples=("fills",),
     phrases=(
-        "[(show|list|see) [me]] [my|the] [last|latest|recent|trade|past] (trades|fills|history|transactions|executions)", "[(show|list) [me]] my trade history", "what did i (buy|sell|trade) [today|lately|recently]",
-        "what have i (traded|sold) [today|lately|recently]", "trade history", "order history",
+        "[(show|list|see) [me]] [my|the] [last|latest|recent|trade|past] "
+        "(trades|fills|history|transactions|executions)",
+        "[(show|list) [me]] my trade history",
+        "what did i (buy|sell|trade) [today|lately|recently]",
+        "what have i (traded|sold) [today|lately|recently]",
+        "trade history",
+        "order history",
     ),
-)  # fmt: skip
+)
 async def fills(ctx: Context) -> Reply:
     """Lists your latest trades."""
     view = await ctx.services.desk.portfolio(ctx.account)

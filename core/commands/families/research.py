@@ -8,7 +8,7 @@ from typing import Any
 from core.clock import to_ms
 from core.commands import charts, wording
 from core.commands.context import Context
-from core.commands.converters import Period, Timeframe
+from core.commands.converters import HOURLY, Period, Timeframe
 from core.commands.converters import period as period_of
 from core.commands.registry import command
 from core.errors import InvalidInput
@@ -32,9 +32,17 @@ DEFAULT_BARS = 3_000  # when no period is said
     ),
 )
 async def backtest(
-    ctx: Context, strategy: str, instrument: Instrument, timeframe: Timeframe = Timeframe("1h"), period: Period | None = None,
-    *, cash: Decimal = Decimal(10_000), fee: Decimal | None = None, slippage: Decimal | None = None, **parameters: str,
-) -> Reply:  # fmt: skip
+    ctx: Context,
+    strategy: str,
+    instrument: Instrument,
+    timeframe: Timeframe = HOURLY,
+    period: Period | None = None,
+    *,
+    cash: Decimal = Decimal(10_000),
+    fee: Decimal | None = None,
+    slippage: Decimal | None = None,
+    **parameters: str,
+) -> Reply:
     """Tests a strategy on past prices, with fees and slippage, beside simply holding the coin.
 
     strategy: its name, such as sma_cross; strategies lists them
@@ -79,12 +87,28 @@ async def backtest(
     label = ctx.services.market.label(instrument)
     held = [float(close) / float(bars.open[0]) * float(cash) for close in bars.close[-len(result.equity) :]]
     title = f"{strategy} on {instrument.symbol} {timeframe}"
-    where = f"{wording.day(int(bars.timestamp[0]))} to {wording.day(int(bars.timestamp[-1]))}, {len(bars):,} bars{f', {label} prices' if label else ''}"
+    where = (
+        f"{wording.day(int(bars.timestamp[0]))} to {wording.day(int(bars.timestamp[-1]))}, {len(bars):,} "
+        f"bars{f', {label} prices' if label else ''}"
+    )
     return [
         Facts(f"Backtest: {title}", facts_of(result.stats, instrument.quote), f"{where}. {verdict(result.stats)}"),
-        charts.equity(result.timestamps, result.equity, f"{title}: equity", instrument.quote, label or "BACKTEST", ("Buy and hold", held)),
-        Choices("And now?", (Choice("Trade it on paper", f"start {strategy} on {instrument.base.lower()} {timeframe}"), Choice("Other strategies", "strategies"))),
-    ]  # fmt: skip
+        charts.equity(
+            result.timestamps,
+            result.equity,
+            f"{title}: equity",
+            instrument.quote,
+            label or "BACKTEST",
+            ("Buy and hold", held),
+        ),
+        Choices(
+            "And now?",
+            (
+                Choice("Trade it on paper", f"start {strategy} on {instrument.base.lower()} {timeframe}"),
+                Choice("Other strategies", "strategies"),
+            ),
+        ),
+    ]
 
 
 class Reporter:
@@ -164,9 +188,11 @@ def verdict(stats: dict[str, Any]) -> str:
     aliases=("strats",),
     examples=("strategies",),
     phrases=(
-        "[(show|list|see|give) [me]] [all|the] [the] [available] strategies", "what strategies (are there|do you have|do you know|exist|can i (use|run|test))", "which strategies [(are there|do you have|can i (use|run|test))]",
+        "[(show|list|see|give) [me]] [all|the] [the] [available] strategies",
+        "what strategies (are there|do you have|do you know|exist|can i (use|run|test))",
+        "which strategies [(are there|do you have|can i (use|run|test))]",
     ),
-)  # fmt: skip
+)
 async def strategies(ctx: Context) -> Reply:
     """Lists the strategies that can be tested and started, with their settings."""
     from core.strategies import catalogue
@@ -179,6 +205,7 @@ async def strategies(ctx: Context) -> Reply:
     return [
         table,
         Text(
-            "To test one: backtest sma_cross btc 1h fast=10 slow=30. To let it trade: start sma_cross on btc 1h with 2000."
+            "To test one: backtest sma_cross btc 1h fast=10 slow=30. To let it trade: start sma_cross on btc "
+            "1h with 2000."
         ),
     ]

@@ -5,7 +5,7 @@ from decimal import Decimal
 from core.accounts import Role
 from core.commands import wording
 from core.commands.context import Context
-from core.commands.converters import Timeframe
+from core.commands.converters import HOURLY, Timeframe
 from core.commands.registry import command
 from core.errors import InvalidInput, NotFound
 from core.market.instrument import Instrument
@@ -22,7 +22,7 @@ async def start(
     ctx: Context,
     strategy: str,
     instrument: Instrument,
-    timeframe: Timeframe = Timeframe("1h"),
+    timeframe: Timeframe = HOURLY,
     cash: Decimal | None = None,
     **parameters: str,
 ) -> Reply:
@@ -77,10 +77,13 @@ async def start(
     private=True,
     examples=("stop 1", "stop sma_cross", "stop all strategies"),
     phrases=(
-        "(stop|end|halt|kill|switch off|turn off) [the|my] [strategy|run|bot] [number] {order:run}", "(stop|end|halt|kill|switch off|turn off) [the|my] {strategy:run} [strategy|bot|run]",
-        "(stop|end|halt|kill) [all] [of] [my|the] (strategies|bots) [now] {run=all}", "(stop|end|halt) [the|my] {instrument:run} (strategy|bot|run)", "(stop|end|halt) [the|my] (strategy|bot)",
+        "(stop|end|halt|kill|switch off|turn off) [the|my] [strategy|run|bot] [number] {order:run}",
+        "(stop|end|halt|kill|switch off|turn off) [the|my] {strategy:run} [strategy|bot|run]",
+        "(stop|end|halt|kill) [all] [of] [my|the] (strategies|bots) [now] {run=all}",
+        "(stop|end|halt) [the|my] {instrument:run} (strategy|bot|run)",
+        "(stop|end|halt) [the|my] (strategy|bot)",
     ),
-)  # fmt: skip
+)
 async def stop(ctx: Context, run: str = "") -> Reply:
     """Stops a strategy, sells what it holds and returns its money.
 
@@ -119,7 +122,8 @@ async def stop(ctx: Context, run: str = "") -> Reply:
         returned = (
             ""
             if ended.returned is None
-            else f" {wording.money(ended.returned, view.currency)} came back of {wording.money(ended.cash, view.currency)}."
+            else f" {wording.money(ended.returned, view.currency)} came back of "
+            f"{wording.money(ended.cash, view.currency)}."
         )
         said.append(f"Stopped strategy {ended.number}: {ended.strategy} on {ended.instrument.base}.{returned}")
     return [Text(f"{' '.join(said)} {wording.badge(view.mode, view.simulated)}.", "good")]
@@ -131,10 +135,16 @@ async def stop(ctx: Context, run: str = "") -> Reply:
     aliases=("runs", "bots"),
     examples=("running",),
     phrases=(
-        "[(show|list) [me]] [my] (running|active) (strategies|bots|runs)", "what [strategies|bots] (is|are) (running|active)", "which (strategies|bots) are (running|active)",
-        "how (are|is) my (strategies|strategy|bots|bot) [doing]", "show [me] my (bots|strategies)", "is anything running", "my (bots|strategies)", "what strategies do i have running",
+        "[(show|list) [me]] [my] (running|active) (strategies|bots|runs)",
+        "what [strategies|bots] (is|are) (running|active)",
+        "which (strategies|bots) are (running|active)",
+        "how (are|is) my (strategies|strategy|bots|bot) [doing]",
+        "show [me] my (bots|strategies)",
+        "is anything running",
+        "my (bots|strategies)",
+        "what strategies do i have running",
     ),
-)  # fmt: skip
+)
 async def running(ctx: Context) -> Reply:
     """Lists your running strategies and how each does."""
     view = await ctx.services.desk.portfolio(ctx.account)
@@ -146,7 +156,8 @@ async def running(ctx: Context) -> Reply:
         gain = (
             "–"
             if equity is None
-            else f"{wording.signed(equity - each.cash, '')} ({wording.percent((equity - each.cash) / each.cash, sign=True)})"
+            else f"{wording.signed(equity - each.cash, '')} "
+            f"({wording.percent((equity - each.cash) / each.cash, sign=True)})"
         )
         rows.append(
             (
@@ -184,7 +195,8 @@ async def resume(ctx: Context) -> Reply:
     view = await ctx.services.desk.portfolio(ctx.account)
     return [
         Text(
-            f"Trading is allowed again. Strategies that were stopped stay stopped. {wording.badge(view.mode, view.simulated)}.",
+            f"Trading is allowed again. Strategies that were stopped stay stopped. "
+            f"{wording.badge(view.mode, view.simulated)}.",
             "good",
         )
     ]

@@ -25,9 +25,16 @@ FAR = Decimal("0.2")  # a limit this far from the market gets a warning
     examples=("buy 0.1 btc", "buy $500 of eth", "buy 0.1 btc at 60k stop 55k target 70k", "/buy BTC 0.1 limit=60000"),
 )
 async def buy(
-    ctx: Context, instrument: Instrument, quantity: Decimal | None = None, *, spend: Decimal | None = None,
-    fraction: Share | None = None, limit: Decimal | None = None, stop: Decimal | None = None, target: Decimal | None = None,
-) -> Reply | Proposal:  # fmt: skip
+    ctx: Context,
+    instrument: Instrument,
+    quantity: Decimal | None = None,
+    *,
+    spend: Decimal | None = None,
+    fraction: Share | None = None,
+    limit: Decimal | None = None,
+    stop: Decimal | None = None,
+    target: Decimal | None = None,
+) -> Reply | Proposal:
     """Buys a coin, after a preview that you confirm.
 
     instrument: the coin, such as btc
@@ -50,9 +57,16 @@ async def buy(
     examples=("sell 0.1 btc", "sell half my eth", "sell all my sol at 200", "put a stop at 55000 on btc"),
 )
 async def sell(
-    ctx: Context, instrument: Instrument, quantity: Decimal | None = None, *, spend: Decimal | None = None,
-    fraction: Share | None = None, limit: Decimal | None = None, stop: Decimal | None = None, target: Decimal | None = None,
-) -> Reply | Proposal:  # fmt: skip
+    ctx: Context,
+    instrument: Instrument,
+    quantity: Decimal | None = None,
+    *,
+    spend: Decimal | None = None,
+    fraction: Share | None = None,
+    limit: Decimal | None = None,
+    stop: Decimal | None = None,
+    target: Decimal | None = None,
+) -> Reply | Proposal:
     """Sells a coin you hold, after a preview that you confirm.
 
     instrument: the coin, such as btc
@@ -67,9 +81,16 @@ async def sell(
 
 
 async def ticket(
-    ctx: Context, side: Side, instrument: Instrument, quantity: Decimal | None, spend: Decimal | None,
-    fraction: Decimal | None, limit: Decimal | None, stop: Decimal | None, target: Decimal | None,
-) -> Reply | Proposal:  # fmt: skip
+    ctx: Context,
+    side: Side,
+    instrument: Instrument,
+    quantity: Decimal | None,
+    spend: Decimal | None,
+    fraction: Decimal | None,
+    limit: Decimal | None,
+    stop: Decimal | None,
+    target: Decimal | None,
+) -> Reply | Proposal:
     """The preview of an order, or a question when it is not sized."""
     sizes = [size for size in (quantity, spend, fraction) if size is not None]
     name = instrument.base.lower()
@@ -95,7 +116,8 @@ async def ticket(
         ("Amount", wording.quantity(preview.quantity, instrument.base)),
         (
             "Price",
-            f"{'about ' if not isinstance(request.type, Limit) else ''}{wording.price(preview.price, instrument)} {instrument.quote}",
+            f"{'' if isinstance(request.type, Limit) else 'about '}"
+            f"{wording.price(preview.price, instrument)} {instrument.quote}",
         ),
         ("Total", wording.money(preview.notional, instrument.quote)),
         ("Fee", wording.money(preview.fee, instrument.quote)),
@@ -104,7 +126,9 @@ async def ticket(
         *protection(request, instrument),
     ]
     if preview.checks:
-        facts.append(("Limits checked", f"all {len(preview.checks)} kept: {', '.join(each.name for each in preview.checks)}"))
+        facts.append(
+            ("Limits checked", f"all {len(preview.checks)} kept: {', '.join(each.name for each in preview.checks)}")
+        )
     if preview.simulated:
         facts.append(("Market", f"{wording.SIMULATED} prices"))
     # the facts say it already
@@ -117,9 +141,15 @@ async def ticket(
         return [Text(outcome(order, preview.mode, preview.simulated), tone_of(order))]
 
     return Proposal(
-        f"{subject[0].upper()}{subject[1:]}?", tuple(facts), execute, subject, preview.mode, tuple(warnings),
-        f"{side.capitalize()} {name.upper()}", seconds=SECONDS,
-    )  # fmt: skip
+        f"{subject[0].upper()}{subject[1:]}?",
+        tuple(facts),
+        execute,
+        subject,
+        preview.mode,
+        tuple(warnings),
+        f"{side.capitalize()} {name.upper()}",
+        seconds=SECONDS,
+    )
 
 
 def far_away(side: Side, limit: Decimal, last: Decimal, instrument: Instrument) -> list[str]:
@@ -129,7 +159,8 @@ def far_away(side: Side, limit: Decimal, last: Decimal, instrument: Instrument) 
         return []
     where = "above" if distance > 0 else "below"
     return [
-        f"The limit is {wording.percent(abs(distance), 0)} {where} the market price of {wording.price(last, instrument)}."
+        f"The limit is {wording.percent(abs(distance), 0)} {where} the market price of "
+        f"{wording.price(last, instrument)}."
     ]
 
 
@@ -172,7 +203,10 @@ def outcome(order: Order, mode: str, simulated: bool) -> str:
     match order.status:
         case OrderStatus.FILLED:
             at = wording.price(order.average_price or 0, instrument)
-            return f"{verb} {amount} at {at} {instrument.quote}, fee {wording.money(order.fees, instrument.quote)}. Order {order.number}, {badge}."
+            return (
+                f"{verb} {amount} at {at} {instrument.quote}, fee "
+                f"{wording.money(order.fees, instrument.quote)}. Order {order.number}, {badge}."
+            )
         case OrderStatus.PARTIAL:
             return f"{verb} {amount} so far; the rest of order {order.number} is open. {badge}."
         case OrderStatus.REJECTED:
@@ -180,7 +214,10 @@ def outcome(order: Order, mode: str, simulated: bool) -> str:
         case OrderStatus.CANCELLED | OrderStatus.EXPIRED:
             return f"Order {order.number} ended without a fill: {order.reason or order.status.value} {badge}."
         case OrderStatus.UNKNOWN:
-            return f"It is not known yet whether order {order.number} arrived. It is being looked up and will not be sent again. {badge}."
+            return (
+                f"It is not known yet whether order {order.number} arrived. It is being looked up and "
+                f"will not be sent again. {badge}."
+            )
         case _:
             size = wording.quantity(request.quantity or request.estimate, instrument.base)
             return f"Order {order.number} is placed: {request.side} {size}{kind_of(request)}. {badge}."
@@ -199,11 +236,16 @@ def tone_of(order: Order) -> Tone:
     aliases=("open-orders",),
     examples=("orders",),
     phrases=(
-        "[(show|list|see|get) [me]] [all|my|the] [all|my|the] [open|pending|active|current|working] orders", "what orders (are open|do i have [open]|are pending)",
-        "what are my [open] orders", "which orders are (open|pending)", "do i have [any] [open|pending] orders", "are there [any] open orders",
-        "any open orders", "open orders",
+        "[(show|list|see|get) [me]] [all|my|the] [all|my|the] [open|pending|active|current|working] orders",
+        "what orders (are open|do i have [open]|are pending)",
+        "what are my [open] orders",
+        "which orders are (open|pending)",
+        "do i have [any] [open|pending] orders",
+        "are there [any] open orders",
+        "any open orders",
+        "open orders",
     ),
-)  # fmt: skip
+)
 async def orders(ctx: Context, *words: str) -> Reply:
     """Lists your open orders; `orders all` lists the finished ones too."""
     everything = "all" in words
@@ -212,7 +254,8 @@ async def orders(ctx: Context, *words: str) -> Reply:
     rows = tuple(
         (
             str(order.number),
-            f"{order.request.side} {wording.quantity(order.request.quantity or order.request.estimate, order.request.instrument.base)}",
+            f"{order.request.side} "
+            f"{wording.quantity(order.request.quantity or order.request.estimate, order.request.instrument.base)}",
             kind_of(order.request).strip(),
             order.status.value.replace("_", " "),
         )
@@ -235,7 +278,8 @@ async def orders(ctx: Context, *words: str) -> Reply:
         "(cancel|withdraw|kill|remove|delete) [my|the] [order|limit order] [number|no] {order}",
         "(cancel|withdraw) order [number] {order}",
         "cancel {order} [order]",
-        "(cancel|withdraw|kill|remove|delete) (all|everything|all [of] [my|the] [open|pending] orders|[my|the] [open] orders|every order){order=all}",
+        "(cancel|withdraw|kill|remove|delete) (all|everything|all [of] [my|the] [open|pending] "
+        "orders|[my|the] [open] orders|every order){order=all}",
     ),
 )
 async def cancel(ctx: Context, order: str = "", *, instrument: Instrument | None = None) -> Reply:
@@ -247,7 +291,7 @@ async def cancel(ctx: Context, order: str = "", *, instrument: Instrument | None
     desk = ctx.services.desk
     view = await desk.portfolio(ctx.account)
     badge = wording.badge(view.mode, view.simulated)
-    found = [each for each in await desk.orders(ctx.account, open_only=True, limit=200)]
+    found = await desk.orders(ctx.account, open_only=True, limit=200)
     if instrument is not None:
         found = [each for each in found if each.request.instrument == instrument]
     if not order and instrument is None:
@@ -267,7 +311,8 @@ async def cancel(ctx: Context, order: str = "", *, instrument: Instrument | None
             return [Text("There is no open order to cancel.")]
         return [
             Text(
-                f"Cancelled {wording.plural(len(done), 'order')}: {wording.listed([str(each.number) for each in done])}. {badge}.",
+                f"Cancelled {wording.plural(len(done), 'order')}: "
+                f"{wording.listed([str(each.number) for each in done])}. {badge}.",
                 "good",
             )
         ]
@@ -289,7 +334,8 @@ async def cancel(ctx: Context, order: str = "", *, instrument: Instrument | None
     ended = await desk.cancel(ctx.account, number)
     return [
         Text(
-            f"Cancelled order {ended.number}: {ended.request.side} {ended.request.instrument.base}{kind_of(ended.request)}. {badge}.",
+            f"Cancelled order {ended.number}: {ended.request.side} "
+            f"{ended.request.instrument.base}{kind_of(ended.request)}. {badge}.",
             "good",
         )
     ]
@@ -301,13 +347,20 @@ async def cancel(ctx: Context, order: str = "", *, instrument: Instrument | None
     private=True,
     examples=("panic",),
     phrases=(
-        "(close|sell|stop|exit|liquidate|dump|flatten|kill|halt) (everything|it all|all)", "(close|flatten|exit|sell) all [my|the|of my] (positions|coins|holdings|trades)",
-        "(close|flatten|exit) my (positions|account)", "emergency [stop]", "get me out [of everything|now]", "flatten", "(stop|halt) (all trading|trading)",
-        "sell all [of] my (coins|crypto|stuff)", "kill switch", "sell everything [i (have|own)]",
+        "(close|sell|stop|exit|liquidate|dump|flatten|kill|halt) (everything|it all|all)",
+        "(close|flatten|exit|sell) all [my|the|of my] (positions|coins|holdings|trades)",
+        "(close|flatten|exit) my (positions|account)",
+        "emergency [stop]",
+        "get me out [of everything|now]",
+        "flatten",
+        "(stop|halt) (all trading|trading)",
+        "sell all [of] my (coins|crypto|stuff)",
+        "kill switch",
+        "sell everything [i (have|own)]",
     ),
-)  # fmt: skip
+)
 async def panic(ctx: Context) -> Reply | Proposal:
-    """Stops everything at once: cancels all orders and stops all strategies, then asks whether to sell what you hold."""
+    """Stops everything: cancels all orders and stops all strategies, then asks whether to sell what you hold."""
     desk = ctx.services.desk
     done = await desk.panic(ctx.account)
     view = await desk.portfolio(ctx.account)
@@ -337,6 +390,13 @@ async def panic(ctx: Context) -> Reply | Proposal:
         return [*lines, Text(f"Everything is sold. Your account is worth {left}. {badge}.", "good")]
 
     return Proposal(
-        "Sell everything you hold at the market, too?", facts, execute, "sell everything", view.mode, (), "Sell everything", "Keep it",
+        "Sell everything you hold at the market, too?",
+        facts,
+        execute,
+        "sell everything",
+        view.mode,
+        (),
+        "Sell everything",
+        "Keep it",
         before=(told,),
-    )  # fmt: skip
+    )

@@ -164,7 +164,8 @@ def trade(text: str, words: list[Token], texts: list[str]) -> Understood | None:
         words = tokenise(text)
     if words[0].text not in orders.VERBS:
         return ask(
-            "I am not sure whether that is an order, so nothing is ordered. Say it like this: buy 0.1 btc, or sell half my eth."
+            "I am not sure whether that is an order, so nothing is ordered. Say it like this: buy 0.1 btc, "
+            "or sell half my eth."
         )
     return orders.order(text, words)
 

@@ -9,7 +9,8 @@ from core.money import plain
 
 HEAD = re.compile(
     r"(?:set |create |add |make |give me |i want |i would like |new )?(?:up )?(?:an? )?(?:price )?"
-    r"(alert|alerts|alarm|notification|notify|tell me (?:when|if|once|as soon)|ping|warn|remind|wake|let me know|message me|text me|give me a shout|shout)\b"
+    r"(alert|alerts|alarm|notification|notify|tell me (?:when|if|once|as soon)|ping|warn|remind|wake|let me "
+    r"know|message me|text me|give me a shout|shout)\b"
 )
 BELOW = frozenset({"below", "under", "beneath", "less", "lower"})
 ABOVE = frozenset({"above", "over", "exceeds", "higher", "more", "greater", "past"})
@@ -53,7 +54,8 @@ def alert(text: str, words: list[Token]) -> Understood | None:
     level = [amount for amount in amounts if amount.unit in ("", "quote")]
     if any(amount.unit == "share" for amount in amounts):
         return ask(
-            f"Alerts watch a price, not a percentage. At which price of {name.upper()}? For example: alert {name} below 2500."
+            f"Alerts watch a price, not a percentage. At which price of {name.upper()}? For example: alert "
+            f"{name} below 2500."
         )
     if len(level) != 1 or len(amounts) != 1:
         return ask(
@@ -62,7 +64,8 @@ def alert(text: str, words: list[Token]) -> Understood | None:
         )
     if level[0].other is not None:
         return ask(
-            f"'{level[0].text}' can be read as {shown(level[0].value)} or as {shown(level[0].other)}. Which one do you mean?"
+            f"'{level[0].text}' can be read as {shown(level[0].value)} or as {shown(level[0].other)}. Which "
+            f"one do you mean?"
         )
     if level[0].value <= 0:
         return ask("The price of an alert must be above zero.")

@@ -2,6 +2,8 @@
 
 import re
 
+from core.commands.utterance.vocabulary import words_of
+
 QUOTE = "USDT"
 MONEY = frozenset({"usdt", "usd", "dollar", "dollars", "buck", "bucks", "tether", "us-dollar", "us-dollars"})
 FOREIGN = {
@@ -19,9 +21,9 @@ NAMES = {
     "optimism": "OP", "algorand": "ALGO", "tezos": "XTZ", "hedera": "HBAR", "aave": "AAVE", "injective": "INJ",
 }  # fmt: skip
 
-TICKERS = frozenset(
+TICKERS = words_of(
     "BTC ETH SOL BNB XRP ADA DOGE LTC DOT LINK AVAX POL TRX UNI XLM XMR ATOM TON SHIB BCH FIL APT ARB ALGO XTZ HBAR "
-    "AAVE INJ SUI PEPE ICP VET GRT MKR EOS ETC ZEC DASH NEO RUNE FTM SAND MANA AXS EGLD KAS SEI TIA WIF BONK".split()
+    "AAVE INJ SUI PEPE ICP VET GRT MKR EOS ETC ZEC DASH NEO RUNE FTM SAND MANA AXS EGLD KAS SEI TIA WIF BONK"
 )
 
 SPELLINGS = (("bitcoin cash", "bitcoincash"), ("shiba inu", "shibainu"), ("binance coin", "binancecoin"))

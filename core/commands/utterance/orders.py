@@ -7,6 +7,7 @@ from decimal import Decimal
 from core.commands.utterance.coins import QUOTE, spoken, ticker
 from core.commands.utterance.numbers import Amount
 from core.commands.utterance.reading import Understood, ask, shown
+from core.commands.utterance.vocabulary import words_of
 from core.commands.utterance.words import Token
 from core.money import plain
 
@@ -26,23 +27,26 @@ SCHEDULES = frozenset(
      "thursday", "friday", "saturday", "sunday", "soon", "yesterday", "minutes", "hours", "days"}
 )  # fmt: skip
 QUESTIONS = re.compile(
-    r"(should|shall|is|are|was|were|did|do|does|would it|could it|what|why|how|when|where|who|which|can i|can we|may i|am|"
+    r"(should|shall|is|are|was|were|did|do|does|would it|could it|what|why|how|when|where|who|which|can "
+    r"i|can we|may i|am|"
     r"have|has|must|will it|would you recommend|do you|could i|would i|might)\b"
 )
 LEAD = re.compile(
     r"((please|pls|plz|hey|hi|hello|ok|okay|yes|yeah|so|then|now|and|just|kindly|quickly|bot|assistant|alright|well|right)\s*,?\s+|"
     r"(i|we) (want|need|wish|would like|would love|have) to |i would like |i (will|am going to) |let us |"
     r"(can|could|would|will) you( please| kindly)? |go ahead and |help me( to)? |"
-    r"(place|put in|set|submit|make|create|open)( me)?( an?)?( market| limit| new| paper)?( order)( to| for me to)? (?=buy|sell)|"
+    r"(place|put in|set|submit|make|create|open)( me)?( an?)?( market| limit| new| paper)?( order)( to| for "
+    r"me to)? (?=buy|sell)|"
     r"(limit|market|paper) (order )?(to )?(?=buy|sell))"
 )
 TAIL = re.compile(
-    r"[\s,]*(please|pls|plz|thanks|thank you|thx|cheers|for me|mate|now|right now|immediately|asap|okay|ok|today)[.!]*$"
+    r"[\s,]*(please|pls|plz|thanks|thank you|thx|cheers|for me|mate|now|right "
+    r"now|immediately|asap|okay|ok|today)[.!]*$"
 )
-FILLER = frozenset(
-    {"me", "some", "of", "the", "my", "a", "an", "worth", "position", "coins", "coin", "order", "on", "in", "into", "holdings",
-     "out", "off", "up", "amount", "and", ",", "just", "exactly", "about", "stake", "bag", "stack", "is", "it's", "set", "be"}
-)  # fmt: skip
+FILLER = words_of(
+    "me some of the my a an worth position coins coin order on in into holdings out off up amount and , just exactly "
+    "about stake bag stack is it's set be"
+)
 EXAMPLES = {"buy": ("buy 0.1 btc", "buy $500 of btc"), "sell": ("sell 0.1 btc", "sell half my btc")}
 
 
@@ -84,7 +88,8 @@ def refusal(text: str, words: list[Token]) -> Understood | None:
         return conditional(words)
     if said & SCHEDULES or re.search(r"\beach (minute|hour|day|week|month|year|time)\b", text):
         return ask(
-            "I place orders now, not at a later time or again and again. A limit order waits for a price: buy 0.1 btc at 60k."
+            "I place orders now, not at a later time or again and again. A limit order waits for a price: "
+            "buy 0.1 btc at 60k."
         )
     return None
 
@@ -103,18 +108,24 @@ def asked(words: list[Token]) -> Understood:
 def conditional(words: list[Token]) -> Understood:
     """An order that depends on the price is offered as a limit order and as an alert."""
     coin = next((spoken(token.coin) for token in words if token.coin), None)
-    price = [token.amount for token in words if token.amount and token.amount.unit in ("", "quote")]
-    side = next((token.text for token in words if token.text in SURE), "buy")
-    question = "I do not place orders that wait for a condition. A limit order waits for a price by itself, and an alert tells you when it is there."
-    if coin and price:
-        level = shown(price[-1].value).replace(",", "")
-        below = any(token.text in {"below", "under", "drops", "falls", "dips", "less"} for token in words)
-        return ask(
-            question,
-            f"sell all my {coin} at {level}" if side == "sell" else f"buy $100 of {coin} at {level}",
-            f"alert me when {coin} is {'below' if below else 'above'} {level}",
-        )
-    return ask(question)
+    amounts = [token.amount for token in words if token.amount and token.amount.unit in ("", "quote")]
+    said = {token.text for token in words}
+    side = "sell" if "sell" in said else "buy"
+    question = (
+        "I do not place orders that wait for a condition. A limit order waits for a price by itself, "
+        "and an alert tells you when it is there."
+    )
+    if coin is None or not amounts:
+        return ask(question)
+    level = plain(amounts[-1].value)
+    below = bool(said & words_of("below under drops drop falls fall dips dip less lower crashes"))
+    lines = [f"alert me when {coin} is {'below' if below else 'above'} {level}"]
+    if side == "sell" and "my" in said:
+        lines.insert(0, f"put a stop at {level} on {coin}" if below else f"sell all my {coin} at {level}")
+    elif side == "buy" and below and len(amounts) == 2:
+        size = f"${plain(amounts[0].value)} of" if amounts[0].unit == "quote" else plain(amounts[0].value)
+        lines.insert(0, f"buy {size} {coin} at {level}")
+    return ask(question, *lines)
 
 
 def read(draft: Draft, words: list[Token]) -> Understood | None:
@@ -124,14 +135,12 @@ def read(draft: Draft, words: list[Token]) -> Understood | None:
         token = words[index]
         text, amount = token.text, token.amount
         if text in ("at", "limit", "price", "below", "under", "above", "over", "max", "maximum", "minimum"):
-            if (
-                text in ("below", "under", "max", "maximum")
-                and draft.side == "sell"
-                or text in ("above", "over", "minimum")
-                and draft.side == "buy"
+            if (text in ("below", "under", "max", "maximum") and draft.side == "sell") or (
+                text in ("above", "over", "minimum") and draft.side == "buy"
             ):
                 return ask(
-                    "That price is on the other side of a limit order: a limit order buys at its price or below, and sells at its price or above. "
+                    "That price is on the other side of a limit order: a limit order buys at its price or "
+                    "below, and sells at its price or above. "
                     "To be told when the market gets there, set an alert."
                 )
             end = price_after(words, index + 1)
@@ -143,8 +152,7 @@ def read(draft: Draft, words: list[Token]) -> Understood | None:
             if text in ("at", "price", "limit", "below", "under", "above", "over"):
                 following = [each.text for each in words[index + 1 : index + 3]]
                 if (
-                    text == "at"
-                    and following[-1:] == ["market"]
+                    (text == "at" and following[-1:] == ["market"])
                     or following[:1] == ["market"]
                     or following[:1] == ["best"]
                 ):
@@ -189,11 +197,11 @@ def read(draft: Draft, words: list[Token]) -> Understood | None:
                 draft.total = following_amount
                 index += 2
                 continue
-            if following_amount and following_amount.unit == "quote":
-                if draft.sizes or words[index + 2 : index + 3] and words[index + 2].text in ("each", "apiece"):
-                    draft.total = following_amount
-                    index += 2
-                    continue
+            after = words[index + 2].text if index + 2 < len(words) else ""
+            if following_amount and following_amount.unit == "quote" and (draft.sizes or after in ("each", "apiece")):
+                draft.total = following_amount
+                index += 2
+                continue
             index += 1
             continue
         if text in ("all", "everything", "entire", "whole", "max"):
@@ -243,10 +251,12 @@ def following_name(words: list[Token], index: int) -> bool:
     return before is not None and (before.amount is not None or before.text in ("of", "my", "all"))
 
 
-PLAIN_WORDS = frozenset(
-    "it them that this those these stuff things thing crypto coins shares more less much many any dip lot lots bit now then here there but "
-    "position positions order orders rest half one two ones time times percent each apiece or and at for with in on if when under over "
-    "above below market limit stop target alert chart price today each per please food pizza milk".split()
+PLAIN_WORDS = words_of(
+    "it them that this those these stuff things thing crypto coins shares more less much many any dip lot "
+    "lots bit now then here there but "
+    "position positions order orders rest half one two ones time times percent each apiece or and at for "
+    "with in on if when under over "
+    "above below market limit stop target alert chart price today each per please food pizza milk"
 )
 
 
@@ -282,7 +292,8 @@ def set_price(draft: Draft, kind: str, amount: Amount | None) -> Understood | No
         return ask(f"Please give the {kind} as a price in {QUOTE}, for example: {kind} 55000.")
     if kind in draft.prices and draft.prices[kind].value != amount.value:
         return ask(
-            f"I read two prices for the {kind}: {shown(draft.prices[kind].value)} and {shown(amount.value)}. Which one is it?"
+            f"I read two prices for the {kind}: {shown(draft.prices[kind].value)} and {shown(amount.value)}. "
+            f"Which one is it?"
         )
     draft.prices[kind] = amount
     return None
@@ -356,7 +367,8 @@ def settle(draft: Draft, text: str) -> Understood:
     for _, amount in [*draft.sizes, *draft.prices.items()]:
         if amount.other is not None:
             return ask(
-                f"'{amount.text}' can be read as {shown(amount.value)} or as {shown(amount.other)}. Which one do you mean? "
+                f"'{amount.text}' can be read as {shown(amount.value)} or as {shown(amount.other)}. Which "
+                f"one do you mean? "
                 "Please write it without separators.",
             )
     sizes = list(draft.sizes)
@@ -366,12 +378,14 @@ def settle(draft: Draft, text: str) -> Understood:
             return ask(f"I read more than one number there. Please say it like this: {side} 0.1 {name} at 60000.")
         if number.other is not None:
             return ask(
-                f"'{number.text}' can be read as {shown(number.value)} or as {shown(number.other)}. Which one do you mean?"
+                f"'{number.text}' can be read as {shown(number.value)} or as {shown(number.other)}. Which "
+                f"one do you mean?"
             )
         if number.value >= 1:
             amount_text = plain(number.value)
             return ask(
-                f"Do you mean {shown(number.value)} {name.upper()}, or {name.upper()} for {shown(number.value)} {QUOTE}?",
+                f"Do you mean {shown(number.value)} {name.upper()}, or {name.upper()} for "
+                f"{shown(number.value)} {QUOTE}?",
                 f"{side} {amount_text} {name}{tail}",
                 f"{side} {amount_text} {QUOTE.lower()} of {name}{tail}",
             )
@@ -419,7 +433,8 @@ def settle(draft: Draft, text: str) -> Understood:
             )
     if len(sizes) > 1:
         return ask(
-            f"I read two amounts there. Which one do you mean? Say it like this: {side} 0.1 {name}, or {side} $500 of {name}."
+            f"I read two amounts there. Which one do you mean? Say it like this: {side} 0.1 {name}, or "
+            f"{side} $500 of {name}."
         )
     if draft.market and "limit" in draft.prices:
         return ask(
@@ -454,7 +469,8 @@ def protection(words: list[Token]) -> Understood | None:
     texts = [token.text for token in words]
     joined = " ".join(texts)
     match = re.match(
-        r"(?:(?:put|set|place|add|create|move|attach)(?: me)?(?: an?| the| my)? )?(stop(?:-| )?loss|stop order|stop|sl|take(?:-| )?profit|tp|target)\b",
+        r"(?:(?:put|set|place|add|create|move|attach)(?: me)?(?: an?| the| my)? )?(stop(?:-| )?loss|stop "
+        r"order|stop|sl|take(?:-| )?profit|tp|target)\b",
         joined,
     )
     if not match:
@@ -464,8 +480,10 @@ def protection(words: list[Token]) -> Understood | None:
         return None
     kind = "stop" if match[1].startswith("s") else "target"
     coins = list(dict.fromkeys(token.coin for token in words if token.coin))
-    small = FILLER | {"put", "set", "place", "add", "create", "move", "attach", "stop", "loss", "stoploss", "stop-loss", "sl", "take", "profit",
-                      "take-profit", "tp", "target", "at", "for", "to", "price", "whole", "all", "entire", "under", "with"}  # fmt: skip
+    small = FILLER | words_of(
+        "put set place add create move attach stop loss stoploss stop-loss sl take profit take-profit tp target at for "
+        "to price whole all entire under with"
+    )
     left = [token.text for token in words if token.text not in small and not token.amount and not token.coin]
     if left:
         return ask(f"I am not sure about '{' '.join(left[:5])}' in that. For example: put a stop at 55000 on btc.")
@@ -477,6 +495,7 @@ def protection(words: list[Token]) -> Understood | None:
         return ask(f"Please give one price in {QUOTE}, for example: put a stop at 55000 on {name}.")
     if price[0].other is not None:
         return ask(
-            f"'{price[0].text}' can be read as {shown(price[0].value)} or as {shown(price[0].other)}. Which one do you mean?"
+            f"'{price[0].text}' can be read as {shown(price[0].value)} or as {shown(price[0].other)}. Which "
+            f"one do you mean?"
         )
     return Understood("sell", {"instrument": coins[0] or "", "fraction": "1", kind: plain(price[0].value)})

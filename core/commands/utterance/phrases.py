@@ -1,7 +1,8 @@
 """Sentence templates: "[what is the] price of {instrument}" as a pattern with slots.
 
 A word stands for itself, [words] may be left out, (one|other) is a choice, {slot} takes a value:
-{instrument} a known coin, {ticker} any word that could be one, {order} a number, {timeframe}, {period}, {strategy}, {concept} a word that help explains, {words};
+{instrument} a known coin, {ticker} any word that could be one, {order} a number, {timeframe}, {period}, {strategy},
+{concept} a word that help explains, {words};
 {order=all} takes no words and gives the argument that value.
 """
 
@@ -12,12 +13,14 @@ from core.commands.utterance.coins import coin, ticker
 from core.commands.utterance.numbers import ONES
 from core.commands.utterance.periods import period_in
 from core.commands.utterance.studies import strategy_in
+from core.commands.utterance.vocabulary import words_of
 from core.commands.utterance.words import timeframe
 
 SLOTS = {
     "instrument": r"[a-z0-9:/_\-]+", "ticker": r"[a-z0-9:/_\-]+", "order": r"#?(?:\d{1,9}|" + "|".join(ONES) + ")",
     "timeframe": r"[a-z0-9]+", "period": r"[a-z0-9\- ]+?", "strategy": r"[a-z_\- &]+?", "words": r".+?",
-    "concept": r"limits?|stops?|stop loss|targets?|take profit|market order|paper|simulated|sandbox|slippage|fees?|costs|previews?",
+    "concept": r"limits?|stops?|stop loss|targets?|take profit|market "
+    r"order|paper|simulated|sandbox|slippage|fees?|costs|previews?",
 }  # fmt: skip
 FIXED = "is_"
 NAMES = {"ticker": "instrument", "words": "topic", "concept": "topic"}
@@ -91,7 +94,8 @@ def converted(slot: str, raw: str) -> str | None:
             return raw
 
 
-COMMON = frozenset(
-    "up down it this that they going the a my your life love time day weather news help you me i we he she there here all everything "
-    "wrong new happening market markets crypto coins things good bad today now".split()
+COMMON = words_of(
+    "up down it this that they going the a my your life love time day weather news help you me i we he she "
+    "there here all everything "
+    "wrong new happening market markets crypto coins things good bad today now"
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from core.commands.utterance.coins import ticker
 from core.commands.utterance.periods import period_in
 from core.commands.utterance.reading import Understood, ask, shown
+from core.commands.utterance.vocabulary import words_of
 from core.commands.utterance.words import Token
 from core.money import plain
 
@@ -14,7 +15,8 @@ Tokenise = Callable[[str], list[Token]]
 STRATEGIES = (
     (
         "sma_cross",
-        r"sma[ _-]?cross(?:over)?|moving average cross(?:over)?|golden cross|simple moving average(?: cross(?:over)?)?|sma",
+        r"sma[ _-]?cross(?:over)?|moving average cross(?:over)?|golden cross|simple moving average(?: "
+        r"cross(?:over)?)?|sma",
     ),
     ("ema_cross", r"ema[ _-]?cross(?:over)?|exponential moving average(?: cross(?:over)?)?|ema"),
     ("rsi_reversion", r"rsi[ _-]?(?:mean[ _-])?reversion|rsi|mean reversion"),
@@ -24,9 +26,11 @@ STRATEGIES = (
     ("buy_and_hold", r"buy[ _-](?:and|&|n)[ _-]hold|hodl|holding|hold"),
 )
 PAIR = re.compile(r"([a-z][a-z0-9_]*)=(\S+)")
-SMALL = frozenset(
-    "a an the my me on in with for of over using to and strategy strategies bot please run try now at timeframe bars candles candle chart it "
-    "how would have done do did has been , show backtest test simulate start launch trade trading capital cash money crossover cross on".split()
+SMALL = words_of(
+    "a an the my me on in with for of over using to and strategy strategies bot please run try now at "
+    "timeframe bars candles candle chart it "
+    "how would have done do did has been , show backtest test simulate start launch trade trading capital "
+    "cash money crossover cross on"
 )
 
 
@@ -69,7 +73,7 @@ def start(text: str, tokenise: Tokenise) -> Understood:
 
 def is_cash(unit: str, before: str) -> bool:
     """Whether a number is the money to trade with: it has a currency, or 'with' stands before it."""
-    return unit == "quote" or unit == "" and before in ("with", "using", "of", "cash", "capital")
+    return unit == "quote" or (unit == "" and before in ("with", "using", "of", "cash", "capital"))
 
 
 def study(command: str, rest: str, tokenise: Tokenise, found: dict[str, str], pairs: dict[str, str]) -> Understood:
@@ -95,7 +99,8 @@ def study(command: str, rest: str, tokenise: Tokenise, found: dict[str, str], pa
         ):
             if token.amount.other is not None:
                 return ask(
-                    f"'{token.amount.text}' can be read as {shown(token.amount.value)} or as {shown(token.amount.other)}. Which one do you mean?"
+                    f"'{token.amount.text}' can be read as {shown(token.amount.value)} or as "
+                    f"{shown(token.amount.other)}. Which one do you mean?"
                 )
             arguments["cash"] = plain(token.amount.value)
         elif token.text not in SMALL:

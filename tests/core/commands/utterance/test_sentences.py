@@ -67,7 +67,9 @@ ORDERS = {
     "market buy 0.1 btc": buys("BTC", quantity="0.1"),
     "buy 0.1 btc now": buys("BTC", quantity="0.1"),
     "buy 0.1 btc stop 55k target 70k": buys("BTC", quantity="0.1", stop="55000", target="70000"),
-    "buy 0.1 btc at 60k with a stop at 55k and a target of 70k": buys("BTC", quantity="0.1", limit="60000", stop="55000", target="70000"),
+    "buy 0.1 btc at 60k with a stop at 55k and a target of 70k": buys(
+        "BTC", quantity="0.1", limit="60000", stop="55000", target="70000"
+    ),
     "buy 0.1 btc stop loss 55000 take profit 70000": buys("BTC", quantity="0.1", stop="55000", target="70000"),
     "buy $500 of sol": buys("SOL", spend="500"),
     "buy $500 worth of sol": buys("SOL", spend="500"),
@@ -129,7 +131,7 @@ ORDERS = {
     "put a stop at 55k on btc": sells("BTC", fraction="1", stop="55000"),
     "set a stop loss at 55000 for my btc": sells("BTC", fraction="1", stop="55000"),
     "take profit at 70k on my btc": sells("BTC", fraction="1", target="70000"),
-}  # fmt: skip
+}
 
 OTHERS = {
     "price btc": on("price", "BTC"),
@@ -148,7 +150,9 @@ OTHERS = {
     "show me a 4h chart of eth with rsi": on("chart", "ETH", timeframe="4h", indicators="rsi"),
     "show me a 4 hour chart of eth": on("chart", "ETH", timeframe="4h"),
     "draw a daily chart of bitcoin with ema 20 and 50": on("chart", "BTC", timeframe="1d", indicators="ema20,ema50"),
-    "candles for sol 15m with macd and bollinger bands": on("chart", "SOL", timeframe="15m", indicators="macd,bollinger"),
+    "candles for sol 15m with macd and bollinger bands": on(
+        "chart", "SOL", timeframe="15m", indicators="macd,bollinger"
+    ),
     "chart eth 1h indicators=rsi": on("chart", "ETH", timeframe="1h", indicators="rsi"),
     "chrat btc": on("chart", "BTC"),
     "balance": does("balance"),
@@ -187,13 +191,21 @@ OTHERS = {
     "list my alerts": does("alerts"),
     "delete alert 2": does("unalert", order="2"),
     "remove alert #2": does("unalert", order="2"),
-    "backtest rsi on eth 1h fast=10 last year": on("backtest", "ETH", strategy="rsi_reversion", timeframe="1h", period="1y", fast="10"),
+    "backtest rsi on eth 1h fast=10 last year": on(
+        "backtest", "ETH", strategy="rsi_reversion", timeframe="1h", period="1y", fast="10"
+    ),
     "backtest sma cross on btc": on("backtest", "BTC", strategy="sma_cross"),
     "backtest sma_cross btc 4h": on("backtest", "BTC", strategy="sma_cross", timeframe="4h"),
-    "test the macd strategy on sol 4h in 2024": on("backtest", "SOL", strategy="macd", timeframe="4h", period="2024-01-01..2024-12-31"),
-    "backtest the turtles on btc 1d since march 2023 with $5000": on("backtest", "BTC", strategy="donchian", timeframe="1d", cash="5000", period="2023-03-01.."),
+    "test the macd strategy on sol 4h in 2024": on(
+        "backtest", "SOL", strategy="macd", timeframe="4h", period="2024-01-01..2024-12-31"
+    ),
+    "backtest the turtles on btc 1d since march 2023 with $5000": on(
+        "backtest", "BTC", strategy="donchian", timeframe="1d", cash="5000", period="2023-03-01.."
+    ),
     "how would buy and hold have done on btc last year": on("backtest", "BTC", strategy="buy_and_hold", period="1y"),
-    "start sma cross on btc 1h with 2000 dollars": on("start", "BTC", strategy="sma_cross", timeframe="1h", cash="2000"),
+    "start sma cross on btc 1h with 2000 dollars": on(
+        "start", "BTC", strategy="sma_cross", timeframe="1h", cash="2000"
+    ),
     "start sma_cross fast=10 slow=30 on btc": on("start", "BTC", strategy="sma_cross", fast="10", slow="30"),
     "run rsi on eth 15m with 500 usdt": on("start", "ETH", strategy="rsi_reversion", timeframe="15m", cash="500"),
     "stop sma cross": does("stop", run="sma_cross"),
@@ -211,7 +223,7 @@ OTHERS = {
     "what is a limit order?": does("help", topic="limit"),
     "reset my account": does("reset"),
     "who am I": does("whoami"),
-}  # fmt: skip
+}
 
 QUESTIONS = [
     "buy 100 of btc",
@@ -294,9 +306,22 @@ QUESTIONS = [
     "start sma cross on btc tomorrow",
     "chart",
     "x" * 5000,
-]  # fmt: skip
+]
 
-NOTHING = ["xyzzy", "the weather is nice", "", "   ", "🚀🚀🚀", "\x00\x1b[31m", "?", "/", "....", "i bought 0.1 btc yesterday", "<b>buy</b> 0.1 btc", "don't alert me when eth drops below 2500"]
+NOTHING = [
+    "xyzzy",
+    "the weather is nice",
+    "",
+    "   ",
+    "🚀🚀🚀",
+    "\x00\x1b[31m",
+    "?",
+    "/",
+    "....",
+    "i bought 0.1 btc yesterday",
+    "<b>buy</b> 0.1 btc",
+    "don't alert me when eth drops below 2500",
+]
 
 
 @pytest.mark.parametrize("text", list(ORDERS | OTHERS))
@@ -327,7 +352,12 @@ def test_every_choice_that_a_question_offers_is_itself_understood() -> None:
 
 @pytest.mark.parametrize("text", list(ORDERS))
 def test_no_negated_order_is_ever_an_order(text: str) -> None:
-    for denied in (f"don't {text.lstrip('/')}", f"do not {text.lstrip('/')}", f"never {text.lstrip('/')}", f"please don't {text.lstrip('/')}"):
+    for denied in (
+        f"don't {text.lstrip('/')}",
+        f"do not {text.lstrip('/')}",
+        f"never {text.lstrip('/')}",
+        f"please don't {text.lstrip('/')}",
+    ):
         assert understand(denied).command is None, denied
 
 
