@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from core.clock import from_ms
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-WIDTH, LEFT, RIGHT, TOP, BOTTOM = 900, 62, 12, 10, 26
+WIDTH, LEFT, RIGHT, TOP, BOTTOM = 900, 80, 12, 10, 28
 POINTS = 900  # one per pixel is what an eye can see
 
 
@@ -65,8 +66,8 @@ def chart(
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}" preserveAspectRatio="none">',
         f"<title>{escape(title)}</title>",
     ]
-    for value in _ticks(low, high, percent or log):
-        label = _label(math.exp(value) if log else value, percent)
+    for shown_value in _ticks(math.exp(low), math.exp(high)) if log else _ticks(low, high):
+        value, label = math.log(shown_value) if log else shown_value, _label(shown_value, percent)
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{label}</text>')
     for k in range(5):
@@ -78,10 +79,9 @@ def chart(
     for line, values in zip(lines, shown, strict=True):
         points = " ".join(f"{x(float(times[t])):.1f},{y(float(v)):.1f}" for t, v in zip(chosen, values, strict=True))
         if line.filled:
-            ends = (x(float(times[chosen[0]])), x(float(times[chosen[-1]])), y(max(low, 0.0)))
-            parts.append(
-                f'<polygon class="{line.style} area" points="{ends[0]:.1f},{ends[2]:.1f} {points} {ends[1]:.1f},{ends[2]:.1f}"/>'
-            )
+            began, ended, base = x(float(times[chosen[0]])), x(float(times[chosen[-1]])), y(min(high, max(low, 0.0)))
+            outline = f"{began:.1f},{base:.1f} {points} {ended:.1f},{base:.1f}"
+            parts.append(f'<polygon class="{line.style} area" points="{outline}"/>')
         parts.append(f'<polyline class="{line.style}" points="{points}"/>')
     for mark in marks:
         across, down = x(float(mark.time)), y(math.log(mark.value) if log else mark.value)
@@ -102,13 +102,13 @@ def _thinned(lines: Sequence[Line]) -> Integers:
         return np.arange(n)
     edges = np.linspace(0, n, POINTS + 1).astype(np.int64)
     chosen = {0, n - 1}
-    for first, end in zip(edges[:-1], edges[1:], strict=True):
+    for first, end in pairwise(edges.tolist()):
         part = values[first:end]
         chosen |= {int(first + np.argmin(part)), int(first + np.argmax(part))}
     return np.array(sorted(chosen))
 
 
-def _ticks(low: float, high: float, fine: bool) -> list[float]:
+def _ticks(low: float, high: float) -> list[float]:
     """About five round values between low and high."""
     raw = (high - low) / 5
     power = 10.0 ** math.floor(math.log10(raw))

@@ -94,9 +94,8 @@ def sensitivity(result: Result) -> list[dict[str, Any]]:
     """The backtest run again at 1, 2 and 3 times its fees and slippage."""
     rows = []
     for factor in FACTORS:
-        costs = Costs() if factor == 1 else result.costs.scaled(min(factor, _most(result.costs)))
-        stats = result.stats if factor == 1 else result.rerun(costs).stats
-        rows.append({"factor": factor, "stats": stats})
+        again = result if factor == 1 else result.rerun(result.costs.scaled(min(factor, _most(result.costs))))
+        rows.append({"factor": factor, "stats": again.stats})
     return rows
 
 
