@@ -21,7 +21,6 @@ from core.trading.exchange import Quote
 from core.trading.orders import Bracket, Limit, OrderStatus, Stop, StopLimit, TrailingStop
 from tests.trading import ACCOUNT, BTC, ETH, HOUR, Room, synthetic_bars
 
-
 D = Decimal
 
 

@@ -205,7 +205,7 @@ async def test_what_cannot_be_funded_or_priced_is_refused(room: Room) -> None:
         await trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(20_000))
     with pytest.raises(InvalidInput, match="must be above zero"):
         await trader.start(ACCOUNT, Steady(), BTC, "1h", ZERO)
-    with pytest.raises(NotFound, match="no run .9."):
+    with pytest.raises(NotFound, match="There is no run"):
         await trader.stop(ACCOUNT, "9")
     assert await trader.runs(ACCOUNT) == []
 
