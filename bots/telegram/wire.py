@@ -1,6 +1,7 @@
 """Sending: what Telegram accepted, refused, or left us in doubt about."""
 
 import asyncio
+import warnings
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -166,5 +167,7 @@ class Wire:
 
 def pause_of(error: RetryAfter) -> float:
     """Seconds that Telegram asks us to wait."""
-    pause = error.retry_after  # a number or a timedelta, by a setting of the library
+    with warnings.catch_warnings():  # the library announces that its seconds will be a timedelta; both are read here
+        warnings.simplefilter("ignore")
+        pause = error.retry_after
     return pause.total_seconds() if isinstance(pause, timedelta) else float(pause)

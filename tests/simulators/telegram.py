@@ -17,9 +17,8 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 TOKEN = "123456789:AAHfiqksKZ8WmR2zSjiQ7_simulated_token0"
-TAGS = frozenset(
-    "b strong i em u ins s strike del code pre a span tg-spoiler tg-emoji blockquote".split()
-)  # "Only the tags mentioned above are currently supported."
+# "Only the tags mentioned above are currently supported."
+TAGS = frozenset(re.split(" ", "b strong i em u ins s strike del code pre a span tg-spoiler tg-emoji blockquote"))
 NAMED = {
     "lt": "<",
     "gt": ">",
@@ -128,10 +127,12 @@ class TelegramServer:
         self.answers: dict[str, dict[str, Any]] = {}  # callback query id: what the presser saw
         self.messages: list[Sent] = []
         self.blocked: set[int] = set()
+        self.history: list[dict[str, Any]] = []  # every update there was
         self.old_queries = False
         self._people: dict[int, Person] = {}
         self._chats: dict[int, dict[str, Any]] = {}
         self._updates: list[dict[str, Any]] = []
+        self._repeats: list[dict[str, Any]] = []
         self._queries: dict[str, int] = {}
         self._numbers = itertools.count(1)
         self._update_numbers = itertools.count(840_000_001)
@@ -212,12 +213,15 @@ class TelegramServer:
     async def update(self, **kind: Any) -> int:
         """Something happened: bots will be told. Returns its update_id."""
         number = next(self._update_numbers)
-        self._updates.append({"update_id": number, **kind})
+        self.history.append({"update_id": number, **kind})
+        self._updates.append(self.history[-1])
         await self._wake()
         return number
 
-    async def again(self) -> None:
-        """Serves the last update a second time, as after a lost confirmation."""
+    async def repeat(self, update_id: int) -> None:
+        """Serves an update a second time."""
+        told = next(each for each in self.history if each["update_id"] == update_id)
+        self._repeats.append(told)
         await self._wake()
 
     async def _wake(self) -> None:
@@ -263,7 +267,8 @@ class TelegramServer:
             if refused.parameters:
                 answer["parameters"] = refused.parameters
             return web.json_response(answer, status=refused.code)
-        # "If 'ok' equals True, the request was successful and the result of the query can be found in the 'result' field."
+        # "If 'ok' equals True, the request was successful and the result of the query can be found in the 'result'
+        # field."
         return web.json_response({"ok": True, "result": result})
 
     def _drop(self, request: web.Request) -> web.Response:
@@ -306,8 +311,8 @@ class TelegramServer:
 
     async def on_getUpdates(self, values: dict[str, Any]) -> list[dict[str, Any]]:
         """ "offset: Identifier of the first update to be returned. Must be greater by one than the highest among the
-        identifiers of previously received updates. By default, updates starting with the earliest unconfirmed update are
-        returned. An update is considered confirmed as soon as getUpdates is called with an offset higher than its
+        identifiers of previously received updates. By default, updates starting with the earliest unconfirmed update
+        are returned. An update is considered confirmed as soon as getUpdates is called with an offset higher than its
         update_id." "limit: Values between 1-100 are accepted. Defaults to 100." "timeout: Timeout in seconds for long
         polling. Defaults to 0" """
         offset, limit = int(values.get("offset", 0)), int(values.get("limit", 100))
@@ -317,7 +322,8 @@ class TelegramServer:
         mine, end = self._polling, time.monotonic() + float(values.get("timeout", 0))
 
         def ready() -> list[dict[str, Any]]:
-            return [each for each in self._updates if not wanted or wanted & set(each)][:limit]
+            fresh = [each for each in self._updates if not wanted or wanted & set(each)]
+            return [*self._repeats, *fresh][:limit]
 
         async with self._changed:
             self._changed.notify_all()
@@ -332,7 +338,9 @@ class TelegramServer:
                         "Conflict: terminated by other getUpdates request; "
                         "make sure that only one bot instance is running",
                     )
-        return ready()
+        told = ready()
+        self._repeats.clear()
+        return told
 
     async def on_deleteWebhook(self, values: dict[str, Any]) -> bool:
         """ "Use this method to remove webhook integration if you decide to switch back to getUpdates. Returns True on
