@@ -7,6 +7,7 @@ import numpy as np
 from core.events import Bar
 from core.market.bars import Bars
 from core.market.instrument import Instrument
+from core.market.timeframes import milliseconds
 
 COIN = Instrument("test", "COIN", "USDT")
 GRIDDED = Instrument("test", "COIN", "USDT", Decimal("0.01"), Decimal("0.001"), Decimal("5"))
@@ -23,7 +24,7 @@ def walk(n: int, seed: int, *, instrument: Instrument = COIN, places: int = 2, t
     return Bars.checked(
         instrument,
         timeframe,
-        np.arange(n) * 60_000,
+        np.arange(n) * milliseconds(timeframe),
         opened,
         np.round(high, places),
         np.round(low, places),

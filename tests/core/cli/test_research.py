@@ -1,0 +1,69 @@
+"""The verbs backtest, strategies and indicators, as a user types them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.core.simulation.market import walk
+
+PROGRAM = Path(sys.executable).parent / "orchestrator"
+
+
+def orchestrator(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([PROGRAM, *words], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(walk(600, 4).write(tmp_path_factory.mktemp("bars") / "COINUSDT.parquet"))
+
+
+def test_json_is_one_document_on_stdout(file: str, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    done = orchestrator(
+        "backtest", "sma_cross", "--param", "fast=3", "--param", "slow=8", "--data", file, "--fee", "0",
+        "--slippage", "0", "--cash", "500", "--report", str(report), "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert set(document) >= {"stats", "trades", "strategy", "data", "seconds"}
+    assert document["strategy"]["parameters"] == {"fast": 3, "slow": 8}
+    assert document["stats"]["fees_paid"] == 0
+    assert document["stats"]["initial_cash"] == 500
+    assert report.read_text().startswith("<!doctype html>")
+
+
+def test_people_get_a_table(file: str) -> None:
+    done = orchestrator("backtest", "donchian", "--data", file)
+    assert done.returncode == 0, done.stderr
+    assert "max drawdown" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (["sma_cros"], 1, "Did you mean sma_cross"),
+        (["sma_cross", "--param", "fast"], 1, "is not name=value"),
+        (["sma_cross", "--from", "soon"], 1, "is not a date"),
+        (["sma_cross", "--cash", "-5"], 1, "Starting cash"),
+        (["sma_cross", "--fee", "3"], 1, "taker_fee"),
+        (["sma_cross", "--nonsense"], 2, "No such option"),
+    ],
+)
+def test_a_mistake_is_answered_in_a_sentence(file: str, words: list[str], code: int, sentence: str) -> None:
+    done = orchestrator("backtest", *words, "--data", file)
+    assert done.returncode == code
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_strategies_and_indicators_are_listed_as_data() -> None:
+    strategies = json.loads(orchestrator("strategies", "--json").stdout)
+    assert {"sma_cross", "donchian", "buy_and_hold"} <= {each["name"] for each in strategies}
+    indicators = json.loads(orchestrator("indicators", "--json").stdout)
+    assert {"rsi", "macd"} <= {each["name"] for each in indicators}
+    assert "fast=20" in orchestrator("strategies").stdout
