@@ -4,14 +4,16 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from core.errors import ConfigError
+from core.errors import ConfigError, Unavailable
 
 FOLDER = Path(__file__).parent / "migrations"
 LOCK_KEY = 7_202_611_230_001  # any constant of our own: PostgreSQL's advisory lock for migrating
+
+PATIENCE = 300.0  # seconds to wait for another process that migrates
 
 
 def configuration(connection: Connection | None = None) -> Any:
@@ -45,8 +47,13 @@ async def migrate(engine: AsyncEngine, path: Path | None) -> None:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
             await connection.run_sync(upgrade)
         return
-    lock = FileLock(f"{path}.migrating", thread_local=False)
-    await asyncio.to_thread(lock.acquire)
+    lock = FileLock(f"{path}.migrating", timeout=PATIENCE, thread_local=False)
+    try:
+        await asyncio.to_thread(lock.acquire)
+    except Timeout:
+        raise Unavailable(
+            "Another process is still bringing the database up to date.", hint="Try again soon."
+        ) from None
     try:
         async with engine.connect() as connection:
             await connection.execution_options(writing=True)
