@@ -164,3 +164,41 @@ def test_a_free_buy_and_hold_is_the_ratio_of_prices(seed: int) -> None:
     bars = replace(walk(80, seed), volume=np.full(80, 1e9))
     result = backtest(catalogue()["buy_and_hold"](), bars, costs=FREE)
     assert result.equity[-1] / 10_000 == pytest.approx(bars.close[-1] / bars.open[1], rel=1e-12)
+
+
+@settings(max_examples=25)
+@given(seeds, costs, st.integers(2, 4))
+def test_instruments_with_gaps_fill_as_the_stepped_account_does(seed: int, rules: Costs, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    whole = {}
+    for k in range(count):
+        bars = walk(120, seed + k, instrument=replace(COIN, base=f"COIN{k}"))
+        kept = np.flatnonzero(rng.random(120) > 0.2)
+        columns = ("timestamp", "open", "high", "low", "close", "volume")
+        whole[f"COIN{k}"] = replace(bars, **{name: getattr(bars, name)[kept] for name in columns})
+    strategy = Random(seed)
+    result = backtest(strategy, whole, 2_000.0, rules)
+    account = SimulatedAccount(2_000.0, rules)
+    for bars in whole.values():
+        account.add(bars.instrument)
+    given_signals = [strategy.signals(bars, Context()) for bars in whole.values()]
+    by_time: dict[int, list[tuple[int, int]]] = {}
+    for i, bars in enumerate(whole.values()):
+        for t, time in enumerate(bars.timestamp.tolist()):
+            by_time.setdefault(time, []).append((i, t))
+    lists = [rows(bars) for bars in whole.values()]
+    fills, equity = [], []
+    for time in sorted(by_time):
+        fills += account.step({i: lists[i][t] for i, t in by_time[time]})
+        equity.append(account.equity())
+        for i, t in by_time[time]:
+            made = given_signals[i]
+            columns_now = (made.limit, made.stop, made.take_profit, made.trail)
+            row = SignalRow(
+                float(made.exposure[t]) / count, *(float(column[t]) for column in columns_now if column is not None)
+            )
+            account.apply(i, account.decide(i, row))
+    raw = result.raw_fills
+    assert fills == [fill_of(row) for row in raw[raw[:, fields.F_QUANTITY] > 0]]
+    assert equity == result.equity.tolist()
+    assert result.timestamps.tolist() == sorted(by_time)
