@@ -120,14 +120,20 @@ class Console:
         try:
             session = await self._session()
             self._terminal.print("Write help to see what I can do, quit to leave.", style="dim")
+            interrupted = False
             while True:
                 with patch_stdout(raw=True):
                     try:
                         line = (await session.prompt_async("> ")).strip()
                     except KeyboardInterrupt:
+                        if interrupted:
+                            break
+                        interrupted = True
+                        self._terminal.print("Press Ctrl-C again, or write quit, to leave.", style="dim")
                         continue
                     except EOFError:
                         break
+                interrupted = False
                 if line.lower() in QUIT:
                     break
                 if line:

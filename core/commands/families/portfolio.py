@@ -152,7 +152,7 @@ async def profit(ctx: Context, period: Period | None = None) -> Reply:
     )
     title = f"Profit {f'since {wording.moment(since)}' if since else 'since the beginning'}"
     blocks: list[Block] = [Facts(title, facts)]
-    if len(view.equity_times) > 1:
+    if len(view.equity_times) > 1 and len(set(view.equity_values)) > 1:
         label = wording.SIMULATED if view.simulated else view.mode
         blocks.append(charts.equity(view.equity_times, view.equity_values, "What your account was worth", money, label))
     return blocks

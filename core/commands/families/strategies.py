@@ -16,7 +16,7 @@ from core.reply import Choice, Choices, Facts, Reply, Table, Text
     family="strategies",
     role=Role.TRADER,
     private=True,
-    examples=("start sma_cross on btc 1h with 2000", "start rsi_reversion eth 15m 500"),
+    examples=("start sma_cross on btc 1h with 2000", "start rsi on eth 15m with 500 entry=25"),
 )
 async def start(
     ctx: Context,
