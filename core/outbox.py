@@ -165,7 +165,7 @@ class Relay:
         self._task = asyncio.create_task(self._run(), name="outbox-relay")
 
     async def stop(self) -> None:
-        """Stops after the event in hand; the rest stays for the next start."""
+        """Stops now; an event in hand is delivered again after the next start, like those that wait."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

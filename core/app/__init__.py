@@ -103,18 +103,25 @@ class App:
         if not self._held:
             return
         deadline = asyncio.get_running_loop().time() + STOP_SECONDS
-        while self._up:
-            part = self._up.pop()
-            left = max(0.3, deadline - asyncio.get_running_loop().time())
-            try:
-                await asyncio.wait_for(part.stop(), left)
-            except TimeoutError:
-                self._log.warning("part did not stop in time", part=part.name)
-            except Exception:  # the outermost frame: one part's trouble must not keep the others up
-                self._log.exception("part did not stop cleanly", part=part.name)
+        up, self._up = self._up, []
+        # Surfaces first and side by side: each may have people to say goodbye to.
+        await asyncio.gather(*(self._close(part, deadline) for part in up if part.name in self.surfaces))
+        for part in reversed(up):
+            if part.name not in self.surfaces:
+                await self._close(part, deadline)
+        self.surfaces.clear()
         self._instance.release()
         self._held = False
         self._log.info("stopped")
+
+    async def _close(self, part: Part, deadline: float) -> None:
+        left = max(0.3, deadline - asyncio.get_running_loop().time())
+        try:
+            await asyncio.wait_for(part.stop(), left)
+        except TimeoutError:
+            self._log.warning("part did not stop in time", part=part.name)
+        except Exception:  # the outermost frame: one part's trouble must not keep the others up
+            self._log.exception("part did not stop cleanly", part=part.name)
 
     async def _open(self, name: str) -> None:
         build = surface_named(name)
@@ -124,8 +131,8 @@ class App:
             return
         try:
             surface: Surface = build(self.services, self.conversation)
-            self._up.append(Part(name, surface.start, surface.stop))
             self.surfaces[name] = surface
+            self._up.append(Part(name, surface.start, surface.stop))
             await surface.start()
         except AppError as failed:
             if name in VITAL:

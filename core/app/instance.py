@@ -27,7 +27,8 @@ class Instance:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._lock = FileLock(folder / LOCK, timeout=0, thread_local=False)
+        # Not at once: `running` holds the lock for a moment to see whether anybody does.
+        self._lock = FileLock(folder / LOCK, timeout=0.5, poll_interval=0.02, thread_local=False)
         self.token = secrets.token_urlsafe(32)
 
     def take(self) -> None:
