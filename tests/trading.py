@@ -111,7 +111,7 @@ class Room:
     def load(self, name: str, parameters: Mapping[str, Any]) -> Any:
         if name == "whims":
             return Whims(**parameters)
-        return self.strategies[name]
+        return self.strategies[name.rpartition(":")[2].lower()]
 
     async def crash(self) -> None:
         """Nothing is kept but what was committed."""

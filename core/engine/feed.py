@@ -239,8 +239,9 @@ class Feed:
     async def poke(self, instrument: Instrument) -> Quote:
         """Looks at the market now; open orders see the price before this returns. Raises Unavailable."""
         source = self._source(instrument)
+        asked = self._clock.now_ms()
         quote = await self._ask(source, source.data.quote(instrument))
-        await self._tell(quote)
+        await self._tell(quote, asked)
         return quote
 
     def known(self, instrument: Instrument) -> Quote | None:
@@ -360,7 +361,7 @@ class Feed:
             self._log.info("made good", instrument=instrument.key, bars=len(bars), timeframe=frame)
             return
 
-    async def _tell(self, quote: Quote) -> None:
+    async def _tell(self, quote: Quote, asked: int) -> None:
         before = self._quotes.get(quote.instrument)
         if before is not None and quote.time < before.time:
             return
@@ -369,7 +370,8 @@ class Feed:
         self._quotes[quote.instrument] = quote
         if self._matcher is not None:
             price = float(quote.last)
-            tick = Bar(to_ms(quote.time), price, price, price, price, math.nan)
+            # A venue's clock may run behind ours: what it says when asked is the market of then, at the earliest.
+            tick = Bar(max(asked, to_ms(quote.time)), price, price, price, price, math.nan)
             await self._matcher.on_market({quote.instrument: tick})
         await self._bus.publish(QuoteChanged(quote))
 

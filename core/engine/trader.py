@@ -6,6 +6,7 @@ the same past after a restart as before it. Past `WINDOW` bars the anchor moves 
 
 import asyncio
 import contextlib
+import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -125,7 +126,7 @@ class Trader:
             self._clock.now(),
             anchor=int(window.timestamp[0]) if len(window) else 0,
             decided=int(window.timestamp[-1]) if len(window) else 0,
-            source=source or strategy.name,
+            source=source or source_of(strategy),
         )
 
         async def also(unit: Any) -> None:
@@ -442,6 +443,15 @@ def load_strategy(source: str, parameters: Mapping[str, Any]) -> Strategy:
     from core.strategies import load
 
     return load(source, parameters)
+
+
+def source_of(strategy: Strategy) -> str:
+    """Where a restart finds the strategy: its name when it is shipped, else path.py:Class."""
+    kind = type(strategy)
+    path = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    if path is None or kind.__module__.startswith("core.strategies."):
+        return strategy.name
+    return f"{path}:{kind.__name__}"
 
 
 def last_row(signals: Signals, length: int) -> SignalRow:

@@ -224,3 +224,18 @@ async def test_panic_ends_running_strategies_and_a_reset_frees_them(room: Room) 
     await room.play(3, 6)
     assert [order.request.side for order in await room.engine.desk.orders(ACCOUNT, open_only=False)] == [Side.BUY] * 2
     assert all(order.status is OrderStatus.FILLED for order in await room.record.orders(ACCOUNT))
+
+
+async def test_a_strategy_of_ones_own_is_found_again_after_a_restart(room: Room, tmp_path: Path) -> None:
+    from core.strategies import SmaCross, load
+
+    file = tmp_path / "mine.py"
+    lines = ["from core.strategies import BuyAndHold", "class Mine(BuyAndHold):", "    name = 'mine'"]
+    file.write_text("\n".join(lines))
+    mine = load(f"{file}:Mine", {})
+    run = await room.engine.trader.start(ACCOUNT, mine, BTC, "1h", Decimal(1_000))
+    assert run.source == f"{file}:Mine"
+    assert load(run.source, run.parameters).name == "mine"
+    shipped = await room.engine.trader.start(ACCOUNT, SmaCross(fast=2, slow=4), BTC, "1h", Decimal(1_000))
+    assert shipped.source == "sma_cross"
+    assert load(shipped.source, shipped.parameters) == SmaCross(fast=2, slow=4)
