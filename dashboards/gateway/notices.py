@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from core.events import AccountNotice, AlertFired, DurableEvent, FillRecorded, StrategyChanged
-from core.reply import Reply
+from core.reply import Reply, Text
 from core.store.registry import concerns
 from dashboards.gateway.chat import Rooms, Session
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from core.commands.context import Services
 
 KINDS = (AlertFired, FillRecorded, StrategyChanged, AccountNotice)
-MISSED = 50  # notices kept per person while no chat is open
+MISSED = 20  # notices kept per person while no chat is open
 REMEMBERED = 1_000  # events known to have been told: the outbox delivers at least once
 
 
@@ -50,5 +50,8 @@ class Notices:
 
     async def catch_up(self, session: Session) -> None:
         """Tells a person who opens a chat what happened while none was open."""
-        for blocks in self._missed.pop(session.user.id, ()):
-            await session.notice(blocks)
+        missed = self._missed.pop(session.user.id, ())
+        if missed:
+            await session.notice(
+                [Text("While no chat was open here:"), *(block for blocks in missed for block in blocks)]
+            )

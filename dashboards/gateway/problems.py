@@ -43,6 +43,11 @@ def install(app: FastAPI) -> None:
         place = ".".join(str(part) for part in first["loc"][1:]) or "the request"
         return problem(422, "InvalidInput", f"{place}: {first['msg']}.", "invalid_input")
 
+    @app.exception_handler(Exception)
+    async def broken(request: Request, error: Exception) -> Response:
+        """The outermost frame: the server logs the error, and its reader learns nothing of our inside."""
+        return problem(500, "Unexpected", "Something unexpected went wrong here; the log says more.", "unexpected")
+
     @app.exception_handler(HTTPException)
     async def failed(request: Request, error: HTTPException) -> Response:
         return problem(error.status_code, str(error.detail), str(error.detail), "http")

@@ -38,6 +38,7 @@ class VoilaChild:
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
+        self._last: deque[str] = deque(maxlen=20)
         self._log = structlog.get_logger("voila")
 
     @property
@@ -86,7 +87,9 @@ class VoilaChild:
                 deaths = 0
             pause = BACK_OFF[min(deaths, len(BACK_OFF) - 1)]
             deaths += 1
-            self._log.warning("the dashboards' process ended; it is started again", code=code, pause=pause)
+            self._log.warning(
+                "the dashboards' process ended; it is started again", code=code, pause=pause, lines=list(self._last)
+            )
             await asyncio.sleep(pause)
 
     async def _run_once(self) -> int:
@@ -125,13 +128,11 @@ class VoilaChild:
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         """Keeps the last lines of the process for the log entry of its death."""
-        last: deque[str] = deque(maxlen=20)
+        self._last.clear()
         assert process.stdout is not None
         while line := await process.stdout.readline():
-            last.append(line.decode(errors="replace").rstrip())
-            self._log.debug("voila", line=last[-1].replace(self.token, "…"))
-        if await process.wait() not in (0, -signal.SIGTERM):
-            self._log.warning("last words of the dashboards' process", lines=[x.replace(self.token, "…") for x in last])
+            self._last.append(line.decode(errors="replace").rstrip().replace(self.token, "…"))
+            self._log.debug("voila", line=self._last[-1])
 
     def _environment(self) -> dict[str, str]:
         """What the child and its kernels see: nothing of the product's own settings, keys and passwords."""
@@ -172,6 +173,7 @@ class VoilaChild:
             "--VoilaConfiguration.http_keep_alive_timeout=600",
             f"--{kernels}.cull_idle_timeout=60",
             f"--{kernels}.cull_interval=15",
+            "--KernelManager.shutdown_wait_time=0.3",  # one that waits in the pool cannot hear a polite request
             "--Voila.log_level=INFO",
         ]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -178,11 +179,13 @@ def entry(name: str, parameter: Mapping[str, Any]) -> widgets.Widget:
 def show() -> None:
     """Shows the panel in a dashboard or a notebook; what prevents that is one sentence."""
     from IPython import display as ipython
-    from voila.utils import wait_for_request
 
     display: Callable[[widgets.Widget], Any] = ipython.display
 
-    wait_for_request()  # a kernel made ready in advance learns only now whom it serves
+    if os.environ.get("VOILA_PREHEAT"):
+        from voila.utils import wait_for_request
+
+        wait_for_request()  # a kernel made ready in advance learns only now whom it serves
     try:
         panel = MarketPanel(Client.here())
     except AppError as refused:

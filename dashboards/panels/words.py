@@ -22,7 +22,7 @@ LABELS = {
     "profit_factor": "Profit factor",
     "expectancy": "Average trade",
     "exposure": "Time in the market",
-    "trades": "Trades",
+    "trades": "Closed trades",
     "fees_paid": "Fees paid",
     "final_equity": "Final equity",
 }
@@ -143,7 +143,7 @@ def figure(name: str, value: float | None) -> str:
         return percent(value, sign=name in {"total_return", "cagr"})
     if name == "trades":
         return f"{int(value):,}"
-    return money(value) if name in {"expectancy", "fees_paid", "final_equity"} else f"{value:.2f}".replace("-", "−")
+    return f"{value:,.2f}".replace("-", "−")
 
 
 def percent(fraction: float, *, sign: bool = False) -> str:

@@ -75,6 +75,18 @@ function legend(chart, colours) {
   return list;
 }
 
+function source() {
+  const line = document.createElement("p");
+  line.className = "source";
+  const link = document.createElement("a");
+  link.href = "https://www.tradingview.com/";
+  link.target = "_blank";
+  link.rel = "noopener noreferrer";
+  link.textContent = "Charts by TradingView";
+  line.append(link);
+  return line;
+}
+
 /* chart: {title, panes: [{series: [{kind, name, times, values, labels, tone}], weight}], label, alt} */
 export function drawChart(container, chart) {
   const library = window.LightweightCharts;
@@ -98,7 +110,7 @@ export function drawChart(container, chart) {
     plot.className = "plot";
     plot.setAttribute("role", "img");
     plot.setAttribute("aria-label", current.alt || current.title);
-    container.append(head, plot);
+    container.append(head, plot, source());
 
     const api = library.createChart(plot, {
       autoSize: false,
@@ -113,8 +125,8 @@ export function drawChart(container, chart) {
         panes: { separatorColor: colours.line, enableResize: false },
       },
       grid: { vertLines: { color: colours.line }, horzLines: { color: colours.line } },
-      rightPriceScale: { borderColor: colours.line },
-      timeScale: { borderColor: colours.line, timeVisible: true, secondsVisible: false, rightOffset: 2, minBarSpacing: 0.05 },
+      rightPriceScale: { borderColor: colours.line, entireTextOnly: true },
+      timeScale: { borderColor: colours.line, timeVisible: true, secondsVisible: false, rightOffsetPixels: 20, minBarSpacing: 0.05 },
       crosshair: { mode: 0 },
       handleScroll: { vertTouchDrag: false, mouseWheel: false },
       handleScale: { mouseWheel: false },
@@ -178,9 +190,19 @@ export function drawChart(container, chart) {
     });
     api.panes().forEach((pane, index) => pane.setStretchFactor(current.panes[index]?.weight ?? 1));
     head.append(title, legend(current, named.filter(({ name }, i) => name && named.findIndex((one) => one.name === name) === i)));
-    api.timeScale().fitContent();
+    const candles = current.panes.flatMap((pane) => pane.series).find((series) => series.kind === "candles");
+    drawn = { api, plot, live, count: candles ? candles.times.length : 0 };
+    frame();
     container.dataset.drawn = "true";
-    drawn = { api, plot, live };
+  }
+
+  /* As many bars as can be told apart; a narrow screen begins with the newest and is dragged to the others. */
+  function frame() {
+    const { api, plot, count } = drawn;
+    const room = Math.floor(plot.clientWidth / 3.2);
+    if (plot.clientWidth < 520 && count > room) {
+      api.timeScale().setVisibleLogicalRange({ from: count - room, to: count + 4 });
+    } else api.timeScale().fitContent();
   }
 
   let width = 0;
@@ -189,7 +211,7 @@ export function drawChart(container, chart) {
     const { clientWidth, clientHeight } = drawn.plot;
     if (!clientWidth || !clientHeight) return;
     drawn.api.resize(clientWidth, clientHeight);
-    if (clientWidth !== width) drawn.api.timeScale().fitContent(); // else candles bunch up when a phone turns
+    if (clientWidth !== width) frame(); // else candles bunch up when a phone turns
     width = clientWidth;
   });
   const scheme = window.matchMedia("(prefers-color-scheme: dark)");

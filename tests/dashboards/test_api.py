@@ -1,9 +1,13 @@
 """The API of the market and of research, on the sandbox market."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+
+from dashboards.gateway.access import COOKIE
+from dashboards.gateway.app import create_app
 
 ORIGIN = {"origin": "http://127.0.0.1:8080"}
 
@@ -91,6 +95,19 @@ async def test_a_backtest_that_cannot_be_says_why(owner: httpx.AsyncClient, chan
     answer = await owner.post("/api/v1/backtests", json=body, headers=ORIGIN)
     assert answer.status_code in (404, 422), answer.text
     assert word in answer.json()["detail"]
+
+
+async def test_a_fault_tells_nothing_of_itself(services: Any, conversation: Any, session: str) -> None:
+    async def broken(text: str) -> None:
+        raise RuntimeError("secret detail")
+
+    services.market = SimpleNamespace(instrument=broken)
+    transport = httpx.ASGITransport(app=create_app(services, conversation), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        answer = await client.get("/api/v1/quote?instrument=btc", headers={"cookie": f"{COOKIE}={session}"})
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "secret" not in answer.text
 
 
 async def test_the_api_describes_itself(owner: httpx.AsyncClient) -> None:

@@ -126,4 +126,4 @@ async def test_what_happens_is_told_once_to_every_open_chat(served: str, session
 async def test_what_was_missed_is_told_when_a_chat_opens(served: str, session: str, services: Any) -> None:
     await services.bus.publish(fired("e2"))
     async with opened(served, session) as socket:
-        assert (await heard(socket))["notice"][0]["text"] == "Alert 3 fired."
+        assert (await heard(socket))["notice"][1]["text"] == "Alert 3 fired."

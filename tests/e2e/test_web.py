@@ -1,5 +1,6 @@
 """A person with a browser: signs in, chats, opens the dashboard, backtests; on a desktop and on a phone."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,10 +8,12 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, WebSocketRoute, async_playwright, expect
 
 from core.app import App, build
+from core.errors import AppError
 from core.settings import Gateway, Market, Settings
+from dashboards.client import Client
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -74,6 +77,7 @@ async def visit(app: App, browser: Browser) -> AsyncIterator[Watched]:
 async def picture(page: Page, name: str, tmp_path: Path) -> None:
     folder = Path(os.environ.get("ORCHESTRATOR_SCREENSHOTS") or tmp_path)
     folder.mkdir(parents=True, exist_ok=True)
+    await page.mouse.move(0, 0)
     await page.screenshot(path=folder / f"{name}.png", animations="disabled")
 
 
@@ -110,6 +114,7 @@ async def test_a_person_signs_in_and_chats(visit: Watched, app: App, tmp_path: P
     await expect(answer).to_contain_text("SIMULATED")
     preview = await ask(page, "buy 0.01 btc")
     await expect(preview).to_contain_text("PAPER")
+    await picture(page, "web-preview", tmp_path)
     await preview.locator("button.primary").click()
     await expect(page.locator("section.answer").last).to_contain_text("ought", timeout=PATIENCE)
     await ask(page, "balance")
@@ -140,11 +145,20 @@ async def test_the_history_comes_back_with_the_arrow_keys(visit: Watched) -> Non
 
 async def test_a_broken_connection_comes_back_by_itself(visit: Watched, app: App) -> None:
     page = visit.page
+    sockets: list[WebSocketRoute] = []
+
+    def pass_on(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        socket.connect_to_server()
+
+    await page.route_web_socket("**/api/v1/chat", pass_on)
+    await page.reload()
     await ask(page, "price btc")
-    await page.context.set_offline(True)
-    await page.evaluate("window.dispatchEvent(new Event('offline'))")
-    await page.context.set_offline(False)
+    await sockets[0].close(code=1001)
+    await expect(page.locator("#connection")).to_have_text("Reconnecting…")
+    await expect(page.locator("#connection")).to_be_empty(timeout=PATIENCE)
     await expect(await ask(page, "price eth")).to_contain_text("ETH")
+    assert len(sockets) == 2
 
 
 async def test_a_person_backtests_on_the_dashboard(visit: Watched, app: App, tmp_path: Path) -> None:
@@ -164,7 +178,11 @@ async def test_a_person_backtests_on_the_dashboard(visit: Watched, app: App, tmp
     await expect(page.get_by_role("button", name="Run backtest")).to_be_enabled(timeout=PATIENCE)
     await is_accessible(page)
     await fits(page)
+    await page.evaluate("window.scrollTo(0, 0)")
     await picture(page, "web-dashboard", tmp_path)
+    await page.locator(".panel-result").evaluate("element => element.scrollIntoView()")
+    await picture(page, "web-backtest", tmp_path)
+    await page.evaluate("window.scrollTo(0, 0)")
     await page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     await expect(page.locator(".panel-chart canvas").first).to_be_visible()
     await fits(page)
@@ -196,6 +214,15 @@ async def test_the_last_bar_moves_by_itself(visit: Watched, app: App) -> None:
     await expect(price).to_be_visible(timeout=60_000)
     before = await price.inner_text()
     await expect(price).not_to_have_text(before, timeout=PATIENCE)
+
+
+async def test_a_notebook_on_the_machine_joins_the_running_instance(app: App) -> None:
+    client = Client.joined(app.settings.data_dir)
+    found = await asyncio.to_thread(client.backtest, "sma_cross", {"fast": 5, "slow": 20}, instrument="eth", bars=400)
+    assert found["instrument"] == "ETH/USDT"
+    assert found["stats"]["bars"] == 400
+    with pytest.raises(AppError, match="nocoin"):
+        await asyncio.to_thread(client.quote, "nocoin")
 
 
 async def test_a_stranger_reads_how_to_come_in(app: App, browser: Browser) -> None:
