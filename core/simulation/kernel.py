@@ -133,7 +133,7 @@ def run(
     close, volume, exposure, equity = borrowed(close), borrowed(volume), borrowed(exposure), borrowed(equity)
     instruments = book.shape[0]
     most = rows_per_step(instruments, orders.shape[0])
-    fills = np.empty((max(1024, 2 * most), FILL))
+    fills = np.empty((max(1024, 2 * most, len(close) // 16), FILL))  # pages never touched cost nothing
     row = np.empty(ORDER)
     ticket = borrowed(row)
     cursor = offsets[:-1].copy()
