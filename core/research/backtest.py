@@ -162,6 +162,7 @@ class Result:
     def __init__(
         self, strategy: SignalStrategy, bars: dict[str, Bars], cash: float, costs: Costs, equity: Floats,
         timestamps: Integers, raw_fills: Floats, account: Floats, warnings: list[str],
+        signals: list[dict[str, Floats | None]],
     ) -> None:  # fmt: skip
         self.strategy = strategy
         self.bars = bars
@@ -172,6 +173,7 @@ class Result:
         self.raw_fills = raw_fills
         self.account = account
         self.warnings = warnings
+        self.signals = signals
         self.seconds = 0.0
 
     @cached_property
@@ -324,8 +326,8 @@ class Result:
         return json.dumps(self.document(), allow_nan=False)
 
     def rerun(self, costs: Costs) -> "Result":
-        """The same strategy on the same bars from the same cash under other costs."""
-        return backtest(self.strategy, self.bars, self.cash, costs)
+        """The same signals on the same bars from the same cash under other costs."""
+        return _run(self.strategy, self.bars, self.signals, self.cash, costs, [])
 
 
 def finite(value: Any) -> Any:
@@ -394,7 +396,7 @@ def _run(
         exposure, limit, stop, target, trail, equity, times,
     )  # fmt: skip
     timestamps = every[0].timestamp if lone else times[:steps]
-    return Result(strategy, bars, cash, costs, equity[:steps], timestamps, raw, account, warnings)
+    return Result(strategy, bars, cash, costs, equity[:steps], timestamps, raw, account, warnings, signals)
 
 
 def _flat(arrays: list[Any]) -> Any:

@@ -41,6 +41,13 @@ def test_costs_are_run_again_and_cost_more() -> None:
     assert finals[0] > finals[1] > finals[2]
 
 
+def test_costs_are_run_again_on_the_same_signals_when_the_test_began_after_a_warm_up() -> None:
+    bars = walk(2000, 1)
+    result = backtest(SmaCross(3, 8), bars, start=int(bars.timestamp[1990 - 8]))
+    again = result.rerun(result.costs)
+    np.testing.assert_array_equal(again.equity, result.equity)
+
+
 def test_the_months_multiply_to_the_whole_return() -> None:
     bars = walk(200, 2, timeframe="1d")
     result = backtest(SmaCross(3, 8), bars)
