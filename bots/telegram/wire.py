@@ -13,10 +13,14 @@ import structlog
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, NetworkError, RetryAfter, TelegramError
+from telegram.warnings import PTBDeprecationWarning
 
 from bots.charts import png
 from bots.telegram.render import Message
 from bots.telegram.text import markup, visible
+
+# The library announces that its seconds of flood control become a timedelta; pause_of reads both.
+warnings.filterwarnings("ignore", message=".*retry_after.*", category=PTBDeprecationWarning)
 
 Fate = Literal["sent", "refused", "gone", "later", "unknown"]
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
@@ -167,7 +171,5 @@ class Wire:
 
 def pause_of(error: RetryAfter) -> float:
     """Seconds that Telegram asks us to wait."""
-    with warnings.catch_warnings():  # the library announces that its seconds will be a timedelta; both are read here
-        warnings.simplefilter("ignore")
-        pause = error.retry_after
+    pause = error.retry_after
     return pause.total_seconds() if isinstance(pause, timedelta) else float(pause)
