@@ -3,11 +3,13 @@
 import asyncio
 import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from core.commands.context import Caller
-from core.reply import Choices, Confirm, Text
+from core.events import AlertFired
+from core.reply import Chart, Choices, Confirm, Progress, Text
 from tests.dialog.conftest import Room
 
 
@@ -169,7 +171,6 @@ async def test_all_checks_each_order_on_its_own(room: Room) -> None:
 
 async def test_an_alert_fires_once_and_tells(room: Room) -> None:
     told: list[object] = []
-    from core.events import AlertFired
 
     async def hear(event: AlertFired) -> None:
         told.append(event)
@@ -189,3 +190,45 @@ async def test_markup_and_control_characters_never_reach_an_answer_as_markup(roo
     reply = await room.reply("people")
     assert all(not isinstance(block, Confirm) for block in reply)
     assert isinstance((await room.reply("\x1b[2J<b>help</b>"))[0], Text | Choices)
+
+
+async def test_nobody_but_the_owner_names_code_and_nobody_a_path(room: Room, tmp_path: Path) -> None:
+    trap = tmp_path / "trap.py"
+    trap.write_text("raise SystemExit('this ran')")
+    trader = await room.trader("7")
+    for line in (
+        f"/backtest strategy={trap}:Trap instrument=btc",
+        "/start strategy=trap.py:Trap instrument=btc cash=100",
+    ):
+        assert "Only the owner" in await room.says(line, trader)
+    assert "is a path" in await room.says(f"/backtest strategy={trap}:Trap instrument=btc")
+    assert "no strategy file" in await room.says("/backtest strategy=trap.py:Trap instrument=btc")
+
+
+async def test_a_backtest_reports_its_progress_before_its_answer(room: Room) -> None:
+    steps: list[Progress] = []
+
+    async def progress(block: Progress) -> None:
+        steps.append(block)
+
+    reply = await room.reply("backtest sma cross on btc 1h last year", progress=progress)
+    told = len(steps)
+    assert told >= 2
+    assert "bars" in steps[-1].text
+    assert any(isinstance(block, Chart) for block in reply)
+    await asyncio.sleep(0.05)
+    assert len(steps) == told
+
+
+async def test_a_fired_alert_stays_in_the_list(room: Room) -> None:
+    price = float(re.search(r"Price: ([\d,.]+)", await room.says("price doge"))[1].replace(",", ""))  # type: ignore[index]
+    await room.says(f"alert doge above {price * 1.0005:.6f}")
+    await room.says(f"alert doge below {price * 0.9995:.6f}")
+    told: list[object] = []
+
+    async def hear(event: AlertFired) -> None:
+        told.append(event)
+
+    room.app.services.bus.subscribe(AlertFired, hear)
+    await room.until(lambda: bool(told), step=20, most=2000)
+    assert "fired 2026-03-02" in await room.says("alerts")

@@ -61,7 +61,9 @@ async def alert(
 )
 async def alerts(ctx: Context) -> Reply:
     """Lists your alerts."""
-    found = list(await ctx.services.alerts.list(ctx.user.id))
+    everything = await ctx.services.alerts.list(ctx.user.id, waiting_only=False)
+    found = [each for each in everything if each.fired is None]
+    found += [each for each in everything if each.fired is not None][-5:]
     rows = tuple(
         (
             str(each.id),

@@ -10,6 +10,7 @@ from core.commands import charts, wording
 from core.commands.context import Context
 from core.commands.converters import HOURLY, Period, Timeframe
 from core.commands.converters import period as period_of
+from core.commands.loading import strategy_named
 from core.commands.registry import command
 from core.errors import InvalidInput
 from core.market import timeframes
@@ -55,9 +56,8 @@ async def backtest(
     parameters: the strategy's own settings, e.g. fast=10 slow=30
     """
     from core.research.backtest import backtest as run_backtest
-    from core.strategies import load
 
-    chosen = load(strategy, parameters)
+    chosen = strategy_named(ctx, strategy, parameters)
     if cash <= 0:
         raise InvalidInput(f"The cash {wording.money(cash)} is not above zero.")
     costs = Costs()

@@ -6,6 +6,7 @@ from core.accounts import Role
 from core.commands import wording
 from core.commands.context import Context
 from core.commands.converters import HOURLY, Timeframe
+from core.commands.loading import strategy_named
 from core.commands.registry import command
 from core.errors import InvalidInput, NotFound
 from core.market.instrument import Instrument
@@ -34,9 +35,7 @@ async def start(
     cash: how much it gets to trade with
     parameters: its own settings, e.g. fast=10 slow=30
     """
-    from core.strategies import load
-
-    chosen = load(strategy, parameters)
+    chosen = strategy_named(ctx, strategy, parameters)
     view = await ctx.services.desk.portfolio(ctx.account)
     badge = wording.badge(view.mode, view.simulated)
     if cash is None:
