@@ -188,7 +188,9 @@ class TelegramServer:
     # -- people and chats ----------------------------------------------------------------------------------------
 
     def person(self, user_id: int, name: str = "Ann") -> "Person":
-        """Somebody with a private chat with the bot."""
+        """Somebody with a private chat with the bot; the same person again for the same id."""
+        if user_id in self._people:
+            return self._people[user_id]
         person = Person(self, user_id, name)
         self._people[user_id] = person
         self._chats[user_id] = {"id": user_id, "type": "private", "first_name": name}
