@@ -48,7 +48,7 @@ def synthetic_bars(
 
 @dataclass(frozen=True, slots=True)
 class Whims:
-    """Random exposures, limits, stops, targets and trails that depend on the seed and the time of the bar alone."""
+    """Random exposures, limits, stops, targets and trails: of the seed, of each bar, and of all bars before it."""
 
     seed: int = 0
     name: ClassVar[str] = "whims"
@@ -62,6 +62,8 @@ class Whims:
         n = len(bars)
         rows = np.array([self.row(int(time)) for time in bars.timestamp]).reshape(n, 9)
         nan = np.nan
+        memory = np.cumsum(np.round(bars.close * 100).astype(np.int64)) % 97 / 97  # wrong once a single bar is missing
+        rows[:, 0] = (rows[:, 0] + memory) % 1
         exposure = np.where(rows[:, 0] < 0.3, np.round(rows[:, 1] * 2 - 1, 2), nan)
         exposure = np.where(rows[:, 0] < 0.06, 0.0, np.where(rows[:, 0] > 0.94, 1.0, exposure))
         aim = np.where(exposure >= 0, 1.0, -1.0)

@@ -155,6 +155,7 @@ async def test_a_bar_is_decided_once_however_often_it_is_told(room: Room) -> Non
     await room.engine.trader.on_bar(BarClosed(BTC, "1h", bar))
     orders = await room.record.orders(ACCOUNT)
     assert [order.id for order in orders] == [f"{run.id}-{bar.time}-0"]
+    assert (await room.engine.trader.find(ACCOUNT, run.id)).state == "running"
 
 
 async def test_a_bar_of_the_past_is_seen_but_not_acted_on(room: Room) -> None:
