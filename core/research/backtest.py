@@ -352,6 +352,8 @@ def _checked(strategy: SignalStrategy, signals: Signals, n: int) -> dict[str, Fl
         array = None if given is None else np.ascontiguousarray(given, dtype=np.float64)
         if array is not None and array.shape != (n,):
             raise InvalidInput(f"{strategy.name} gave {array.shape} values of {name} for {n} bars.")
+        if array is not None and not array.flags.writeable:
+            array = array.copy()  # the kernel is compiled for one kind of array
         arrays[name] = array
     exposure = arrays["exposure"]
     if exposure is None:

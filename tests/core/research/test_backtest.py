@@ -158,6 +158,12 @@ def test_a_stop_from_the_signal_protects_the_position() -> None:
     assert [trade.exit_reason for trade in result.round_trips] == ["stop"]
 
 
+def test_signals_may_be_the_bars_own_read_only_arrays() -> None:
+    bars = walk(50, 8)
+    result = backtest(Given(lambda given: Signals(np.where(given.close > 0, 1.0, 0.0), limit=given.low)), bars)
+    assert result.stats["bars"] == 50
+
+
 def wrong_signals(bars: Bars) -> Signals:
     return Signals(np.full(3, 1.0))
 
