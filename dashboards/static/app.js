@@ -145,7 +145,12 @@ function blocks(list) {
 
 let pinned = true;
 log.addEventListener("scroll", () => { pinned = log.scrollHeight - log.scrollTop - log.clientHeight < 80; });
-function follow() { if (pinned) log.scrollTop = log.scrollHeight; }
+let asked = null; // the newest line: a long answer is read from its beginning
+function follow() {
+  if (!pinned) return;
+  const beginning = asked ? asked.offsetTop - log.offsetTop - 12 : Infinity;
+  log.scrollTop = Math.min(log.scrollHeight, beginning);
+}
 
 function say(line, shown) {
   const text = line.trim();
@@ -154,7 +159,8 @@ function say(line, shown) {
   const id = ++number;
   const answer = make("section", "answer", make("p", "thinking", "Thinking"));
   answer.setAttribute("aria-label", `Answer to ${shown || text}`);
-  log.append(make("div", "said", make("p", "", shown || text)), answer);
+  asked = make("div", "said", make("p", "", shown || text));
+  log.append(asked, answer);
   waiting.set(id, { answer, line: text, sent: false });
   pinned = true;
   follow();
@@ -176,6 +182,7 @@ function receive(message) {
     notice.firstElementChild?.classList.add("notice");
     document.getElementById("welcome")?.remove();
     log.append(notice);
+    if (!waiting.size) asked = null;
   } else {
     const entry = waiting.get(message.id);
     if (message.progress) {

@@ -182,7 +182,8 @@ export function drawChart(container, chart) {
                 topColor: translucent(container, colour, 28), bottomColor: translucent(container, colour, 2),
               }, index)
             : api.addSeries(library.LineSeries, { ...options, color: colour, lineWidth: band ? 1 : 2 }, index);
-          named.push({ name: family(series.name), colour, kind: "line" });
+          const unit = pane.unit === "%" && series.name ? " (%)" : "";
+          named.push({ name: family(series.name) + unit, colour, kind: "line" });
         }
         made.setData(points(series));
         main ??= made;
