@@ -35,6 +35,8 @@ SHOWN = 120  # bars on a chart
         "{instrument} (now|quote|worth|value)",
         "what is the value of {instrument}",
         "how much (is|are) {instrument} going for",
+        "is {instrument} (up|down) [today|now]",
+        "show [me] {instrument}",
     ),
 )
 async def price(ctx: Context, instrument: Instrument) -> Reply:

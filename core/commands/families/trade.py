@@ -278,6 +278,7 @@ async def orders(ctx: Context, *words: str) -> Reply:
         "(cancel|withdraw|kill|remove|delete) [my|the] [order|limit order] [number|no] {order}",
         "(cancel|withdraw) order [number] {order}",
         "cancel {order} [order]",
+        "(cancel|withdraw|remove|delete) [all] [of] [my|the] [open] {instrument} (order|orders)",
         "(cancel|withdraw|kill|remove|delete) (all|everything|all [of] [my|the] [open|pending] "
         "orders|[my|the] [open] orders|every order){order=all}",
     ),

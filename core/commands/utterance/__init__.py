@@ -14,6 +14,7 @@ from core.errors import AppError
 __all__ = ["Understood", "understand"]
 
 STUDY = re.compile(r"(backtest|back-test|simulate|test|try|how would)\b")
+PAID = re.compile(r"(?:spend|invest|put) (.+?) (?:on|in|into) (\S+)(.*)$")
 START = re.compile(r"(start|run|launch|activate|deploy|trade|begin)\b")
 
 
@@ -130,6 +131,14 @@ def sentence(line: str, registry: Registry) -> Understood | None:
 
 def trade(text: str, words: list[Token], texts: list[str]) -> Understood | None:
     """The order, or the question about one; None when the sentence is not about trading."""
+    if paid := PAID.match(text):
+        sums = tokenise(paid[1])
+        if len(sums) == 1 and sums[0].amount and sums[0].amount.unit in ("", "quote"):
+            text = f"buy {paid[1]} worth of {paid[2]}{paid[3]}"
+            words = tokenise(text)
+            texts = [token.text for token in words]
+    if texts[0] in ("short", "swap", "convert", "exchange") or texts[:2] == ["go", "short"]:
+        return ask("I buy and sell coins for USDT, nothing else yet. For example: sell 0.1 eth, then buy $200 of btc.")
     if re.match(r"(?:back-?test|start|run|simulate|test|how would)\b", text) and studies.strategy_in(text):
         return None
     if texts[0] not in (

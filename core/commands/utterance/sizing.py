@@ -48,6 +48,8 @@ def settled(draft: Draft, text: str) -> Understood:
         )
     if kind == "fraction" and amount.value > 1:
         raise Open(ask(f"{shown(amount.value * 100)} % is more than everything. How much do you want to {side}?"))
+    if kind == "fraction" and side == "buy" and amount.value == 1 and not (draft.cash or draft.mine):
+        raise Open(ask("With all the cash you have?", f"buy {name} with all my cash{tail}"))
     if kind == "fraction" and side == "buy" and draft.mine:
         advice = f"You can sell a share of your {name.upper()}, or buy with a share of your cash."
         raise Open(ask(advice, f"buy {name} with half my cash"))

@@ -53,7 +53,8 @@ class Draft:
     prices: dict[str, Amount] = field(default_factory=dict)  # limit, stop, target
     loose: list[Amount] = field(default_factory=list)  # bare numbers beside the coin, either reading possible
     total: Amount | None = None  # 'for NUMBER'
-    mine: bool = False
+    mine: bool = False  # 'my coin'
+    cash: bool = False  # 'my cash'
     market: bool = False
     left: list[str] = field(default_factory=list)
 
@@ -170,7 +171,7 @@ class Reader:
         if token.text not in CASH:
             return False
         if draft.side == "buy" and draft.sizes and draft.sizes[-1][0] == "fraction":
-            draft.mine = False  # it was 'my cash', not 'my coin'
+            draft.mine, draft.cash = False, True
         else:
             draft.left.append(token.text)
         return self._step()

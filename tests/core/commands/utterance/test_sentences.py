@@ -85,6 +85,9 @@ ORDERS = {
     "buy eth with 500 usdt": buys("ETH", spend="500"),
     "buy $1.5k of btc": buys("BTC", spend="1500"),
     "buy $2 thousand of btc": buys("BTC", spend="2000"),
+    "spend $500 on btc": buys("BTC", spend="500"),
+    "invest 500 in btc": buys("BTC", spend="500"),
+    "put 500 dollars into eth": buys("ETH", spend="500"),
     "buy btc with half my cash": buys("BTC", fraction="0.5"),
     "buy btc with all my money": buys("BTC", fraction="1"),
     "buy eth with 25% of my balance": buys("ETH", fraction="0.25"),
@@ -134,6 +137,9 @@ ORDERS = {
 }
 
 OTHERS = {
+    "is btc up?": on("price", "BTC"),
+    "show me eth": on("price", "ETH"),
+    "cancel my btc orders": on("cancel", "BTC"),
     "price btc": on("price", "BTC"),
     "btc": on("price", "BTC"),
     "btc?": on("price", "BTC"),
@@ -227,6 +233,11 @@ OTHERS = {
 
 QUESTIONS = [
     "buy 100 of btc",
+    "buy all btc",
+    "buy max btc",
+    "short btc",
+    "swap 1 eth to btc",
+    "invest 500 in btc if it drops",
     "buy btc 100",
     "sell eth 5",
     "buy 2 btc for 60k",
