@@ -92,7 +92,7 @@ class Feed:
         *,
         matcher: Matcher | None = None,
         interval: float = 1.0,
-        patience: float = 5.0,
+        patience: float = 8.0,
     ) -> None:
         if not sources:
             raise InvalidInput("The feed needs at least one market data source.")

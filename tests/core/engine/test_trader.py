@@ -240,3 +240,19 @@ async def test_a_strategy_of_ones_own_is_found_again_after_a_restart(room: Room,
     shipped = await room.engine.trader.start(ACCOUNT, SmaCross(fast=2, slow=4), BTC, "1h", Decimal(1_000))
     assert shipped.source == "sma_cross"
     assert load(shipped.source, shipped.parameters) == SmaCross(fast=2, slow=4)
+
+
+async def test_a_window_that_grew_too_long_moves_its_anchor_once_and_remembers_it(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.engine.trader.WINDOW", 10)
+    run = await room.engine.trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(1_000))
+    await room.play(0, 10)
+    times = room.recording[0].timestamp
+    assert (await room.engine.trader.find(ACCOUNT, run.id)).anchor == times[0]
+    await room.play(10, 13)
+    assert (await room.engine.trader.find(ACCOUNT, run.id)).anchor == times[5]
+    await room.crash()
+    await room.open()
+    window = room.engine.trader._windows[run.id]
+    assert (window.timestamp[0], len(window)) == (times[5], 8)
