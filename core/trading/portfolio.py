@@ -64,10 +64,8 @@ class Position:
             closed = min(abs(signed), abs(self.quantity))
             direction = 1 if self.quantity > 0 else -1
             realised += (fill.price - self.entry_price) * closed * direction
-            if after == 0:
-                entry = ZERO
-            else:
-                entry = fill.price if abs(signed) > abs(self.quantity) else self.entry_price
+            flipped = abs(signed) > abs(self.quantity)
+            entry = ZERO if after == 0 else fill.price if flipped else self.entry_price
         return replace(self, quantity=after, entry_price=entry, realised=realised, fees=self.fees + fill.fee)
 
     def unrealised(self, price: Decimal) -> Decimal:

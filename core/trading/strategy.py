@@ -1,8 +1,9 @@
 """The strategy port: a strategy is a frozen dataclass of parameters with two methods."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from core.errors import InvalidInput
 from core.market.bars import Bars
 
 FloatArray = NDArray[np.float64]
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +108,30 @@ def check_below(strategy: SignalStrategy, lower: str, upper: str) -> None:
     low, high = getattr(strategy, lower), getattr(strategy, upper)
     if low >= high:
         raise InvalidInput(f"{lower} {low} must be below {upper} {high}.", **{lower: low, upper: high})
+
+
+def strategy(kind: type[Kind]) -> type[Kind]:
+    """Makes a strategy of a class that has `Parameter` attributes and a `signals` method; a decorator.
+
+    What is not written gets its usual value: `name` is the class name in snake case, `summary` the first line of the
+    docstring, `warmup()` one bar more than the largest whole-number parameter. Values are checked on construction.
+    """
+    parameters = {name: value for name, value in vars(kind).items() if isinstance(value, Parameter)}
+    if not callable(getattr(kind, "signals", None)):
+        raise InvalidInput(f"The strategy {kind.__name__} has no method signals(self, bars, context).")
+    whole = [name for name, parameter in parameters.items() if parameter.kind is int]
+    summary = next(iter((kind.__doc__ or "").strip().splitlines()), "")
+    usual: dict[str, Any] = {
+        "name": re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.__name__).lower(),
+        "summary": summary,
+        "warmup": lambda self: 1 + max((int(getattr(self, name)) for name in whole), default=0),
+        "__post_init__": check,
+    }
+    for name, value in usual.items():
+        if name not in vars(kind):
+            setattr(kind, name, value)
+    kind.__annotations__ = {name: parameter.kind for name, parameter in parameters.items()}
+    for name, parameter in parameters.items():
+        setattr(kind, name, parameter.default)
+    kind.parameters = parameters  # type: ignore[attr-defined]
+    return dataclass(frozen=True)(kind)
