@@ -184,12 +184,11 @@ async def test_a_person_backtests_on_the_dashboard(visit: Watched, app: App, tmp
     await picture(page, "web-backtest", tmp_path)
     await page.evaluate("window.scrollTo(0, 0)")
     await page.set_viewport_size(PHONE)  # type: ignore[arg-type]
-    await expect(page.locator(".panel-chart canvas").first).to_be_visible()
-    await fits(page)
     await page.wait_for_function(
         "(() => { const plot = document.querySelector('.panel-chart .plot');"
         " return plot.querySelector('table').clientWidth <= plot.clientWidth; })()"
     )
+    await fits(page)
     await picture(page, "web-dashboard-phone", tmp_path)
     await is_accessible(page)
     visit.is_quiet()
