@@ -242,7 +242,7 @@ class Conversation:
             self._expected[self._place(caller)] = Expectation(
                 f"/{command.name} {given} {names[0]}={{}}".replace("  ", " ")
             )
-        return [Form(f"{command.summary} I need: {', '.join(names)}.", command.name, tuple(fields))]
+        return [Form(f"To {command.name}, I still need: {', '.join(names)}.", command.name, tuple(fields))]
 
     @staticmethod
     def _place(caller: Caller) -> tuple[str, str, str]:

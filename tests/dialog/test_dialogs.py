@@ -61,9 +61,25 @@ DIALOGS: dict[str, Dialog] = {
     "protection": [
         ("buy 0.01 btc", ("Buy",)),
         ("yes", ("Bought",)),
+        ("buy 0.001 btc stop 20k target 200k", ("falls to 20,000", "rises to 200,000", "SIMULATED")),
+        ("no", ("Withdrawn",)),
+        ("start sma cross", ("I still need: instrument",)),
         ("put a stop at 20k on btc", ("Sell 0.01 BTC", "falls to 20,000")),
         ("yes", ("placed", "falls to 20,000")),
         ("orders", ("sell 0.01 BTC", "if the price falls to 20,000")),
+    ],
+    "a protected entry": [
+        ("buy 0.01 btc stop 20k target 200k", ("falls to 20,000", "rises to 200,000")),
+        ("yes", ("Bought 0.01 BTC", "Stop: sells if the price falls to 20,000", "Target: sells when")),
+    ],
+    "what is missing comes later": [
+        ("start sma cross with 1000 usdt", ("I still need: instrument",)),
+        ("btc", ("is running", "BTC/USDT", "1,000.00 USDT")),
+        ("alert btc", ("At which price of BTC",)),
+        ("10m", ("Alert 1 is set", "above 10,000,000")),
+        ("buy eth", ("How much ETH",)),
+        ("price btc", ("SIMULATED",)),
+        ("0.1", ("-Buy 0.1 ETH",)),
     ],
     "more than there is": [
         ("buy 100 btc", ("-Bought", "USDT")),

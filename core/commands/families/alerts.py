@@ -28,9 +28,8 @@ async def alert(
     condition: above or below; taken from the present price when not said
     price: the price to wait for
     """
-    name = instrument.base.lower()
     if price is None:
-        return [Text(f"At which price of {instrument.base}? For example: alert {name} below 2500.")]
+        return [Text(f"At which price of {instrument.base}? Write it like this: alert eth below 2500.")]
     if price <= 0:
         raise InvalidInput("The price of an alert must be above zero.", value=str(price))
     quote = await ctx.services.market.quote(instrument)

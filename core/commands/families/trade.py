@@ -126,9 +126,9 @@ async def ticket(
         *protection(request, instrument),
     ]
     if preview.checks:
-        facts.append(
-            ("Limits checked", f"all {len(preview.checks)} kept: {', '.join(each.name for each in preview.checks)}")
-        )
+        count = len(preview.checks)
+        names = ", ".join(check.name for check in preview.checks)
+        facts.append(("Limits checked", f"{count} of {count} kept: {names}"))
     if preview.simulated:
         facts.append(("Market", f"{wording.SIMULATED} prices"))
     # the facts say it already
@@ -202,11 +202,10 @@ def outcome(order: Order, mode: str, simulated: bool) -> str:
     amount = wording.quantity(order.filled, instrument.base)
     match order.status:
         case OrderStatus.FILLED:
-            at = wording.price(order.average_price or 0, instrument)
-            return (
-                f"{verb} {amount} at {at} {instrument.quote}, fee "
-                f"{wording.money(order.fees, instrument.quote)}. Order {order.number}, {badge}."
-            )
+            at = f"{wording.price(order.average_price or 0, instrument)} {instrument.quote}"
+            fee = wording.money(order.fees, instrument.quote)
+            guard = " ".join(f"{name}: {what}." for name, what in protection(request, instrument))
+            return f"{verb} {amount} at {at}, fee {fee}. Order {order.number}, {badge}. {guard}".rstrip()
         case OrderStatus.PARTIAL:
             return f"{verb} {amount} so far; the rest of order {order.number} is open. {badge}."
         case OrderStatus.REJECTED:

@@ -59,7 +59,7 @@ def alert(text: str, words: list[Token]) -> Understood | None:
         )
     if len(level) != 1 or len(amounts) != 1:
         return ask(
-            f"At which price of {name.upper()}? For example: alert me when {name} drops below 2500.",
+            f"At which price of {name.upper()}? Write it like this: alert me when eth drops below 2500.",
             expects=f"alert {name} {{}}",
         )
     if level[0].other is not None:
