@@ -150,6 +150,40 @@ def test_an_entry_inside_the_bar_may_be_stopped_in_it_but_not_reach_its_target()
     assert told(play(simulated, (100, 120, 97, 98))[0]) == [(1, 98.0, 1.0, "entry")]
 
 
+@pytest.mark.parametrize(("close", "stopped"), [(105.5, []), (102.0, [(-1, 103.0, 1.0, "stop")])])
+def test_a_stop_entry_is_stopped_in_its_bar_only_when_the_close_proves_it(
+    close: float, stopped: list[tuple[int, float, float, str]]
+) -> None:
+    simulated = account()
+    play(simulated, FLAT)
+    simulated.place(0, Ticket("stop", 1, quantity=1.0, trigger=105.0, stop=103.0))
+    assert told(play(simulated, (100, 106, 99, close))[0]) == [(1, 105.0, 1.0, "entry"), *stopped]
+
+
+def test_a_signal_without_exposure_moves_the_protection_of_the_position() -> None:
+    simulated = account()
+    play(simulated, FLAT)
+    assert simulated.decide(0, SignalRow(stop=90.0)).protect is None
+    simulated.apply(0, simulated.decide(0, SignalRow(exposure=1.0, stop=90.0, target=120.0)))
+    play(simulated, FLAT)
+    simulated.apply(0, simulated.decide(0, SignalRow(stop=95.0)))
+    assert (simulated.protection(0).stop, simulated.protection(0).target) == (95.0, 120.0)
+    assert told(play(simulated, (100, 100, 94, 95))[0]) == [(-1, 95.0, 10.0, "stop")]
+
+
+def test_a_new_exposure_replaces_the_order_that_is_still_open() -> None:
+    simulated = account()
+    play(simulated, FLAT)
+    first = simulated.apply(0, simulated.decide(0, SignalRow(exposure=1.0, limit=90.0)))
+    play(simulated, FLAT)
+    decision = simulated.decide(0, SignalRow(exposure=0.5, limit=95.0))
+    assert list(decision.cancel) == [first]
+    second = simulated.apply(0, decision)
+    assert simulated.open_refs() == [second]
+    simulated.apply(0, simulated.decide(0, SignalRow(exposure=0.0)))
+    assert simulated.open_refs() == []
+
+
 def test_a_trail_follows_the_best_price_of_earlier_bars() -> None:
     simulated = account()
     play(simulated, FLAT)
