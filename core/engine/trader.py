@@ -2,6 +2,7 @@
 
 A run's window of bars begins at its anchor, which never moves while the run lives, so that recursive indicators see
 the same past after a restart as before it. Past `WINDOW` bars the anchor moves forward once, by half, and is recorded.
+A run's first decision joins where the signals stand: a strategy that asked to be long before it was started goes long.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ import numpy as np
 import structlog
 
 from core.bus import Bus
-from core.clock import Clock
+from core.clock import Clock, to_ms
 from core.engine.book import Book
 from core.engine.feed import Feed, joined
 from core.engine.lease import Lease
@@ -243,7 +244,10 @@ class Trader:
             window = self._windows[run.id] = window[len(window) // 2 :]
             run = replace(run, anchor=int(window.timestamp[0]))
         signals = await self._signals(run, window)
-        decision = await self._venue.decide(run.account, run.ledger, run.instrument, last_row(signals, len(window)))
+        row = last_row(signals, len(window))
+        if run.decided + length <= to_ms(run.started):  # the first decision joins where the signals stand
+            row = standing(row, signals)
+        decision = await self._venue.decide(run.account, run.ledger, run.instrument, row)
         cancel = [self._venue.order_of(run.account, run.ledger, ref) for ref in decision.cancel]
         place: tuple[OrderRequest, ...] = ()
         reserved: dict[str, Decimal] = {}
@@ -470,6 +474,12 @@ def last_row(signals: Signals, length: int) -> SignalRow:
         if array is not None
     }
     return SignalRow(**given)
+
+
+def standing(row: SignalRow, signals: Signals) -> SignalRow:
+    """The row with the exposure that was last asked for, when it asks for none itself."""
+    asked = signals.exposure[~np.isnan(signals.exposure)]
+    return row if row.exposure == row.exposure or not len(asked) else replace(row, exposure=float(asked[-1]))
 
 
 def with_bar(window: Bars, bar: Bar, run: Run) -> Bars:

@@ -256,3 +256,20 @@ async def test_a_window_that_grew_too_long_moves_its_anchor_once_and_remembers_i
     await room.open()
     window = room.engine.trader._windows[run.id]
     assert (window.timestamp[0], len(window)) == (times[5], 8)
+
+
+async def test_a_strategy_joins_where_its_signals_stand_once(tmp_path: Path) -> None:
+    room = Room(tmp_path, [synthetic_bars(1, 30)], strategies={"steady": Steady()}, options={"history": 5})
+    await room.open()
+    try:
+        await room.play(0, 10)
+        run = await room.engine.trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(1_000))  # it asked at its first bar
+        assert run.decided == room.recording[0].timestamp[9]
+        await room.play(10, 12)
+        assert len(await room.fills(run.ledger)) == 1
+        await room.crash()
+        await room.open()
+        await room.play(12, 20)
+        assert len(await room.record.orders(ACCOUNT)) == 1
+    finally:
+        await room.close()
