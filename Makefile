@@ -93,6 +93,8 @@ $(PACKAGE): | $(CREATED)
 	@rm -f $(VENV)/.package-*
 	@$(INSTALL) --no-build-isolation --editable .
 	@$(BIN)/python -m compileall -q -j 0 $(SOURCES) $(VENV)/lib/python3*/site-packages/__editable__* >/dev/null || true
+	@echo "Compiling the simulation kernels (20 seconds, once)"
+	@$(BIN)/python -m core.research.warm
 	@touch $@
 
 # ---- the rest ----

@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -83,6 +84,7 @@ async def _serve(settings: "Settings", roles: list[str], chatting: bool, as_json
                 await starting
             return
         await starting
+        warm_kernels()
         facts = await describe(app)
         if as_json:
             emit(facts)
@@ -94,6 +96,16 @@ async def _serve(settings: "Settings", roles: list[str], chatting: bool, as_json
         stopping.cancel()
         await app.stop()
     note("Stopped.")
+
+
+def warm_kernels() -> None:
+    """Loads the simulation kernels (or, once per installation, compiles them) beside the chat, so that nobody waits.
+
+    A daemon thread: a stop does not wait for a compilation.
+    """
+    from core.research.warm import warm
+
+    threading.Thread(target=warm, name="warm-kernels", daemon=True).start()
 
 
 async def _chat(app: "App", stopping: "asyncio.Task[Any]") -> None:

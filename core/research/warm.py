@@ -24,3 +24,7 @@ def warm() -> None:
         account.apply(index, account.decide(index, SignalRow(exposure=1.0, stop=0.5)))
     account.protect(index, SignalRow(stop=0.6))
     account.cancel(account.place(index, Ticket("limit", 1, quantity=1.0, limit=0.5)))
+
+
+if __name__ == "__main__":
+    warm()
