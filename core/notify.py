@@ -8,12 +8,13 @@ from datetime import timedelta
 
 import structlog
 
+from core import wording
 from core.accounts import UserService
 from core.bus import Bus
 from core.clock import Clock
+from core.engine.views import Run
 from core.events import AccountNotice, AlertFired, DurableEvent, FillRecorded, StrategyChanged
 from core.market.instrument import parse_key
-from core.money import plain
 from core.reply import Block, Facts, Reply, Text
 from core.store.deliveries import Delivery, SqlDeliveries
 from core.store.registry import concerns
@@ -68,7 +69,9 @@ class Notifier:
                 return alert_text(event)
             case FillRecorded():
                 order = await self._trading.order(event.fill.order)
-                return None if order is not None and answered(order, event.fill) else fill_text(event)
+                if order is not None and answered(order, event.fill):
+                    return None
+                return fill_text(event, order, await self._trading.run(event.fill.ledger))
             case StrategyChanged():
                 return strategy_text(event)
             case AccountNotice():
@@ -152,21 +155,27 @@ def alert_text(event: AlertFired) -> Reply:
     label = " (SIMULATED)" if event.simulated else ""
     return [
         Text(
-            f"Alert {event.alert}: {base}/{quote} is {event.condition} {plain(event.threshold)}, "
-            f"at {plain(event.price)} {quote}{label}.",
+            f"Alert {event.alert}: {base}/{quote} is {event.condition} {wording.grouped(event.threshold)}, "
+            f"at {wording.grouped(event.price)} {quote}{label}.",
             "warning",
         )
     ]
 
 
-def fill_text(event: FillRecorded) -> Reply:
-    """What was bought or sold, at what price, by which order."""
+def fill_text(event: FillRecorded, order: Order | None = None, run: Run | None = None) -> Reply:
+    """What was bought or sold, at what price, and by whom: an order that had to wait, or a strategy."""
     fill = event.fill
-    _, base, quote = parse_key(fill.instrument)
+    venue, base, quote = parse_key(fill.instrument)
     verb = "Bought" if fill.side.sign > 0 else "Sold"
-    source = "" if fill.ledger == "manual" else f" by strategy run {fill.ledger}"
-    facts = (("Price", f"{plain(fill.price)} {quote}"), ("Fee", f"{plain(fill.fee)} {quote}"))
-    return [Facts(f"{verb} {plain(fill.quantity)} {base} (order {event.number}{source})", facts)]
+    grid = order.request.instrument if order is not None else None
+    facts = (
+        ("Price", f"{wording.price(fill.price, grid)} {quote}"),
+        ("Total", wording.money(fill.notional, quote)),
+        ("Fee", wording.money(fill.fee, quote)),
+        ("By", f"order {event.number}" + (f" of strategy {run.number}, {run.strategy}" if run else "")),
+        ("Account", wording.badge("PAPER", venue == "sandbox")),  # the only mode there is before live accounts
+    )
+    return [Facts(f"{verb} {wording.quantity(fill.quantity, base)}", facts)]
 
 
 def strategy_text(event: StrategyChanged) -> Reply | None:

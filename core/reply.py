@@ -1,6 +1,6 @@
 """What a command answers: blocks of meaning that every surface renders in its own way.
 
-A command never formats, escapes or sends. Numbers arrive as text already rounded by `core.commands.wording`
+A command never formats, escapes or sends. Numbers arrive as text already rounded by `core.wording`
 only where a block's field is text; a Chart carries arrays. `to_json` / `from_json` carry a reply over a socket.
 """
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from rich.text import Text
 
+from core import wording
 from core.clock import from_ms
-from core.commands import wording
 from core.reply import Chart, Series
 
 RISING, FALLING, PLAIN = "green", "red", "cyan"

@@ -32,17 +32,13 @@ class LazyGroup(TyperGroup):
         return list(VERBS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in VERBS:
-            return None
-        if _overview():
-            return TyperCommand(cmd_name, help=VERBS[cmd_name][2])
-        return _load(cmd_name)
+        """What the overview shows of a verb; nothing is imported for it."""
+        return TyperCommand(cmd_name, help=VERBS[cmd_name][2]) if cmd_name in VERBS else None
 
-
-def _overview() -> bool:
-    """Whether only the list of verbs is asked for, so that none needs loading."""
-    words = sys.argv[1:]
-    return not words or words[0] in {"--help", "-h"}
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The verb itself, imported now that it is called."""
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, (_load(name) if found is not None and name in VERBS else found), rest
 
 
 def _load(verb: str) -> Any:

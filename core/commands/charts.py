@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from core.commands import wording
+from core import wording
 from core.errors import InvalidInput
 from core.market.bars import Bars
 from core.reply import Chart, Pane, Series, Tone

@@ -216,7 +216,14 @@ export function drawChart(container, chart) {
     width = clientWidth;
   });
   const scheme = window.matchMedia("(prefers-color-scheme: dark)");
+  /* Colours come from the page's style, so there is nothing to draw with before the container stands in the page. */
+  let waiting = 0;
   const rebuild = () => {
+    cancelAnimationFrame(waiting);
+    if (!container.isConnected) {
+      waiting = requestAnimationFrame(rebuild);
+      return;
+    }
     drawn?.api.remove();
     drawn = null;
     build();
@@ -243,6 +250,7 @@ export function drawChart(container, chart) {
       }
     },
     destroy() {
+      cancelAnimationFrame(waiting);
       scheme.removeEventListener("change", rebuild);
       observer.disconnect();
       drawn?.api.remove();

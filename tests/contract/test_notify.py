@@ -202,10 +202,17 @@ async def composed(notifier: Notifier, event: AlertFired | FillRecorded | Strate
 async def test_messages_say_what_happened_in_plain_numbers(notifier: Notifier) -> None:
     fired = AlertFired("e", "ann", NOW, 3, BTC.key, "above", Decimal("7E+4"), Decimal("70012.50"), True)
     assert await composed(notifier, fired) == [
-        Text("Alert 3: BTC/USDT is above 70000, at 70012.5 USDT (SIMULATED).", "warning")
+        Text("Alert 3: BTC/USDT is above 70,000, at 70,012.5 USDT (SIMULATED).", "warning")
     ]
     told = await composed(notifier, FillRecorded("e", "ann", NOW, fill(Side.SELL), 7))
-    assert told == [Facts("Sold 0.1 BTC (order 7)", (("Price", "60000 USDT"), ("Fee", "6 USDT")))]
+    facts = (
+        ("Price", "60,000 USDT"),
+        ("Total", "6,000.00 USDT"),
+        ("Fee", "6.00 USDT"),
+        ("By", "order 7"),
+        ("Account", f"PAPER{', SIMULATED prices' if BTC.venue == 'sandbox' else ''}"),
+    )
+    assert told == [Facts("Sold 0.1 BTC", facts)]
     failed = StrategyChanged("e", "ann", NOW, "r1", "sma_cross", BTC.key, "failed", "no data")
     assert await composed(notifier, failed) == [Text("Strategy sma_cross on BTC/USDT failed: no data", "bad")]
     started = StrategyChanged("e", "ann", NOW, "r1", "sma_cross", BTC.key, "started")

@@ -124,7 +124,7 @@ async def test_an_alert_fires_and_outlives_an_outage(app: App, telegram: Telegra
     await ann.send("alert eth above 900000")
     await ann.expect("Alert 1 is set")
     await moved(app, "eth", "1000")
-    fired = await ann.expect("Alert 1: ETH/USDT is above 900000", seconds=20)
+    fired = await ann.expect("Alert 1: ETH/USDT is above 900,000", seconds=20)
     assert "SIMULATED" in fired.text
     await ann.send("alert eth above 950000")
     await ann.expect("Alert 2 is set")

@@ -3,8 +3,8 @@
 import re
 from decimal import Decimal
 
+from core import wording
 from core.accounts import Role
-from core.commands import wording
 from core.commands.confirmations import Proposal
 from core.commands.context import Context
 from core.commands.registry import command

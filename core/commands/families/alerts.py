@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Literal
 
-from core.commands import wording
+from core import wording
 from core.commands.context import Context
 from core.commands.registry import command
 from core.errors import InvalidInput, NotFound

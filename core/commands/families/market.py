@@ -1,6 +1,7 @@
 """Prices and charts."""
 
-from core.commands import charts, wording
+from core import wording
+from core.commands import charts
 from core.commands.context import Context
 from core.commands.converters import HOURLY, Timeframe
 from core.commands.registry import command

@@ -1,6 +1,7 @@
 """What you own and how it does."""
 
-from core.commands import charts, wording
+from core import wording
+from core.commands import charts
 from core.commands.context import Context
 from core.commands.converters import Period
 from core.commands.converters import period as period_of

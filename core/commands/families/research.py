@@ -5,8 +5,9 @@ import time
 from decimal import Decimal
 from typing import Any
 
+from core import wording
 from core.clock import to_ms
-from core.commands import charts, wording
+from core.commands import charts
 from core.commands.context import Context
 from core.commands.converters import HOURLY, Period, Timeframe
 from core.commands.converters import period as period_of

@@ -2,8 +2,9 @@
 
 from decimal import Decimal
 
+from core import wording
 from core.accounts import Role
-from core.commands import wording
+from core.commands.confirmations import Proposal
 from core.commands.context import Context
 from core.commands.converters import HOURLY, Timeframe
 from core.commands.loading import strategy_named
@@ -11,11 +12,13 @@ from core.commands.registry import command
 from core.errors import InvalidInput, NotFound
 from core.market.instrument import Instrument
 from core.reply import Choice, Choices, Facts, Reply, Table, Text
+from core.trading.strategy import describe
 
 
 @command(
     family="strategies",
     role=Role.TRADER,
+    confirm=True,
     private=True,
     examples=("start sma_cross on btc 1h with 2000", "start rsi on eth 15m with 500 entry=25"),
 )
@@ -26,7 +29,7 @@ async def start(
     timeframe: Timeframe = HOURLY,
     cash: Decimal | None = None,
     **parameters: str,
-) -> Reply:
+) -> Reply | Proposal:
     """Lets a strategy trade on paper with money set apart for it.
 
     strategy: its name, such as sma_cross; strategies lists them
@@ -38,11 +41,12 @@ async def start(
     chosen = strategy_named(ctx, strategy, parameters)
     view = await ctx.services.desk.portfolio(ctx.account)
     badge = wording.badge(view.mode, view.simulated)
+    by_hand = sum((ledger.cash for ledger in view.ledgers if ledger.run is None), Decimal(0))
+    free = max(Decimal(0), by_hand - view.reserved)
     if cash is None:
         line = f"start {strategy} on {instrument.base.lower()} {timeframe}" + "".join(
             f" {name}={value}" for name, value in parameters.items()
         )
-        free = view.cash - view.reserved
         shares = [(free * share).quantize(Decimal(1)) for share in (Decimal("0.1"), Decimal("0.25"), Decimal("0.5"))]
         choices = tuple(
             Choice(wording.money(amount, view.currency), f"{line} with {amount}") for amount in shares if amount > 0
@@ -56,18 +60,35 @@ async def start(
         raise InvalidInput(
             "A strategy needs money above zero.", hint="For example: start sma_cross on btc 1h with 2000."
         )
-    run = await ctx.services.strategies.start(ctx.account, chosen, instrument, timeframe, cash)
+    if cash > free:
+        raise InvalidInput(
+            f"You have {wording.money(free, view.currency)} free, and this needs {wording.money(cash, view.currency)}."
+        )
+
+    async def execute() -> Reply:
+        run = await ctx.services.strategies.start(ctx.account, chosen, instrument, timeframe, cash)
+        note = f"It decides when a {timeframe} bar closes, from the next one on. Past results promise nothing."
+        return [
+            Facts(f"Strategy {run.number} is running", facts, note),
+            Choices("Later", (Choice("See it", "running"), Choice("Stop it", f"stop {run.number}"))),
+        ]
+
+    described = describe(chosen)
     facts = (
-        ("Strategy", settings_of(run.strategy, dict(run.parameters))),
-        ("Trades", f"{instrument.symbol} on {timeframe} bars"),
-        ("Money", wording.money(run.cash, view.currency)),
+        ("Strategy", settings_of(described["name"], described["parameters"])),
+        ("Trades", f"{instrument.symbol} on {timeframe} bars, nothing else"),
+        ("Money", f"{wording.money(cash, view.currency)}, never more"),
         ("Account", badge),
     )
-    note = f"It decides when a {timeframe} bar closes, from the next one on. Past results promise nothing."
-    return [
-        Facts(f"Strategy {run.number} is running", facts, note),
-        Choices("Later", (Choice("See it", "running"), Choice("Stop it", f"stop {run.number}"))),
-    ]
+    return Proposal(
+        f"Let {described['name']} trade {instrument.base} by itself?",
+        facts,
+        execute,
+        f"start {described['name']} on {instrument.base}",
+        view.mode,
+        ("It buys and sells without asking, until you stop it.",),
+        "Start it",
+    )
 
 
 @command(

@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
+from core import wording
 from core.accounts import Role
-from core.commands import wording
 from core.commands.confirmations import SECONDS, Proposal
 from core.commands.context import Context
 from core.commands.converters import Share

@@ -2,12 +2,19 @@
 
 from datetime import UTC, datetime
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+from typing import Protocol
 
-from core.market.instrument import Instrument
 from core.money import plain
 
 Number = Decimal | float | int
 SIMULATED = "SIMULATED"
+
+
+class Grid(Protocol):
+    """What has a price grid: an instrument."""
+
+    @property
+    def tick_size(self) -> Decimal: ...
 
 
 def grouped(value: Decimal, places: int | None = None) -> str:
@@ -18,7 +25,7 @@ def grouped(value: Decimal, places: int | None = None) -> str:
     return f"{sign}{int(whole):,}{point}{rest}"
 
 
-def price(value: Number, instrument: Instrument | None = None) -> str:
+def price(value: Number, instrument: Grid | None = None) -> str:
     """A price with the decimals of the instrument's tick, else with about six significant digits."""
     number = exact(value)
     if instrument is not None and instrument.tick_size > 0:

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from core.commands import converters, wording
+from core import wording
+from core.commands import converters
 from core.errors import InvalidInput
 from core.market.instrument import Instrument
 
