@@ -31,6 +31,7 @@ NO = sayings(
 )
 ALL = sayings("all|yes all|yes to all|confirm all|all of them|both|yes both|yes all of them")
 NONE = sayings("no all|none|cancel all previews|no to all|neither|no both|none of them")
+NOTHING_TO_CONFIRM = "There is nothing to confirm right now."
 TOKEN = re.compile(r"/?(yes|no) ([A-Za-z0-9_-]{8,40})")
 
 
@@ -49,6 +50,8 @@ class Conversation:
         self.registry = registry or all_commands()
         self._confirmations = Confirmations(services.clock)
         self._expected: dict[tuple[str, str, str], Expectation] = {}
+        # Places where several previews were open at once and something else was asked since: a bare yes says too little.
+        self._vague: set[tuple[str, str, str]] = set()
         self._log = structlog.get_logger("conversation")
 
     async def caller(
@@ -105,6 +108,8 @@ class Conversation:
             return await (self._yes if match[1] == "yes" else self._no)(match[2], caller, report)
         if decided := await self._decided(said, caller, report):
             return decided
+        if len(self._confirmations.open(caller)) > 1:
+            self._vague.add(self._place(caller))
         if re.fullmatch(r"/start(@\w+)?", tidied):  # the button with which a chat begins
             return await self._run(Understood("help"), "help", caller, report)
         expected = self._expected.pop(self._place(caller), None)
@@ -119,14 +124,14 @@ class Conversation:
         """The answer to a bare yes, no or all; None when the line is none of these."""
         opened = self._confirmations.open(caller)
         if said in YES:
-            if len(opened) > 1:
+            if len(opened) > 1 or (opened and self._place(caller) in self._vague):
                 return [which("yes", opened)]
             if opened:
                 return await self._yes(opened[0].token, caller, report)
-            return self._too_late(caller, "confirm")
+            return self._too_late(caller)
         if said in ALL and (opened or said != "all"):
             if not opened:
-                return self._too_late(caller, "confirm")
+                return self._too_late(caller)
             blocks: list[Block] = []
             for pending in opened:
                 try:
@@ -147,12 +152,12 @@ class Conversation:
             return text("Withdrawn, nothing was done: " + "; ".join(each.proposal.subject for each in opened) + ".")
         return None
 
-    def _too_late(self, caller: Caller, verb: str) -> Reply:
+    def _too_late(self, caller: Caller) -> Reply:
         """Says why a bare yes has nothing to confirm."""
         latest = self._confirmations.latest(caller)
         if latest is not None and latest.state in ("expired", "done"):
             self._confirmations.take(caller, latest.token)  # raises the sentence that fits
-        return text(f"There is nothing to {verb} right now.")
+        return text(NOTHING_TO_CONFIRM)
 
     async def _yes(self, token: str, caller: Caller, report: Report) -> Reply:
         pending = self._confirmations.take(caller, token)
@@ -204,6 +209,8 @@ class Conversation:
         if not isinstance(result, Proposal):
             return typing.cast(Reply, result)
         preview: Confirm = self._confirmations.offer(caller, command.name, line, result)
+        if len(self._confirmations.open(caller)) == 1:
+            self._vague.discard(self._place(caller))
         return [*result.before, preview]
 
     async def _values(self, command: Command, arguments: dict[str, str]) -> tuple[list[str], dict[str, object]]:
@@ -260,6 +267,8 @@ def which(word: str, opened: Sequence[Pending]) -> Choices:
     every = Choice("All of them", "yes all" if word == "yes" else "no all")
     choices = tuple(Choice(each.proposal.subject, f"{word} {each.token}") for each in opened)
     verb = "confirm" if word == "yes" else "withdraw"
+    if len(opened) == 1:
+        return Choices(f"Do you {verb} this, asked earlier?", choices)
     return Choices(f"{len(opened)} previews are open. Which one do you {verb}?", (*choices, every))
 
 

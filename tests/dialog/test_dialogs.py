@@ -17,6 +17,17 @@ DIALOGS: dict[str, Dialog] = {
         ("fills", ("bought 0.01 BTC",)),
         ("how am I doing", ("Profit", "Fees paid", "PAPER")),
     ],
+    "a yes that comes after something else": [
+        ("buy 0.01 btc", ("Buy 0.01 BTC",)),
+        ("price eth", ("ETH/USDT",)),
+        ("yes", ("Bought 0.01 BTC",)),
+        ("yes", ("Already done",)),
+        ("buy 0.01 btc", ("Buy 0.01 BTC",)),
+        ("buy 0.02 eth", ("Buy 0.02 ETH",)),
+        ("price eth", ("ETH/USDT",)),
+        ("yes", ("2 previews are open",)),
+        ("no all", ("Withdrawn",)),
+    ],
     "a preview that is turned down": [
         ("buy 0.01 btc", ("Buy 0.01 BTC",)),
         ("no", ("Withdrawn", "nothing was done")),

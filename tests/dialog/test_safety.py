@@ -232,3 +232,15 @@ async def test_a_fired_alert_stays_in_the_list(room: Room) -> None:
     room.app.services.bus.subscribe(AlertFired, hear)
     await room.until(lambda: bool(told), step=20, most=2000)
     assert "fired 2026-03-02" in await room.says("alerts")
+
+
+async def test_a_bare_yes_never_confirms_the_rest_of_several_previews_after_other_questions(room: Room) -> None:
+    first = await room.token("buy 0.01 btc")
+    second = await room.token("buy 0.02 eth")
+    await room.says("price btc")
+    assert "Bought 0.01 BTC" in await room.says(f"yes {first}")
+    asked = await room.says("yes")
+    assert "asked earlier" in asked
+    assert "buy 0.02 ETH" in asked
+    assert "Bought" not in asked
+    assert "Bought 0.02 ETH" in await room.says(f"yes {second}")
