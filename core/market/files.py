@@ -1,6 +1,5 @@
 """Files of bars: Parquet, Feather or Arrow, CSV, freqtrade JSON and Binance kline archives."""
 
-import io
 import json
 import os
 import re
@@ -177,8 +176,9 @@ def _parse_csv(data: bytes, name: str) -> Columns:
 
     try:
         table = csv.read_csv(
-            io.BytesIO(data),
+            _native(data),
             read_options=csv.ReadOptions(
+                use_threads=False,  # after a refused row others would still call `refuse` while Python shuts down
                 column_names=[str(position) for position in range(len(cells))],
                 skip_rows=data[:start].count(b"\n") + (0 if headless else 1),
             ),
@@ -197,6 +197,18 @@ def _parse_csv(data: bytes, name: str) -> Columns:
             ) from None
         raise BadData(f"{name} is not a CSV file of bars: {str(broken).splitlines()[0].rstrip('.')}.") from None
     return _from_table(table.rename_columns(list(found)), where, name)
+
+
+def _native(data: bytes) -> Any:
+    """The bytes in Arrow's own memory: its readahead thread then touches nothing of Python, whatever ends first.
+
+    A thread that asks for Python while the interpreter shuts down is ended by force, and the process with it.
+    """
+    import pyarrow as pa
+
+    copy = pa.BufferOutputStream()
+    copy.write(data)
+    return pa.BufferReader(copy.getvalue())
 
 
 def _from_table(table: Any, where: Callable[[int], str], name: str) -> Columns:

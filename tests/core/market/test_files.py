@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -203,3 +205,16 @@ def test_recorded_hours_are_the_resampled_minutes(shared_data: Path) -> None:
     for name in ("timestamp", "open", "high", "low", "close"):
         assert np.array_equal(getattr(hours, name), getattr(made, name)), name
     assert made.volume == pytest.approx(hours.volume, rel=1e-9)
+
+
+def test_a_refused_file_never_takes_the_process_down_with_it(tmp_path: Path) -> None:
+    rows = ["timestamp,open,high,low,close,volume"]
+    rows += [f"{1_500_000_000_000 + 60_000 * n},100.00,101.00,99.00,100.00,1.000" for n in range(30_000)]
+    rows[300] += ",7"  # in the first of several blocks: the others were once read on while Python shut down
+    path = tmp_path / "BTCUSDT-1m.csv"
+    path.write_text("\n".join(rows))
+    program = "import sys, pathlib; from core.market import files; files.read(pathlib.Path(sys.argv[1]))"
+    for _ in range(10):
+        done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 1, done.stderr  # 134 was the abort, in one of six runs
+        assert "row 301" in done.stderr
