@@ -275,7 +275,7 @@ class TelegramSurface:
                 await self._wire.answer(chat, plain(NOT_TEXT))
                 return
             now = self._services.clock.now()
-            if now - message.date > STALE and self._moves_money(line):
+            if now - message.date > STALE and not self._only_looks(line):
                 await self._wire.answer(chat, plain(
                     f"⚠️ This message is from {message.date:%Y-%m-%d %H:%M:%S} UTC and reached me late, so nothing was "
                     f"done: “{line[:300]}”. Please send it again if you still want it."
@@ -283,11 +283,11 @@ class TelegramSurface:
                 return
         await self._converse(line, caller, chat, sender.id)
 
-    def _moves_money(self, line: str) -> bool:
-        """Whether a line, read late, could do more than look."""
+    def _only_looks(self, line: str) -> bool:
+        """Whether a line is surely a question. A late yes, a bare value or an unclear sentence may not be one."""
         read = understand(line, self._conversation.registry)
         command = self._conversation.registry.find(read.command) if read.command else None
-        return command is not None and (command.confirm or command.role.covers(Role.TRADER))
+        return command is not None and not command.confirm and not command.role.covers(Role.TRADER)
 
     async def _converse(self, line: str, caller: Caller, chat: int, sender: int) -> None:
         live = Live(self._wire, chat)

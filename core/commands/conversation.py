@@ -1,5 +1,6 @@
 """The conversation: one line in, one reply out, for every surface."""
 
+import dataclasses
 import re
 import typing
 from collections.abc import Sequence
@@ -67,6 +68,8 @@ class Conversation:
         progress: called with Progress blocks while long work runs; the reply itself comes last
         """
         report = progress or no_report
+        if caller.user is not None:  # a connection may be older than a revocation or a change of role
+            caller = dataclasses.replace(caller, user=await self._services.users.user(caller.user.id))
         try:
             if caller.user is None or not caller.user.active:
                 return await self._stranger(line, caller, report)

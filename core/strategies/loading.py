@@ -69,7 +69,7 @@ def _from_file(name: str, folder: Path | None) -> type[SignalStrategy]:
         spec.loader.exec_module(module)
     except SyntaxError as broken:
         raise InvalidInput(f"{path}, line {broken.lineno}: {broken.msg}.", file=str(path)) from None
-    except Exception as broken:  # a user's file may fail in any way; the sentence says where
+    except (Exception, SystemExit) as broken:  # a user's file may fail in any way; the sentence says where
         lines = [frame.lineno for frame in traceback.extract_tb(broken.__traceback__) if frame.filename == str(path)]
         place = f"{path}, line {lines[-1]}" if lines else str(path)
         raise InvalidInput(f"{place}: {type(broken).__name__}: {broken}", file=str(path)) from None

@@ -122,7 +122,11 @@ class Door:
     async def _visitor(self, scope: Scope, headers: Headers) -> Visitor | None:
         kind, _, token = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and token:
-            if self._local_token and is_loopback(scope) and secrets.compare_digest(token, self._local_token):
+            if (
+                self._local_token
+                and is_loopback(scope)
+                and secrets.compare_digest(token.encode(), self._local_token.encode())
+            ):
                 return Visitor(await self._users.owner(), by="local")
             session = self._passes.session_of(token)
             user = await self._users.session(session) if session else None

@@ -16,7 +16,8 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.staticfiles import StaticFiles
 
 from core.errors import AppError, ConfigError
-from dashboards.gateway import access, api, chat, problems, proxy
+from dashboards.gateway import access, api, chat, docs, live, problems, proxy
+from dashboards.gateway.models import Alive, Person, Readiness
 from dashboards.gateway.notices import Notices
 from dashboards.gateway.pages import message_page, shell, sign_in_page
 from dashboards.gateway.voila import VoilaChild
@@ -41,14 +42,17 @@ def create_app(
     rooms = chat.Rooms()
     dashboards = proxy.Proxy(child, passes) if child is not None else None
     notices = Notices(services, rooms)
+    sockets = live.Live(services)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await notices.start()
+        await sockets.start()
         try:
             yield
         finally:
             await notices.stop()
+            await sockets.stop()
             await rooms.close()
             if dashboards is not None:
                 await dashboards.close()
@@ -57,6 +61,7 @@ def create_app(
         title="CryptoOrchestrator",
         version=str(services.app_info.get("version", "0.1.0")),
         summary="The trading assistant's HTTP API.",
+        description=docs.DESCRIPTION,
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -77,6 +82,7 @@ def create_app(
     _people(app, services, passes)
     _health(app, services, child)
     app.include_router(api.routes(services))
+    app.include_router(docs.routes())
     if dashboards is not None:
         app.include_router(proxy.routes(dashboards))
 
@@ -84,13 +90,19 @@ def create_app(
     async def talk(connection: WebSocket) -> None:
         await connection.accept()
         visitor: access.Visitor = connection.state.visitor
-        session = chat.Session(connection, visitor, conversation, "console" if visitor.by == "local" else "web")
+        surface = "console" if visitor.by == "local" else "web"
+        session = chat.Session(connection, visitor, conversation, surface, services.users)
         rooms.enter(session)
         try:
             await notices.catch_up(session)
             await session.run()
         finally:
             rooms.leave(session)
+
+    @app.websocket("/api/v1/live")
+    async def listen(connection: WebSocket) -> None:
+        await connection.accept()
+        await sockets.serve(connection, connection.state.visitor)
 
     @app.get("/static/lightweight-charts.js", include_in_schema=False)
     async def charts() -> Response:
@@ -107,9 +119,12 @@ def _people(app: FastAPI, services: "Services", passes: access.KernelPasses) -> 
     async def home(request: Request) -> Response:
         return problems.page(shell(request.state.visitor.user.name))
 
-    @app.get("/api/v1/session", tags=["people"])
+    @app.get(
+        "/api/v1/session", tags=["people"], summary="Who is signed in", response_model=Person,
+        responses=problems.answers(),
+    )  # fmt: skip
     async def session(request: Request) -> dict[str, str]:
-        """Who is signed in."""
+        """The person in whose name this request was made."""
         user = request.state.visitor.user
         return {"id": user.id, "name": user.name, "role": str(user.role)}
 
@@ -145,12 +160,21 @@ def _people(app: FastAPI, services: "Services", passes: access.KernelPasses) -> 
 def _health(app: FastAPI, services: "Services", child: VoilaChild | None) -> None:
     """Whether the process lives, whether it can serve, and a few figures."""
 
-    @app.get("/health/live", tags=["health"])
-    async def live() -> dict[str, str]:
+    @app.get(
+        "/health/live", tags=["health"], summary="Whether the process lives", response_model=Alive,
+        responses=problems.answers(closed=False),
+    )  # fmt: skip
+    async def alive() -> dict[str, str]:
+        """Open to everyone."""
         return {"status": "ok"}
 
-    @app.get("/health/ready", tags=["health"])
+    @app.get(
+        "/health/ready", tags=["health"], summary="Whether the process can serve", response_model=Readiness,
+        responses=problems.answers(closed=False)
+        | {503: {"model": Readiness, "description": "The store does not answer."}},
+    )  # fmt: skip
     async def ready() -> Response:
+        """Open to everyone; 503 while the store does not answer."""
         parts = {"dashboards": child.ready if child is not None else None}
         try:
             await asyncio.wait_for(services.users.owner(), 5)
@@ -160,7 +184,13 @@ def _health(app: FastAPI, services: "Services", child: VoilaChild | None) -> Non
         state = "ready" if parts["store"] else "not ready"
         return JSONResponse({"status": state, **parts}, 200 if parts["store"] else 503)
 
-    @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
+    @app.get(
+        "/metrics", tags=["health"], summary="Figures for Prometheus", response_class=PlainTextResponse,
+        responses={
+            200: {"content": {"text/plain": {"example": "orchestrator_up 1"}}, "description": "The figures."},
+            **problems.answers(),
+        },
+    )  # fmt: skip
     async def metrics() -> str:
         """Figures in the text format of Prometheus."""
         return "".join(_figures(services, child))
@@ -198,7 +228,8 @@ class Surface:
         self._task: asyncio.Task[None] | None = None
         self.child: VoilaChild | None = None
         self._log = structlog.get_logger("gateway")
-        self.url = ""
+        self.url = ""  # the one people use
+        self.local_url = ""  # the one programs on this machine use, whatever stands in front
 
     async def start(self) -> None:
         """Listens. Raises ConfigError when the port is taken."""
@@ -206,9 +237,9 @@ class Surface:
         listener = bind(gateway.host, gateway.port)
         port = listener.getsockname()[1]
         local = "127.0.0.1" if gateway.host in ANYWHERE else gateway.host
-        near = f"http://{f'[{local}]' if ':' in local else local}:{port}"
-        self.url = gateway.public_url or near
-        self.child = VoilaChild(near, self._services.settings.data_dir / "jupyter")
+        self.local_url = f"http://{f'[{local}]' if ':' in local else local}:{port}"
+        self.url = (gateway.public_url or self.local_url).rstrip("/")
+        self.child = VoilaChild(self.local_url, self._services.settings.data_dir / "jupyter")
         app = create_app(self._services, self._conversation, child=self.child)
         config = uvicorn.Config(
             app, log_config=None, access_log=False, server_header=False, date_header=True, lifespan="on",

@@ -7,6 +7,8 @@ Out: {"id": 1, "progress": block} any number of times, {"id": 1, "reply": [block
 import asyncio
 import itertools
 import json
+import re
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -31,6 +33,12 @@ class Talk(Protocol):
     async def answer(
         self, line: str, caller: Caller, progress: Callable[[Progress], Awaitable[None]] | None = None
     ) -> Reply: ...
+
+
+class Sessions(Protocol):
+    """What the socket needs of core.accounts."""
+
+    async def session(self, token: str) -> "User | None": ...
 
 
 class Rooms:
@@ -63,9 +71,13 @@ class Session:
     """One connection. Lines are answered in order; one that reports progress lets the next ones pass, so that
     `cancel` is not held up by a long backtest."""
 
-    def __init__(self, socket: WebSocket, visitor: Visitor, conversation: Talk, surface: str) -> None:
+    def __init__(
+        self, socket: WebSocket, visitor: Visitor, conversation: Talk, surface: str, sessions: Sessions | None = None
+    ) -> None:
         self._socket = socket
         self.user: User = visitor.user
+        self._visitor, self._sessions = visitor, sessions
+        self._chat = f"{surface}:{self.user.id}:{named(socket.query_params.get('chat', ''))}"
         self._conversation = conversation
         self._surface = surface
         self._sending = asyncio.Lock()
@@ -101,9 +113,12 @@ class Session:
         try:
             if before is not None:
                 await before.wait()
+            if not await self._signed_in():
+                await self.close(1008)
+                return
             caller = Caller(
-                user=self.user, surface=self._surface, external_id=self.user.id, chat=f"{self._surface}:{self.user.id}",
-                private=True, name=self.user.name,
+                user=self.user, surface=self._surface, external_id=self.user.id, chat=self._chat, private=True,
+                name=self.user.name,
             )  # fmt: skip
             reply = await self._conversation.answer(line, caller, progress)
         except Exception as error:  # the outermost frame of this surface
@@ -126,11 +141,22 @@ class Session:
                 return False
         return True
 
-    async def close(self) -> None:
+    async def close(self, code: int = 1001) -> None:
         try:
-            await self._socket.close(1001)
+            await self._socket.close(code)
         except RuntimeError:
             return
+
+    async def _signed_in(self) -> bool:
+        """Whether the sign-in with which this connection was opened still stands."""
+        if self._sessions is None or not self._visitor.session:
+            return True
+        return await self._sessions.session(self._visitor.session) is not None
+
+
+def named(chat: str) -> str:
+    """The page's own name for its chat, so that a preview is answered where it was shown, also after a reconnect."""
+    return chat if re.fullmatch(r"[A-Za-z0-9_-]{8,40}", chat) else secrets.token_urlsafe(9)
 
 
 def read(text: str, number: int) -> tuple[str, Any]:
@@ -139,7 +165,7 @@ def read(text: str, number: int) -> tuple[str, Any]:
         message = json.loads(text)
         line = message["line"]
         ident = message.get("id", number)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise ValueError('A message is a JSON object such as {"line": "price btc"}.') from None
     if not isinstance(line, str) or not line.strip():
         raise ValueError("The line is empty.")

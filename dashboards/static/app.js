@@ -196,8 +196,11 @@ function receive(message) {
   follow();
 }
 
+/* A preview is answered in the page that shows it, also when its connection was renewed meanwhile. */
+const chat = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
 function connect() {
-  socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/v1/chat`);
+  socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/v1/chat?chat=${chat}`);
   socket.addEventListener("open", () => {
     attempt = 0;
     connection.textContent = "";

@@ -149,3 +149,8 @@ async def test_a_dashboards_pass_ends_with_its_session(services: Any, conversati
 async def test_a_cookie_that_is_not_ours_is_no_session(stranger: httpx.AsyncClient) -> None:
     stranger.cookies.set(COOKIE, "guess")
     assert (await stranger.get("/api/v1/session")).status_code == 401
+
+
+async def test_letters_that_no_token_has_are_a_401(stranger: httpx.AsyncClient) -> None:
+    answer = await stranger.get("/api/v1/quote?instrument=btc", headers={"authorization": "Bearer é".encode()})
+    assert answer.status_code == 401

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from core.events import AlertFired
 from dashboards.gateway.access import COOKIE
@@ -127,3 +127,41 @@ async def test_what_was_missed_is_told_when_a_chat_opens(served: str, session: s
     await services.bus.publish(fired("e2"))
     async with opened(served, session) as socket:
         assert (await heard(socket))["notice"][1]["text"] == "Alert 3 fired."
+
+
+async def test_a_session_that_ended_closes_the_open_socket(
+    served: str, session: str, conversation: Any, services: Any
+) -> None:
+    async with opened(served, session) as socket:
+        await said(socket, "price btc")
+        await heard(socket)
+        await services.users.close_session(session)
+        await said(socket, "buy 0.01 btc")
+        with pytest.raises(ConnectionClosed) as closed:
+            await heard(socket)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1008
+    assert [line for line, _ in conversation.heard] == ["price btc"]
+
+
+async def test_each_page_is_a_chat_of_its_own_and_keeps_it_over_a_reconnect(
+    served: str, session: str, conversation: Any
+) -> None:
+    for chat in ("first-page-1", "second-page", "first-page-1", "<evil>", ""):
+        headers = {"cookie": f"{COOKIE}={session}"}
+        url = f"ws://{served}/api/v1/chat?chat={chat}"
+        async with connect(url, additional_headers=headers, origin=f"http://{served}") as socket:  # type: ignore[arg-type]
+            await said(socket, "price btc")
+            await heard(socket)
+    chats = [caller.chat for _, caller in conversation.heard]
+    assert chats[0] == chats[2] != chats[1]
+    assert len(set(chats)) == 4
+    assert "evil" not in chats[3]
+
+
+async def test_a_deeply_nested_message_gets_a_sentence(served: str, session: str) -> None:
+    async with opened(served, session) as socket:
+        await socket.send("[" * 100_000)
+        assert "JSON object" in (await heard(socket))["reply"][0]["text"]
+        await said(socket, "price btc")
+        assert (await heard(socket))["reply"]

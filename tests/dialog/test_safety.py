@@ -244,3 +244,18 @@ async def test_a_bare_yes_never_confirms_the_rest_of_several_previews_after_othe
     assert "buy 0.02 ETH" in asked
     assert "Bought" not in asked
     assert "Bought 0.02 ETH" in await room.says(f"yes {second}")
+
+
+async def test_a_revoked_person_is_a_stranger_from_the_next_line_on(room: Room) -> None:
+    tom = await room.trader("77")
+    token = await room.token("buy 0.01 btc", tom)
+    await room.says("revoke telegram 77")
+    assert "not allowed" in await room.says(f"yes {token}", tom)
+    assert "Bought" not in await room.says("yes", tom)
+
+
+async def test_a_role_that_was_lowered_counts_from_the_next_line_on(room: Room) -> None:
+    tom = await room.trader("78")
+    token = await room.token("buy 0.01 btc", tom)
+    await room.says("allow telegram 78 viewer")
+    assert "Bought" not in await room.says(f"yes {token}", tom)

@@ -151,7 +151,7 @@ async def test_a_broken_connection_comes_back_by_itself(visit: Watched, app: App
         sockets.append(socket)
         socket.connect_to_server()
 
-    await page.route_web_socket("**/api/v1/chat", pass_on)
+    await page.route_web_socket("**/api/v1/chat*", pass_on)
     await page.reload()
     await ask(page, "price btc")
     await sockets[0].close(code=1001)

@@ -208,6 +208,18 @@ async def test_late_lines_that_move_money_are_not_done_but_told(
     assert [line for _, line in talk.lines] == ["price btc", "buy 0.1 btc"]
 
 
+@pytest.mark.parametrize("line", ["yes", "yes all", "do it", "0.5", "all", "yes AbCdEfGh12"])
+async def test_a_late_yes_or_value_confirms_nothing(
+    telegram: TelegramServer, talk: Talk, post: Post, line: str
+) -> None:
+    ann = telegram.person(10)
+    await ann.send(line, age=7200)
+    async with running(telegram, talk, post):
+        late = await ann.expect("send it again")
+    assert line in late.text
+    assert talk.lines == []
+
+
 async def test_edited_messages_are_not_carried_out(telegram: TelegramServer, talk: Talk, post: Post) -> None:
     ann = telegram.person(10)
     async with running(telegram, talk, post):
