@@ -4,10 +4,12 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, SecretStr, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from core.errors import ConfigError
@@ -16,7 +18,10 @@ PREFIX = "ORCHESTRATOR_"
 FILE = "orchestrator.toml"
 ROLES = ("trader", "telegram", "discord", "gateway", "scheduler", "worker")
 # Read by tests and deployments, not by the product itself.
-FOREIGN = ("ORCHESTRATOR_TEST_DATA", "ORCHESTRATOR_REQUIRE_BROWSER", "ORCHESTRATOR_CHROMIUM")
+FOREIGN = (
+    "ORCHESTRATOR_TEST_DATA", "ORCHESTRATOR_REQUIRE_BROWSER", "ORCHESTRATOR_CHROMIUM", "ORCHESTRATOR_SCREENSHOTS",
+)  # fmt: skip
+TELEGRAM_TOKEN = f"{PREFIX}TELEGRAM__TOKEN"
 
 
 def _web_address(value: str) -> str:
@@ -27,6 +32,23 @@ def _web_address(value: str) -> str:
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Secret = SecretStr
 Ids = tuple[int, ...]  # user ids
+
+
+@dataclass(frozen=True, slots=True)
+class NoEffect:
+    """Marks a setting that nothing reads, which `warnings()` tells. without: only while that one is not set."""
+
+    why: str
+    without: str | None = None
+
+
+NO_MAIL = NoEffect("no mail is sent")
+NO_DISCORD = NoEffect("there is no Discord bot")
+NO_WEBHOOK = NoEffect("Telegram's messages are fetched by polling")
+NO_TOKEN = NoEffect(f"{TELEGRAM_TOKEN} is not set, so Telegram is off", without=TELEGRAM_TOKEN)
+NO_LIVE = NoEffect("only public data is read and all trading is on paper, so no keys are used")
+NO_CLUSTER = NoEffect("all work is done on this machine")
+NO_VAULT = NoEffect("nothing is encrypted with it")
 
 
 class Section(BaseModel):
@@ -42,40 +64,58 @@ class Gateway(Section):
 
 
 class Smtp(Section):
-    host: str | None = Field(None, description="mail server; no mail is sent in this version")
-    port: int = Field(587, ge=1, le=65535, description="port of the mail server")
-    username: str | None = Field(None, description="name to log in with")
-    password: Secret | None = Field(None, description="password to log in with")
-    from_: str | None = Field(None, alias="from", description="sender of the mails")
+    host: Annotated[str | None, NO_MAIL] = Field(None, description="mail server; no mail is sent in this version")
+    port: Annotated[int, NO_MAIL] = Field(587, ge=1, le=65535, description="port of the mail server")
+    username: Annotated[str | None, NO_MAIL] = Field(None, description="name to log in with")
+    password: Annotated[Secret | None, NO_MAIL] = Field(None, description="password to log in with")
+    from_: Annotated[str | None, NO_MAIL] = Field(None, alias="from", description="sender of the mails")
 
 
 class Telegram(Section):
     token: Secret | None = Field(None, description="the bot's token from @BotFather; without it Telegram is off")
-    api_url: WebAddress = Field("https://api.telegram.org", description="Bot API server")
-    mode: Literal["polling", "webhook"] = Field("polling", description="how messages arrive: polling or webhook")
-    webhook_url: WebAddress | None = Field(None, description="public address Telegram calls, in webhook mode")
-    webhook_listen: str = Field("127.0.0.1:8443", description="HOST:PORT that the webhook listens on")
-    webhook_secret: Secret | None = Field(None, description="secret that Telegram's calls must carry")
+    api_url: Annotated[WebAddress, NO_TOKEN] = Field("https://api.telegram.org", description="Bot API server")
+    mode: Annotated[Literal["polling", "webhook"], NO_TOKEN] = Field(
+        "polling", description="how messages arrive: polling or webhook"
+    )
+    webhook_url: Annotated[WebAddress | None, NO_WEBHOOK] = Field(
+        None, description="public address Telegram calls, in webhook mode"
+    )
+    webhook_listen: Annotated[str, NO_WEBHOOK] = Field(
+        "127.0.0.1:8443", description="HOST:PORT that the webhook listens on"
+    )
+    webhook_secret: Annotated[Secret | None, NO_WEBHOOK] = Field(
+        None, description="secret that Telegram's calls must carry"
+    )
     admins: Ids = Field((), description="JSON list of user ids allowed as the owner from the start")
 
 
 class Discord(Section):
-    token: Secret | None = Field(None, description="the bot's token; there is no Discord bot in this version")
-    api_url: WebAddress = Field("https://discord.com/api/v10", description="HTTP API")
-    gateway_url: str | None = Field(None, description="websocket address, when not Discord's own")
-    admins: Ids = Field((), description="JSON list of user ids allowed as the owner from the start")
+    token: Annotated[Secret | None, NO_DISCORD] = Field(
+        None, description="the bot's token; there is no Discord bot in this version"
+    )
+    api_url: Annotated[WebAddress, NO_DISCORD] = Field("https://discord.com/api/v10", description="HTTP API")
+    gateway_url: Annotated[str | None, NO_DISCORD] = Field(
+        None, description="websocket address, when not Discord's own"
+    )
+    admins: Annotated[Ids, NO_DISCORD] = Field(
+        (), description="JSON list of user ids allowed as the owner from the start"
+    )
 
 
 class ExchangeKeys(Section):
-    api_key: Secret | None = Field(None, description="API key; only public data is used in this version")
-    secret: Secret | None = Field(None, description="API secret")
-    passphrase: Secret | None = Field(None, description="passphrase, where the venue has one")
+    api_key: Annotated[Secret | None, NO_LIVE] = Field(
+        None, description="API key; only public data is used in this version"
+    )
+    secret: Annotated[Secret | None, NO_LIVE] = Field(None, description="API secret")
+    passphrase: Annotated[Secret | None, NO_LIVE] = Field(None, description="passphrase, where the venue has one")
     sandbox: bool = Field(False, description="use the venue's own test environment")
     endpoint_base: WebAddress | None = Field(None, description="put this address before every address of the venue")
 
 
 class Cluster(Section):
-    scheduler: str | None = Field(None, description="Dask scheduler, tcp://HOST:PORT; work stays local in this version")
+    scheduler: Annotated[str | None, NO_CLUSTER] = Field(
+        None, description="Dask scheduler, tcp://HOST:PORT; work stays local in this version"
+    )
 
 
 class Market(Section):
@@ -98,8 +138,8 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default_factory=lambda: default_data_dir(), description="folder of everything that is kept")
     database_url: SecretStr | None = Field(None, description="postgresql+asyncpg://… ; default: SQLite in DATA_DIR")
     redis_url: SecretStr | None = Field(None, description="redis://… for cache and limits; default: in memory")
-    secret_key: SecretStr | None = Field(None, description="not used in this version")
-    vault_key: SecretStr | None = Field(None, description="not used in this version")
+    secret_key: Annotated[SecretStr | None, NO_VAULT] = Field(None, description="not used in this version")
+    vault_key: Annotated[SecretStr | None, NO_VAULT] = Field(None, description="not used in this version")
     gateway: Gateway = Gateway()
     smtp: Smtp = Smtp()
     telegram: Telegram = Telegram()
@@ -168,35 +208,53 @@ def load(**given: Any) -> Settings:
     return settings.model_copy(update={"data_dir": settings.data_dir.expanduser().absolute()})
 
 
-def names(settings: type[BaseModel] = Settings, prefix: str = PREFIX) -> Iterator[tuple[str, str]]:
+def names() -> Iterator[tuple[str, str]]:
     """(variable, what it means) of every setting; NAME stands for a venue."""
-    for field_name, field in settings.model_fields.items():
-        name = prefix + (field.alias or field_name).upper()
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from names(field.annotation, f"{name}__")
-        elif field_name == "exchanges":
-            yield from names(ExchangeKeys, f"{name}__NAME__")
-        else:
-            yield name, field.description or ""
+    for name, field in _fields():
+        yield name, field.description or ""
 
 
 def warnings(environ: Mapping[str, str] | None = None) -> list[str]:
-    """A sentence for each ORCHESTRATOR_ variable, and each name in orchestrator.toml, that nothing reads."""
-    known = [name for name, _ in names()]
+    """A sentence for each ORCHESTRATOR_ variable, and each name in orchestrator.toml, that changes nothing."""
+    known = dict(_fields())
     groups = {name.rpartition("__")[0] for name in known if "__" in name}
     file = config_file()
-    given = [name for name in (os.environ if environ is None else environ) if name.upper().startswith(PREFIX)]
+    given = {
+        name: value
+        for name, value in (os.environ if environ is None else environ).items()
+        if name.upper().startswith(PREFIX)
+    }
     written = _flat(tomllib.loads(file.read_text())) if file else []
+    there = {name.upper() for name in [*filter(given.get, given), *written]}  # an empty variable counts as not set
     found = []
-    for name in [*sorted(given), *written]:
+    for name in dict.fromkeys([*sorted(given), *written]):
         shape = name.upper()
         if shape.startswith(f"{PREFIX}EXCHANGES__"):
             shape = f"{PREFIX}EXCHANGES__NAME__{shape.split('__', 2)[-1]}"
-        if shape in known or shape in groups or shape == f"{PREFIX}EXCHANGES" or name in FOREIGN:
-            continue
-        near = difflib.get_close_matches(shape, known, 1, 0.6)
-        found.append(f"{name} is not a setting and is ignored." + (f" Did you mean {near[0]}?" if near else ""))
+        if shape in known:
+            if name.upper() in there and (idle := _idle(known[shape], there)):
+                found.append(f"{name} is set and has no effect in this version: {idle.why}.")
+        elif shape not in groups and shape != f"{PREFIX}EXCHANGES" and name not in FOREIGN:
+            near = difflib.get_close_matches(shape, known, 1, 0.6)
+            found.append(f"{name} is not a setting and is ignored." + (f" Did you mean {near[0]}?" if near else ""))
     return found
+
+
+def _fields(model: type[BaseModel] = Settings, prefix: str = PREFIX) -> Iterator[tuple[str, FieldInfo]]:
+    for field_name, field in model.model_fields.items():
+        name = prefix + (field.alias or field_name).upper()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _fields(field.annotation, f"{name}__")
+        elif field_name == "exchanges":
+            yield from _fields(ExchangeKeys, f"{name}__NAME__")
+        else:
+            yield name, field
+
+
+def _idle(field: FieldInfo, there: set[str]) -> NoEffect | None:
+    """Why the setting changes nothing, given which others are there."""
+    marks = (mark for mark in field.metadata if isinstance(mark, NoEffect))
+    return next((mark for mark in marks if mark.without is None or mark.without not in there), None)
 
 
 def _flat(table: Mapping[str, Any], prefix: str = PREFIX) -> list[str]:

@@ -36,7 +36,6 @@ def test_the_environment_wins_over_the_file(clean_folder: Path, monkeypatch: pyt
     assert sorted(given.exchanges) == ["binance", "kraken"]
     assert given.exchanges["binance"].sandbox
     assert given.smtp.from_ == "a@b.c"
-    assert settings.warnings() == []
 
 
 def test_the_file_of_the_data_folder_is_read_when_the_working_folder_has_none(
@@ -88,12 +87,44 @@ def test_a_file_that_is_no_toml_is_told(clean_folder: Path) -> None:
 
 def test_unknown_names_are_warned_about_with_a_suggestion(clean_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORCHESTRATOR_TELEGRAM__TOKN", "x")
-    monkeypatch.setenv("ORCHESTRATOR_TEST_DATA", "/tmp")
+    for foreign in ("TEST_DATA", "SCREENSHOTS"):  # of the tests
+        monkeypatch.setenv(f"ORCHESTRATOR_{foreign}", "/tmp")
     (clean_folder / "orchestrator.toml").write_text("[gatewy]\nport = 1\n")
     assert settings.warnings() == [
         "ORCHESTRATOR_TELEGRAM__TOKN is not a setting and is ignored. Did you mean ORCHESTRATOR_TELEGRAM__TOKEN?",
         "ORCHESTRATOR_GATEWY__PORT is not a setting and is ignored. Did you mean ORCHESTRATOR_GATEWAY__PORT?",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("SMTP__PASSWORD", "no mail is sent"),
+        ("CLUSTER__SCHEDULER", "all work is done on this machine"),
+        ("VAULT_KEY", "nothing is encrypted with it"),
+        ("SECRET_KEY", "nothing is encrypted with it"),
+        ("EXCHANGES__KRAKEN__SECRET", "no keys are used"),
+        ("DISCORD__TOKEN", "there is no Discord bot"),
+        ("TELEGRAM__WEBHOOK_SECRET", "fetched by polling"),
+        ("TELEGRAM__MODE", "ORCHESTRATOR_TELEGRAM__TOKEN is not set"),
+    ],
+)
+def test_a_setting_without_effect_is_told_without_its_value(name: str, why: str) -> None:
+    [told] = settings.warnings({f"ORCHESTRATOR_{name}": "hunter2"})
+    assert told.startswith(f"ORCHESTRATOR_{name} is set and has no effect in this version: ")
+    assert why in told
+    assert "hunter2" not in told
+
+
+def test_a_setting_without_effect_in_the_file_is_told(clean_folder: Path) -> None:
+    (clean_folder / "orchestrator.toml").write_text('[exchanges.kraken]\napi_key = "k"\nsandbox = true\n')
+    [told] = settings.warnings({})
+    assert told.startswith("ORCHESTRATOR_EXCHANGES__KRAKEN__API_KEY is set and has no effect")
+
+
+def test_what_is_empty_or_works_is_not_warned_about() -> None:
+    working = {"TELEGRAM__TOKEN": "1:x", "TELEGRAM__API_URL": "http://h", "REDIS_URL": "redis://h", "SMTP__HOST": ""}
+    assert settings.warnings({f"ORCHESTRATOR_{name}": value for name, value in working.items()}) == []
 
 
 def test_secrets_are_known_for_redaction_and_hidden_in_the_repr(tmp_path: Path) -> None:
