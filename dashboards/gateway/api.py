@@ -7,42 +7,37 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from fastapi import APIRouter, Query
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import InvalidInput
 from core.market import timeframes
 from core.trading.costs import Costs
 from dashboards.gateway import research
+from dashboards.gateway.models import (
+    EXAMPLE,
+    BacktestAnswer,
+    BacktestRequest,
+    BarsAnswer,
+    Instruments,
+    Quoted,
+    Strategies,
+    quote_figures,
+)  # fmt: skip
+from dashboards.gateway.problems import answers
 
 if TYPE_CHECKING:
     from core.commands.context import Services
     from core.market.bars import Bars
     from core.market.instrument import Instrument
 
+NAMED = "as people say it: btc, BTC/USDT, or with its venue, sandbox:BTC/USDT"
 TIMEFRAMES = ("1m", "5m", "15m", "1h", "4h", "1d")
-LARGEST_BACKTEST = 20_000  # bars asked of a source for one backtest
-
-
-class BacktestRequest(BaseModel):
-    """What to test. cash: quote; fees and slippage: fractions, 0.001 is 0.1 %."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    strategy: str = Field(max_length=60, pattern=r"^[a-z0-9_]+$")
-    parameters: dict[str, float | int] = Field(default_factory=dict)
-    instrument: str = Field(max_length=40)
-    timeframe: str = Field(default="1h", max_length=6)
-    bars: int = Field(default=2_000, ge=50, le=LARGEST_BACKTEST)
-    cash: float = Field(default=10_000.0, gt=0, le=1e12)
-    fee: float = Field(default=0.001, ge=0, le=0.2)
-    slippage: float = Field(default=0.0005, ge=0, le=0.5)
 
 
 def routes(services: "Services") -> APIRouter:
     """The routes of the market and of research."""
     router = APIRouter(prefix="/api/v1", tags=["market and research"])
 
-    @router.get("/instruments")
+    @router.get("/instruments", summary="What can be traded", response_model=Instruments, responses=answers(503))
     async def instruments() -> dict[str, Any]:
         """What can be looked at and traded."""
         found = await services.market.instruments()
@@ -52,23 +47,23 @@ def routes(services: "Services") -> APIRouter:
             "instruments": [described(services, one) for one in found],
         }
 
-    @router.get("/quote")
-    async def quote(instrument: Annotated[str, Query(max_length=40)]) -> dict[str, Any]:
+    @router.get("/quote", summary="The market now", response_model=Quoted, responses=answers(404, 422, 502, 503))
+    async def quote(
+        instrument: Annotated[str, Query(max_length=40, description=NAMED, examples=[EXAMPLE])],
+    ) -> dict[str, Any]:
         """The market of an instrument now. Prices are decimal text; change is a fraction."""
         found = await services.market.instrument(instrument)
         now = await services.market.quote(found)
-        figures = {name: getattr(now, name) for name in ("bid", "ask", "last", "change", "high", "low", "volume")}
-        return described(services, found) | {
-            "time": now.time.isoformat(),
-            **{name: None if value is None else str(value) for name, value in figures.items()},
-        }
+        return described(services, found) | quote_figures(now)
 
-    @router.get("/bars")
+    @router.get(
+        "/bars", summary="Bars with indicators", response_model=BarsAnswer, responses=answers(404, 422, 502, 503)
+    )
     async def bars(
-        instrument: Annotated[str, Query(max_length=40)],
-        timeframe: Annotated[str, Query(max_length=6)] = "1h",
+        instrument: Annotated[str, Query(max_length=40, description=NAMED, examples=[EXAMPLE])],
+        timeframe: Annotated[str, Query(max_length=6, examples=["1h"])] = "1h",
         limit: Annotated[int, Query(ge=1, le=5_000)] = 500,
-        indicators: Annotated[str, Query(max_length=200)] = "",
+        indicators: Annotated[str, Query(max_length=200, examples=["ema:20,rsi:14"])] = "",
     ) -> dict[str, Any]:
         """The newest bars, oldest first, the last one still forming; `indicators=ema:20,bollinger:20,rsi:14`.
 
@@ -82,12 +77,17 @@ def routes(services: "Services") -> APIRouter:
         start = max(0, len(got) - limit)
         return described(services, found) | columns(got, start) | {"indicators": cut(lines, start)}
 
-    @router.get("/strategies")
+    @router.get(
+        "/strategies", summary="Strategies and their parameters", response_model=Strategies, responses=answers()
+    )
     async def strategies() -> dict[str, Any]:
         """The strategies with their parameters and ranges."""
         return {"strategies": research.strategies()}
 
-    @router.post("/backtests")
+    @router.post(
+        "/backtests", summary="Backtest a strategy", response_model=BacktestAnswer,
+        responses=answers(404, 409, 413, 422, 502, 503),
+    )  # fmt: skip
     async def backtests(asked: BacktestRequest) -> dict[str, Any]:
         """Backtests a strategy on the newest closed bars; the same engine as `orchestrator backtest`."""
         found = await services.market.instrument(asked.instrument)

@@ -64,6 +64,30 @@ NOTE = (
 """
 )
 
+API = (
+    HEAD
+    + """<body class="api">
+<header class="bar">
+  <a class="brand" href="/"><img src="/static/icon.svg" alt="" width="24" height="24">CryptoOrchestrator</a>
+  <nav aria-label="Main">
+    <a href="/">Chat</a>
+    <a href="/dashboards/voila/render/market.ipynb">Market</a>
+    <a href="/api/docs" aria-current="page">API</a>
+  </nav>
+</header>
+<main id="api"></main>
+</body>
+</html>
+"""
+)
+
+API_HEAD = (
+    '<link rel="stylesheet" href="/api/docs/swagger-ui.css">\n'
+    '<link rel="stylesheet" href="/static/api.css">\n'
+    '<script src="/api/docs/swagger-ui-bundle.js" defer></script>\n'
+    '<script src="/static/api.js" defer></script>\n'
+)
+
 SHELL_HEAD = (
     '<script src="/static/lightweight-charts.js" defer></script>\n'
     '<script type="module" src="/static/app.js"></script>\n'
@@ -74,6 +98,11 @@ def shell(name: str) -> str:
     """The web app for a signed-in person."""
     greeting = f"Good to see you, {escape(name)}." if name not in ("", "Owner") else "Good to see you."
     return SHELL.format(title="CryptoOrchestrator", extra=SHELL_HEAD, greeting=greeting)
+
+
+def api_page() -> str:
+    """The description of the API, to read and to try."""
+    return API.format(title="API · CryptoOrchestrator", extra=API_HEAD)
 
 
 def sign_in_page(problem: str = "") -> str:

@@ -1,11 +1,14 @@
 """Errors on the wire: problem+json (RFC 9457) with the sentence that the user would read in the chat."""
 
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from core import errors
+from dashboards.gateway.models import Problem
 
 STATUS: tuple[tuple[type[errors.AppError], int], ...] = (
     (errors.NotFound, 404),
@@ -16,6 +19,28 @@ STATUS: tuple[tuple[type[errors.AppError], int], ...] = (
     (errors.Unavailable, 503),
     (errors.ExchangeError, 502),
 )
+
+
+MEANINGS = {
+    401: "Nobody is signed in.",
+    403: "Another site asked, or this person may not.",
+    404: "What was named does not exist.",
+    409: "It cannot be done as things stand.",
+    413: "The request is too large.",
+    421: "The gateway is not known under the name it was asked by.",
+    422: "Something in the request is not acceptable; the sentence names it.",
+    500: "Something unexpected went wrong; the log says more.",
+    502: "The exchange refused.",
+    503: "Something that is needed does not answer now.",
+}
+EVERYWHERE = (401, 403, 421, 500)
+
+
+def answers(*more: int, closed: bool = True) -> dict[int | str, dict[str, Any]]:
+    """The problem documents that a route may answer with. closed: it needs a session."""
+    schema = {"application/problem+json": {"schema": Problem.model_json_schema()}}
+    found = sorted({*(EVERYWHERE if closed else (421, 500)), *more})
+    return {status: {"description": MEANINGS[status], "content": schema} for status in found}
 
 
 def problem(status: int, title: str, detail: str, code: str = "error", **more: object) -> JSONResponse:

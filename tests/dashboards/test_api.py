@@ -119,3 +119,65 @@ async def test_metrics_are_in_the_text_format(owner: httpx.AsyncClient) -> None:
     text = (await owner.get("/metrics")).text
     assert "orchestrator_up 1\n" in text
     assert 'orchestrator_source_connected{source="sandbox"} 1\n' in text
+
+
+# -- its description
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(f"{verb} {path}", operation) for path, one in document["paths"].items() for verb, operation in one.items()]
+
+
+async def test_every_route_is_described_with_what_it_answers_and_refuses(owner: httpx.AsyncClient) -> None:
+    document = (await owner.get("/api/v1/openapi.json")).json()
+    lacking = []
+    for name, operation in operations(document):
+        answered = operation["responses"]
+        if not operation.get("summary") or not operation.get("description") or not operation.get("tags"):
+            lacking.append(f"{name}: words")
+        if not any("schema" in one or "example" in one for one in answered["200"]["content"].values()):
+            lacking.append(f"{name}: schema")
+        if operation["responses"]["200"]["content"].get("application/json", {"schema": {"$ref": ""}})["schema"] == {}:
+            lacking.append(f"{name}: empty schema")
+        refusals = {status for status, one in answered.items() if "application/problem+json" in one.get("content", {})}
+        needed = {"421", "500"} if name.startswith("get /health/") else {"401", "403", "421", "500"}
+        needed |= {"422"} if operation.get("parameters") or "requestBody" in operation else set()
+        if not needed <= refusals:
+            lacking.append(f"{name}: problems {sorted(needed - refusals)}")
+    assert lacking == []
+    assert len(operations(document)) >= 9
+
+
+async def test_every_route_of_the_application_is_in_the_description(services: Any, owner: httpx.AsyncClient) -> None:
+    document = (await owner.get("/api/v1/openapi.json")).json()
+    described = set(document["paths"])
+    assert {"/api/v1/instruments", "/api/v1/quote", "/api/v1/bars", "/api/v1/strategies", "/api/v1/backtests"} <= (
+        described
+    )
+    assert {"/api/v1/session", "/health/live", "/health/ready", "/metrics"} <= described
+
+
+async def test_every_field_of_an_answer_has_an_example_or_a_type_that_has(owner: httpx.AsyncClient) -> None:
+    schemas = (await owner.get("/api/v1/openapi.json")).json()["components"]["schemas"]
+    plain = {"string", "integer", "number"}
+    bare = [
+        f"{model}.{field}"
+        for model, schema in schemas.items()
+        if not model.startswith(("HTTPValidation", "Validation")) and "examples" not in schema
+        for field, one in schema.get("properties", {}).items()
+        if one.get("type") in plain and "examples" not in one and "const" not in one
+    ]
+    assert bare == []
+
+
+async def test_the_documents_page_is_for_people_who_are_signed_in(owner: httpx.AsyncClient) -> None:
+    page = await owner.get("/api/docs")
+    assert page.status_code == 200
+    assert "unsafe-inline" not in page.headers["content-security-policy"]
+    assert "https://" not in page.text
+    for file in ("swagger-ui-bundle.js", "swagger-ui.css"):
+        assert (await owner.get(f"/api/docs/{file}")).status_code == 200
+    assert (await owner.get("/api/docs/redoc.standalone.js")).status_code == 404
+    owner.cookies.clear()
+    for path in ("/api/docs", "/api/docs/swagger-ui.css", "/api/v1/openapi.json"):
+        assert (await owner.get(path)).status_code == 401
