@@ -82,6 +82,11 @@ class App:
         """Where the web app is; empty without the gateway."""
         return str(getattr(self.surfaces.get("gateway"), "url", ""))
 
+    @property
+    def local_url(self) -> str:
+        """Where programs on this machine reach it, whatever stands in front; empty without the gateway."""
+        return str(getattr(self.surfaces.get("gateway"), "local_url", "")) or self.url
+
     async def start(self) -> None:
         """Takes the data folder and starts every part. Whatever fails, what was started is stopped again."""
         self._instance.take()
@@ -92,7 +97,7 @@ class App:
                 await part.start()
             for name in self.roles:
                 await self._open(name)
-            self._instance.announce(self.url)
+            self._instance.announce(self.local_url, self.url)
         except BaseException:
             await self.stop()
             raise

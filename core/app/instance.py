@@ -15,11 +15,15 @@ LOCK, CARD = "instance.lock", "instance.json"
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What lets `orchestrator chat` and notebooks of this machine join. token: grants the owner's rights."""
+    """What lets `orchestrator chat` and notebooks of this machine join.
+
+    url: the address on this machine; token: grants the owner's rights; public_url: the address people use
+    """
 
     pid: int
     url: str
     token: str
+    public_url: str
 
 
 class Instance:
@@ -45,13 +49,13 @@ class Instance:
             ) from failed
         (self._folder / CARD).unlink(missing_ok=True)  # left by a process that was killed
 
-    def announce(self, url: str) -> None:
-        """Writes the card, readable by this user only."""
+    def announce(self, url: str, public_url: str) -> None:
+        """Writes the card, readable by this user only. Both addresses are empty without a gateway."""
         path = self._folder / CARD
         new = path.with_suffix(".new")
         new.unlink(missing_ok=True)
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(asdict(Card(os.getpid(), url, self.token)), file)
+            json.dump(asdict(Card(os.getpid(), url, self.token, public_url)), file)
         new.replace(path)
 
     def beat(self) -> None:
@@ -91,6 +95,7 @@ def running(folder: Path) -> Card | None:
 def _read(path: Path) -> Card | None:
     try:
         document = json.loads(path.read_text())
-        return Card(int(document["pid"]), str(document["url"]), str(document["token"]))
+        url = str(document["url"])
+        return Card(int(document["pid"]), url, str(document["token"]), str(document.get("public_url") or url))
     except (OSError, ValueError, LookupError):
         return None

@@ -83,7 +83,7 @@ def login(name: Name = "owner", as_json: Json = False) -> None:
     card = running(settings.load().data_dir)
     if card is None or not card.url:
         raise Unavailable("No instance with a web app runs here.", hint="Start one with `orchestrator run`.")
-    link = f"{card.url}/login?token={_with_users(work)}"
+    link = f"{card.public_url}/login?token={_with_users(work)}"
     emit({"login": link}) if as_json else typer.echo(link)
 
 
