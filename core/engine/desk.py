@@ -236,12 +236,7 @@ class Desk:
 
     async def cancel_all(self, account: str) -> list[Order]:
         """Cancels every open order of the account; what was filled meanwhile is left out."""
-        cancelled = []
-        for order in self._book.open_orders(account):
-            after = await self._execution.cancel(order)
-            if after.status is OrderStatus.CANCELLED:
-                cancelled.append(after)
-        return cancelled
+        return await self._execution.cancel_all(account)
 
     async def order(self, account: str, order: int | str) -> Order:
         """The order by number ('3', '#3') or id. Raises NotFound."""

@@ -94,12 +94,14 @@ class Engine:
         await self.feed.catch_up()
         await self.trader.resume()
         if live:
+            self.execution.start()
             await self.feed.start()
             await self.desk.snapshot()
 
     async def stop(self) -> None:
         """Ends in order: nothing new is looked at, what stands is kept, the lease is given back."""
         await self.feed.stop()
+        await self.execution.stop()
         await self.venue.close()
         await self.lease.drop()
 

@@ -100,6 +100,10 @@ class PaperStore(Protocol):
         """Newest first when limited, oldest first otherwise; all accounts when None."""
         ...
 
+    async def fills_of(self, order_id: str) -> Sequence[Fill]:
+        """The fills of one order, oldest first."""
+        ...
+
 
 Also = Callable[[Any], Awaitable[None]]
 
@@ -594,8 +598,15 @@ class PaperVenue:
 
     async def find(self, order_id: str) -> Order | None:
         """The venue's own knowledge of the order; None when it surely never had it."""
+        working = self._orders.get(order_id)
+        if working is not None:
+            return working
         order = await self._store.order(order_id)
-        return None if order is None or order.status in (OrderStatus.RECORDED, OrderStatus.SENDING) else order
+        return order if order is not None and order.status.final else None
+
+    async def fills_of(self, order_id: str) -> Sequence[Fill]:
+        """The fills of the order, oldest first."""
+        return await self._store.fills_of(order_id)
 
     def cash(self, account: str, ledger: str) -> Decimal:
         """Cash of the simulated ledger. Raises NotFound."""
@@ -636,7 +647,9 @@ class PaperExchange:
     """The paper venue as one account trades at it."""
 
     capabilities = Capabilities(
-        order_types=frozenset({"Market", "Limit", "Stop", "StopLimit", "TrailingStop", "Bracket"}), paper=True
+        order_types=frozenset({"Market", "Limit", "Stop", "StopLimit", "TrailingStop", "Bracket"}),
+        paper=True,
+        receive_window=0.0,
     )
 
     def __init__(self, venue: PaperVenue, account: str) -> None:
@@ -656,6 +669,9 @@ class PaperExchange:
     async def find(self, order_id: str) -> Order | None:
         order = await self._venue.find(order_id)
         return order if order is not None and order.request.account == self._account else None
+
+    async def fills_of(self, order_id: str) -> Sequence[Fill]:
+        return [fill for fill in await self._venue.fills_of(order_id) if fill.account == self._account]
 
     async def open_orders(self) -> Sequence[Order]:
         return self._venue.open_orders(self._account)

@@ -225,6 +225,12 @@ class SqlTradingStore:
         rows = await self._rows(query.order_by(table.c.position.desc()).limit(limit))
         return [entry for entry in map(_entry, rows) if isinstance(entry, Fill)]
 
+    async def fills_of(self, order_id: str) -> Sequence[Fill]:
+        """The fills of one order, oldest first."""
+        table = tables.journal
+        rows = await self._rows(select(table).where(table.c.order_id == order_id).order_by(table.c.position))
+        return [entry for entry in map(_entry, rows) if isinstance(entry, Fill)]
+
     async def ledgers(self) -> Sequence[LedgerState]:
         """The simulated state of every ledger."""
         rows = await self._rows(select(tables.ledgers.c.state))

@@ -12,6 +12,8 @@ from core.trading.costs import Costs
 from core.trading.orders import Order, OrderRequest
 from core.trading.portfolio import Fill
 
+RECEIVE_WINDOW = 10.0  # seconds; venues drop a request that took longer (5 s by default, on slow clocks twice that)
+
 
 @dataclass(frozen=True, slots=True)
 class Quote:
@@ -31,11 +33,16 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What the venue does by itself. order_types: names of OrderType classes placed natively."""
+    """What the venue does by itself. order_types: names of OrderType classes placed natively.
+
+    receive_window: seconds after which an order that was sent can no longer arrive; until then, that the venue does not
+    know it proves nothing. 0 where `find` knows at once, and surely.
+    """
 
     order_types: frozenset[str]
     paper: bool
     streaming: bool = False
+    receive_window: float = RECEIVE_WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,11 @@ class Exchange(Protocol):
         ...
 
     async def find(self, order_id: str) -> Order | None:
-        """The venue's own knowledge of the order; None when the venue surely never had it."""
+        """The venue's own knowledge of the order; None when it does not know it (surely, past its receive window)."""
+        ...
+
+    async def fills_of(self, order_id: str) -> Sequence[Fill]:
+        """Every fill of the order so far, oldest first, under the account and ledger of its request."""
         ...
 
     async def open_orders(self) -> Sequence[Order]: ...
