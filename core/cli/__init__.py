@@ -6,7 +6,9 @@ import sys
 from typing import Any
 
 import typer
+import typer.rich_utils
 from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
 
 from core.errors import AppError
 
@@ -82,8 +84,17 @@ def note(message: str) -> None:
 def main() -> None:
     """Entry point: 0 on success, 2 on bad usage, 1 with one plain sentence on any other error."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))  # what a verb returns is nothing; what Exit carries is the code
     except KeyboardInterrupt:
+        note("Stopped.")
+        sys.exit(130)
+    except TyperException as wrong:
+        if "--json" in sys.argv:
+            emit({"error": {"code": "usage", "message": wrong.format_message()}})
+        shown: Any = wrong  # Typer's own Click, whose types are private
+        typer.rich_utils.rich_format_error(shown)
+        sys.exit(wrong.exit_code)
+    except typer.Abort:
         note("Stopped.")
         sys.exit(130)
     except AppError as refused:

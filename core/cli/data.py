@@ -158,12 +158,12 @@ async def _source(venue: str, symbol: str) -> "tuple[Any, Instrument]":
         sandbox = SandboxData(SystemClock(), _settings().market.seed)
         return sandbox, sandbox.market.instrument(symbol.upper())
     from core.exchanges.ccxt import CcxtData
-    from core.market.download import patiently
+    from core.market.download import FIRST_PAUSES, patiently
 
     keys = _settings().exchanges.get(venue.lower())
     source = CcxtData(venue, keys.endpoint_base if keys else None, bool(keys and keys.sandbox))
     try:
-        return source, await patiently(partial(source.instrument, symbol))
+        return source, await patiently(partial(source.instrument, symbol), pauses=FIRST_PAUSES, waiting=note)
     except BaseException:  # stopped by the user as well
         await source.close()
         raise

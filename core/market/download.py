@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 PAGE = 1_000  # bars asked for at once
 PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # seconds before each new try of a page
+FIRST_PAUSES = (1.0, 2.0, 4.0)  # before anything has come there is little to wait for
 RESUME = "What came so far is kept; the same command goes on from there."
 
 
@@ -115,9 +116,15 @@ def _beyond(page: Bars, end: int) -> bool:
 
 
 async def patiently(
-    question: Callable[[], Awaitable[T]], clock: Clock | None = None, pauses: tuple[float, ...] = PAUSES
+    question: Callable[[], Awaitable[T]],
+    clock: Clock | None = None,
+    pauses: tuple[float, ...] = PAUSES,
+    waiting: Callable[[str], None] | None = None,
 ) -> T:
-    """The answer; asks again, after ever longer pauses, while the source is unavailable for a while."""
+    """The answer; asks again, after ever longer pauses, while the source is unavailable for a while.
+
+    waiting: told, in a sentence, why there is a pause and how long it is
+    """
     clock = clock or SystemClock()
     for pause in pauses:
         try:
@@ -125,5 +132,7 @@ async def patiently(
         except Unavailable as failed:
             if failed.details.get("lasting"):
                 raise
+            if waiting is not None:
+                waiting(f"{failed.message} Trying again in {pause:g} s.")
         await clock.sleep(pause)
     return await question()
