@@ -25,10 +25,13 @@ SHOWN = (
 def backtest(
     strategy: Annotated[str, typer.Argument(help="A strategy's name, or path.py:Class.")],
     data: Annotated[list[str], typer.Option(help="A bars file, or VENUE:SYMBOL:TIMEFRAME; again for a portfolio.")],
+    detail: Annotated[
+        list[str] | None, typer.Option(help="Bars of a lower timeframe, which decide the order inside a bar.")
+    ] = None,
     param: Annotated[list[str] | None, typer.Option(help="A parameter of the strategy, as name=value.")] = None,
     cash: Annotated[float, typer.Option(help="Starting cash, in the quote currency.")] = 10_000.0,
-    fee: Annotated[float | None, typer.Option(help="Taker and maker fee, a fraction [default: 0.001].")] = None,
-    slippage: Annotated[float | None, typer.Option(help="Slippage, a fraction [default: 0.0005].")] = None,
+    fee: Annotated[float | None, typer.Option(help="Taker and maker fee, a fraction; 0.001 unless given.")] = None,
+    slippage: Annotated[float | None, typer.Option(help="Slippage, a fraction; 0.0005 unless given.")] = None,
     start: Annotated[str | None, typer.Option("--from", help="First day, e.g. 2024-01-31.")] = None,
     end: Annotated[str | None, typer.Option("--to", help="Day before which to stop.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a self-contained HTML report here.")] = None,
@@ -45,7 +48,9 @@ def backtest(
         maker_fee=costs.maker_fee if fee is None else fee,
         slippage=costs.slippage if slippage is None else slippage,
     )
-    result = run(chosen, _opened(data), cash, costs, start=start, end=end)
+    bars = _opened(data)
+    parts = _opened(detail, bars) if detail else None
+    result = run(chosen, bars, cash, costs, detail=parts, start=start, end=end)
     if report is not None:
         from core.research.report import write_report
 
@@ -114,15 +119,20 @@ def _parameters(given: list[str]) -> dict[str, str]:
     return parameters
 
 
-def _opened(names: list[str]) -> "Bars | dict[str, Bars]":
-    """The bars of one data set, or of several by symbol."""
+def _opened(names: list[str], within: "Bars | dict[str, Bars] | None" = None) -> "Bars | dict[str, Bars]":
+    """The bars of one data set, or of several by symbol; only the time of the bars `within`, and like them in form."""
     from core import settings
+    from core.market.bars import Bars
     from core.market.datasets import is_file, open_data
     from core.market.history import History
+    from core.market.timeframes import milliseconds
 
     folder = Path() if all(is_file(name) for name in names) else settings.load().data_dir
-    opened = [open_data(name, History(folder / "history")) for name in names]
-    if len(opened) == 1:
+    around = [] if within is None else [within] if isinstance(within, Bars) else list(within.values())
+    start = min((int(each.timestamp[0]) for each in around if len(each)), default=None)
+    end = max((int(each.timestamp[-1]) + milliseconds(each.timeframe) for each in around if len(each)), default=None)
+    opened = [open_data(name, History(folder / "history"), start_ms=start, end_ms=end) for name in names]
+    if len(opened) == 1 and not isinstance(within, dict):
         return opened[0]
     by_symbol: dict[str, Bars] = {}
     for bars in opened:

@@ -114,13 +114,16 @@ def assumptions(result: Result) -> list[str]:
         "volume_share": f"{percent(costs.slippage, 3)} times the root of its share of the bar's volume worse",
     }[costs.slippage_model]
     touch = "when their price is touched" if costs.fill_on_touch else "only when the market trades through their price"
+    finer = next((each.timeframe for each in result.detail.values()), "")
     told = [
         "A signal is decided at a bar's close and filled from the next bar's open on"
         + (f", {costs.latency} bars later." if costs.latency else "."),
         f"A market or stop order fills {slip}; a stop jumped over by a gap fills at the open.",
         f"Fees: {percent(costs.taker_fee, 3)} of each trade as taker, {percent(costs.maker_fee, 3)} as maker.",
         f"Limit orders fill {touch}, at the better of the open and their price.",
-        "Where a stop and a target lie inside one bar, the stop is taken to come first.",
+        f"Orders meet the prices of {finer} bars inside each bar, and in one of those the stop before the target."
+        if finer
+        else "Where a stop and a target lie inside one bar, the stop is taken to come first.",
         f"One bar fills at most {percent(costs.volume_share, 0)} of its volume; the rest of an order waits.",
         "The position is valued at each bar's close. Cash earns no interest, nothing is lent.",
     ]

@@ -132,10 +132,6 @@ class SimulatedAccount:
         self._book = np.vstack([self._book, new_row(instrument)[None]])
         return len(self._book) - 1
 
-    def set_costs(self, costs: Costs) -> None:
-        """Costs of all fills from now on."""
-        apply_costs(self._account, costs)
-
     # -- reading --------------------------------------------------------------------------------------------------
 
     @property

@@ -118,14 +118,15 @@ def coast(
 
 @kernel
 def run(
-    account: Floats, book: Floats, orders: Floats, offsets: Integers, timestamp: Integers,
+    account: Floats, book: Floats, orders: Floats, firsts: Integers, ends: Integers, timestamp: Integers,
     opened: Floats, high: Floats, low: Floats, close: Floats, volume: Floats,
     exposure: Floats, limit: Floats, stop: Floats, target: Floats, trail: Floats,
     equity: Floats, times: Integers,
 ) -> tuple[Floats, int]:  # fmt: skip
-    """A whole history. The instruments' bars lie one after the other in each array: instrument i's are
-    offsets[i]:offsets[i + 1]; limit, stop, target, trail may have length 0. Instruments advance together by timestamp.
+    """A history, or a part of one: the state goes on from where it is, and so may be run on.
 
+    The instruments' bars lie one after the other in each array: instrument i's part is firsts[i]:ends[i]; limit, stop,
+    target, trail may have length 0. Instruments advance together by timestamp.
     Writes equity per step, and times where there are several instruments; returns (fills, number of steps).
     """
     account, book, orders = borrowed(account), borrowed(book), borrowed(orders)
@@ -133,23 +134,24 @@ def run(
     close, volume, exposure, equity = borrowed(close), borrowed(volume), borrowed(exposure), borrowed(equity)
     instruments = book.shape[0]
     most = rows_per_step(instruments, orders.shape[0])
-    fills = np.empty((max(1024, 2 * most, len(close) // 16), FILL))  # pages never touched cost nothing
+    account[A_FILLS] = 0.0
+    fills = np.empty((max(1024, 2 * most, np.sum(ends - firsts) // 16), FILL))  # pages never touched cost nothing
     row = np.empty(ORDER)
     ticket = borrowed(row)
-    cursor = offsets[:-1].copy()
+    cursor = firsts.copy()
     extras = len(limit) + len(stop) + len(target) + len(trail) > 0
     steps = 0
     lone = instruments == 1
     while True:
         if lone:
             t = cursor[0]
-            if t >= offsets[1]:
+            if t >= ends[0]:
                 break
             now = timestamp[t]
         else:
             now = np.int64(LATEST)
             for i in range(instruments):
-                if cursor[i] < offsets[i + 1] and timestamp[cursor[i]] < now:
+                if cursor[i] < ends[i] and timestamp[cursor[i]] < now:
                     now = timestamp[cursor[i]]
             if now == LATEST:
                 break
@@ -159,7 +161,7 @@ def run(
                 account,
                 book,
                 t,
-                offsets[1],
+                ends[0],
                 timestamp,
                 opened,
                 high,
@@ -176,7 +178,7 @@ def run(
         else:
             for i in range(instruments):
                 t = cursor[i]
-                if t < offsets[i + 1] and timestamp[t] == now:
+                if t < ends[i] and timestamp[t] == now:
                     book[i, B_PRESENT] = 1.0
                     book[i, B_TIME] = now
                     book[i, B_OPEN] = opened[t]

@@ -1,19 +1,22 @@
 """The verbs backtest, strategies and indicators, as a user types them."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from core.market.instrument import Instrument
 from tests.core.simulation.market import walk
 
 PROGRAM = Path(sys.executable).parent / "orchestrator"
 
 
 def orchestrator(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([PROGRAM, *words], capture_output=True, text=True, check=False)
+    environment = {**os.environ, "COLUMNS": "160"}
+    return subprocess.run([PROGRAM, *words], capture_output=True, text=True, check=False, env=environment)
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +62,42 @@ def test_a_mistake_is_answered_in_a_sentence(file: str, words: list[str], code: 
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_currencies_are_not_added_up(file: str, tmp_path: Path) -> None:
+    euro = str(walk(600, 5, instrument=Instrument("test", "COIN", "EUR")).write(tmp_path / "COINEUR.parquet"))
+    done = orchestrator("backtest", "buy_and_hold", "--data", file, "--data", euro)
+    assert done.returncode == 1
+    assert "EUR and USDT" in done.stderr
+
+
+def test_detail_decides_the_order_inside_a_bar(file: str, tmp_path: Path) -> None:
+    minutes = walk(600, 4)
+    hours = str(minutes.resample("1h").write(tmp_path / "COINUSDT-1h.parquet"))
+    words = ("backtest", "donchian", "--param", "entry=2", "--param", "exit=2", "--param", "period=2", "--data", hours)
+    done = orchestrator(*words, "--detail", file, "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert [each["timeframe"] for each in document["detail"]] == ["1m"]
+    assert document["stats"]["bars"] == 10
+    short = str(minutes[:500].write(tmp_path / "COINUSDT-1m.parquet"))
+    done = orchestrator(*words, "--detail", short)
+    assert done.returncode == 1
+    assert "does not cover" in done.stderr
+
+
+def test_detail_of_a_portfolio_is_given_per_instrument() -> None:
+    data = ("--data", "sandbox:BTC/USDT:1h", "--data", "sandbox:ETH/USDT:1h", "--json")
+    detail = ("--detail", "sandbox:BTC/USDT:15m", "--detail", "sandbox:ETH/USDT:15m")
+    done = orchestrator("backtest", "donchian", *data, *detail)
+    assert done.returncode == 0, done.stderr
+    assert {each["symbol"] for each in json.loads(done.stdout)["detail"]} == {"BTC/USDT", "ETH/USDT"}
+
+
+def test_help_shows_the_usual_costs() -> None:
+    told = " ".join(orchestrator("backtest", "--help").stdout.split())
+    assert "0.001 unless given" in told
+    assert "0.0005 unless given" in told
 
 
 def test_strategies_and_indicators_are_listed_as_data() -> None:

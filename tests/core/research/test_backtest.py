@@ -176,6 +176,9 @@ WRONG = {
     "no cash": lambda: backtest(SmaCross(), walk(100, 1), cash=0.0),
     "too few bars": lambda: backtest(SmaCross(20, 50), walk(40, 1)),
     "no bars": lambda: backtest(SmaCross(), {}),
+    "two currencies": lambda: backtest(
+        BuyAndHold(), {"A": walk(90, 1), "B": walk(90, 2, instrument=Instrument("test", "COIN", "EUR"))}
+    ),
     "two timeframes": lambda: backtest(SmaCross(3, 8), {"A": walk(90, 1), "B": walk(90, 2, timeframe="5m")}),
     "fast above slow": lambda: SmaCross(50, 20),
     "wrong length": lambda: backtest(Given(wrong_signals), walk(50, 1)),
@@ -202,3 +205,31 @@ def test_grids_of_the_instrument_hold_in_the_backtest() -> None:
     np.testing.assert_array_equal(quantities, np.round(quantities, 3))
     prices = result.fills["price"].to_numpy()
     np.testing.assert_array_equal(prices, np.round(prices, 2))
+
+
+def test_instruments_of_different_quotes_are_named_in_the_refusal() -> None:
+    euro = Instrument("test", "COIN", "EUR")
+    with pytest.raises(InvalidInput, match=r"COIN/USDT, COIN/EUR cannot share .* EUR and USDT\.$"):
+        backtest(BuyAndHold(), {"A": walk(90, 1), "B": walk(90, 2, instrument=euro)})
+
+
+def repeated(bars: Bars, times: int) -> Bars:
+    """A long history at little cost: the same bars again and again."""
+    prices = {name: np.tile(getattr(bars, name), times) for name in ("open", "high", "low", "close", "volume")}
+    return replace(bars, timestamp=np.arange(len(bars) * times) * 60_000, **prices)
+
+
+def test_progress_of_a_long_run_comes_in_fine_steps_and_changes_nothing() -> None:
+    bars = {"A": repeated(walk(600, 1), 200)}
+    bars["B"] = repeated(walk(500, 2, instrument=Instrument("test", "OTHER", "USDT")), 200)
+    for given in (bars["A"], bars):
+        told: list[float] = []
+        followed = backtest(SmaCross(3, 8), given, progress=told.append)
+        assert told == sorted(told)
+        assert told[0] == 0.0
+        assert told[-1] == 1.0
+        assert len(told) >= 5
+        plain = backtest(SmaCross(3, 8), given)
+        np.testing.assert_array_equal(plain.equity, followed.equity)
+        np.testing.assert_array_equal(plain.raw_fills, followed.raw_fills)
+        np.testing.assert_array_equal(plain.timestamps, followed.timestamps)

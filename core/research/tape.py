@@ -1,0 +1,148 @@
+"""Tape: the bars of a run as the kernel reads them, and `play`, which folds the kernel over them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.market.bars import COLUMNS, Bars
+from core.research.detail import interleaved
+from core.simulation.kernel import run
+from core.simulation.state import new_account, new_orders, new_row
+from core.trading.costs import Costs
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Rows = dict[str, Floats | None]  # signal arrays by name
+SIGNALS = ("exposure", "limit", "stop", "take_profit", "trail")
+CHUNKS = 20  # progress is told every 5 %
+LEAST = 20_000  # bars in a chunk, so that short runs are not cut at all
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tape:
+    """The bars that orders are matched with, those of one instrument after the other's.
+
+    firsts, ends: (instruments,) each one's rows in columns: timestamp, open, high, low, close, volume, (rows,) each
+    decisions: per instrument the rows in which the strategy's bars close; None where every row is such a bar
+    steps, closes: (n,) UTC ms, opens of the strategy's bars and of the rows in which they end; None without detail
+    """
+
+    bars: dict[str, Bars]
+    detail: dict[str, Bars]
+    book: Floats
+    firsts: Integers
+    ends: Integers
+    columns: tuple[Any, ...]
+    decisions: list[Integers] | None
+    steps: Integers | None
+    closes: Integers | None
+    warnings: list[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Played:
+    """What a run left. equity: (n,) per bar of the strategy; fills, account: the kernel's; steps: bars matched."""
+
+    equity: Floats
+    timestamps: Integers
+    fills: Floats
+    account: Floats
+    steps: int
+
+
+def record(bars: dict[str, Bars], detail: dict[str, Bars]) -> Tape:
+    """The tape of these bars, matched by the detail where it is given. Raises InvalidInput when it does not fit."""
+    warnings: list[str] = []
+    every: list[tuple[Any, ...]] = [tuple(getattr(each, name) for name in COLUMNS) for each in bars.values()]
+    decisions = steps = closes = None
+    if detail:
+        every, decisions, steps, closes = interleaved(bars, detail, warnings)
+    for i, name in enumerate(bars):
+        if not every[i][-1].any():
+            warnings.append(f"{name} has no volume, so that fills are not limited by it.")
+            every[i] = (*every[i][:-1], np.full(len(every[i][0]), np.nan))
+    edges = np.cumsum([0, *(len(each[0]) for each in every)], dtype=np.int64)
+    return Tape(
+        bars=bars,
+        detail=detail,
+        book=np.array([new_row(each.instrument) for each in bars.values()]),
+        firsts=edges[:-1].copy(),
+        ends=edges[1:].copy(),
+        columns=tuple(_flat(list(column)) for column in zip(*every, strict=True)),
+        decisions=decisions,
+        steps=steps,
+        closes=closes,
+        warnings=warnings,
+    )
+
+
+def play(
+    tape: Tape, signals: list[Rows], cash: float, costs: Costs, progress: Callable[[float], None] | None = None
+) -> Played:
+    """Runs the kernel over the tape. progress: told the fraction done after each part of a long run."""
+    count = len(tape.book)
+    lone = count == 1
+    account, book, orders = new_account(cash, costs), tape.book.copy(), new_orders(2 * count + 2)
+    total = int(tape.ends[-1])
+    equity, times = np.empty(total), np.empty(0 if lone else total, np.int64)
+    exposure, limit, stop, target, trail = (_joined(tape, [found[name] for found in signals]) for name in SIGNALS)
+    if not lone:
+        exposure = exposure / count
+    timestamp, opened, high, low, close, volume = tape.columns
+    parts, steps, first = [], 0, tape.firsts
+    for number, end in enumerate(ends := _parts(tape) if progress else [tape.ends]):
+        fills, done = run(
+            account, book, orders, first, end, timestamp, opened, high, low, close, volume,
+            exposure, limit, stop, target, trail, equity[steps:], times[steps:],
+        )  # fmt: skip
+        parts.append(fills)
+        steps += done
+        first = end
+        if progress:
+            progress((number + 1) / len(ends))
+    raw = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    matched = timestamp if lone else times[:steps]
+    if tape.steps is None or tape.closes is None:
+        return Played(equity[:steps], matched, raw, account, steps)
+    return Played(equity[np.searchsorted(matched, tape.closes)], tape.steps, raw, account, steps)
+
+
+def _parts(tape: Tape) -> list[Integers]:
+    """Where each part of a long run ends, at one time for all instruments: (instruments,) rows."""
+    timestamp = tape.columns[0]
+    longest = int(np.argmax(tape.ends - tape.firsts))
+    first, end = int(tape.firsts[longest]), int(tape.ends[longest])
+    size = max(LEAST, -(-(end - first) // CHUNKS))
+    found = []
+    for row in range(first + size, end, size):
+        rows = [
+            a + np.searchsorted(timestamp[a:b], timestamp[row]) for a, b in zip(tape.firsts, tape.ends, strict=True)
+        ]
+        found.append(np.array(rows, dtype=np.int64))
+    return [*found, tape.ends]
+
+
+def _flat(arrays: list[Any]) -> Any:
+    """One read-only array of all, without a copy when there is one: the kernel compiles for one kind of array."""
+    flat = (arrays[0] if len(arrays) == 1 else np.concatenate(arrays)).view()
+    flat.flags.writeable = False
+    return flat
+
+
+def _joined(tape: Tape, arrays: list[Floats | None]) -> Floats:
+    """A signal of all instruments one after the other, each value in its row; empty when none gives any."""
+    if all(array is None for array in arrays):
+        return np.empty(0)
+    laid: list[Floats] = []
+    for i, array in enumerate(arrays):
+        if array is not None and tape.decisions is None:
+            laid.append(array)
+            continue
+        spread = np.full(int(tape.ends[i] - tape.firsts[i]), np.nan)
+        if array is not None and tape.decisions is not None:
+            spread[tape.decisions[i]] = array
+        laid.append(spread)
+    return laid[0] if len(laid) == 1 else np.concatenate(laid)
