@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core.errors import InvalidInput, NotFound
+from core.errors import AppError, InvalidInput, NotFound
 from core.trading.strategy import SignalStrategy
 
 SHIPPED = (
@@ -69,6 +69,8 @@ def _from_file(name: str, folder: Path | None) -> type[SignalStrategy]:
         spec.loader.exec_module(module)
     except SyntaxError as broken:
         raise InvalidInput(f"{path}, line {broken.lineno}: {broken.msg}.", file=str(path)) from None
+    except AppError as refused:
+        raise InvalidInput(f"{path}: {refused.sentence()}", file=str(path)) from None
     except (Exception, SystemExit) as broken:  # a user's file may fail in any way; the sentence says where
         lines = [frame.lineno for frame in traceback.extract_tb(broken.__traceback__) if frame.filename == str(path)]
         place = f"{path}, line {lines[-1]}" if lines else str(path)

@@ -114,9 +114,12 @@ def strategy(kind: type[Kind]) -> type[Kind]:
     """Makes a strategy of a class that has `Parameter` attributes and a `signals` method; a decorator.
 
     What is not written gets its usual value: `name` is the class name in snake case, `summary` the first line of the
-    docstring, `warmup()` one bar more than the largest whole-number parameter. Values are checked on construction.
+    docstring, `warmup()` one bar more than the largest whole-number parameter. Values are checked on construction;
+    attributes that are no Parameter are constants of the class. (The shipped strategies write all of it out: a type
+    checker does not see what a decorator adds.)
     """
-    parameters = {name: value for name, value in vars(kind).items() if isinstance(value, Parameter)}
+    inherited: Mapping[str, Parameter] = getattr(kind, "parameters", {})
+    parameters = {**inherited, **{name: value for name, value in vars(kind).items() if isinstance(value, Parameter)}}
     if not callable(getattr(kind, "signals", None)):
         raise InvalidInput(f"The strategy {kind.__name__} has no method signals(self, bars, context).")
     whole = [name for name, parameter in parameters.items() if parameter.kind is int]
