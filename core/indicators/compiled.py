@@ -7,8 +7,11 @@ of every package that holds kernels, of Numba's version and of the interpreter's
 import functools
 import hashlib
 import os
+import re
+import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +26,7 @@ null: Any = cgutils.get_null_value
 Function = TypeVar("Function", bound=Callable[..., Any])
 CORE = Path(__file__).resolve().parent.parent
 PACKAGES = ("indicators", "analytics", "simulation")
+KEPT = 30 * 86_400  # seconds that the kernels of another version are kept after their last use
 
 
 def fingerprint() -> str:
@@ -44,6 +48,21 @@ def _writable(folder: Path) -> bool:
         return False
 
 
+def _prune(used: Path) -> None:
+    """Notes that this folder is used, and removes those of other versions that no process used for long.
+
+    A process that is still running such a version compiles anew what it misses.
+    """
+    try:
+        os.utime(used)
+        for other in used.parent.iterdir():
+            ours = re.fullmatch(r"kernels-[0-9a-f]{16}", other.name) and other != used and not other.is_symlink()
+            if ours and other.is_dir() and other.stat().st_mtime < time.time() - KEPT:
+                shutil.rmtree(other, ignore_errors=True)
+    except OSError:
+        return  # another process was faster, or the folder is not ours; it does no harm where it is
+
+
 @functools.cache
 def cache_folder() -> Path:
     """Where compiled kernels are kept: NUMBA_CACHE_DIR, the user's cache, ORCHESTRATOR_DATA_DIR, or a temporary one."""
@@ -57,6 +76,7 @@ def cache_folder() -> Path:
         candidates.append(Path(os.environ["ORCHESTRATOR_DATA_DIR"]) / "cache")
     for candidate in candidates:
         if _writable(candidate / name):
+            _prune(candidate / name)
             return candidate / name
     return Path(tempfile.mkdtemp(prefix="crypto-orchestrator-")) / name
 

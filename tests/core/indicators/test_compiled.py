@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,27 @@ def test_a_folder_that_cannot_be_written_is_passed_over(tmp_path: Path, monkeypa
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
     monkeypatch.setenv("ORCHESTRATOR_DATA_DIR", str(tmp_path / "data"))
     assert compiled.cache_folder.__wrapped__().parent == tmp_path / "data" / "cache"
+
+
+def test_kernels_of_other_versions_go_a_month_after_their_last_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    old, recent = tmp_path / f"kernels-{'0' * 16}", tmp_path / f"kernels-{'1' * 16}"
+    link, foreign = tmp_path / f"kernels-{'2' * 16}", tmp_path / "kernels-mine"
+    target = tmp_path / "elsewhere"
+    month = time.time() - 31 * 86_400
+    for folder in (old, recent, foreign, target):
+        (folder / "inside").mkdir(parents=True)
+        if folder != recent:
+            os.utime(folder, (month, month))
+    link.symlink_to(target)
+    own = tmp_path / f"kernels-{compiled.fingerprint()}"
+    own.mkdir()
+    os.utime(own, (month, month))
+    assert compiled.cache_folder.__wrapped__() == own
+    assert own.stat().st_mtime > month + 86_400
+    assert not old.exists()
+    assert recent.exists()
+    assert foreign.exists()
+    assert (target / "inside").exists()
