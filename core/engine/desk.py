@@ -15,7 +15,7 @@ from typing import Any
 
 from core.clock import Clock, to_ms
 from core.engine.book import Book
-from core.engine.drafting import entry_of, order_type
+from core.engine.drafting import demand_above, demand_protection, demand_sides, entry_of, order_type
 from core.engine.execution import Execution
 from core.engine.feed import Feed
 from core.engine.ports import AccountState, EquityPoint, TradingStore
@@ -33,7 +33,7 @@ from core.engine.views import (
 )
 from core.errors import AppError, Conflict, InvalidInput, NotFound, Unavailable
 from core.events import AccountNotice
-from core.exchanges.paper import PaperVenue, order_changed
+from core.exchanges.paper import Batch, PaperVenue, order_changed
 from core.market.instrument import Instrument
 from core.money import ONE, ZERO, plain
 from core.risk import limits as risk
@@ -134,6 +134,8 @@ class Desk:
             if value is not None and not value > 0:
                 raise InvalidInput(f"The {name} {plain(value)} is not above zero.")
         kind = order_type(side, instrument, limit, stop, target, trail)
+        if side is Side.SELL and target is not None:
+            demand_above("target", target, "the market at", (await self._feed.quote(instrument)).last)
         if fraction is not None:
             quantity, spend = self._part(account, side, instrument, fraction)
         if spend is not None and (side is Side.SELL or limit is not None):
@@ -159,10 +161,11 @@ class Desk:
         await self.open(request.account)
         quote = await self._feed.quote(request.instrument)
         cost = self._cost(request, quote)
+        demand_sides(request, quote.last, cost.price)
         looked_at = risk.checks(self._situation(request, quote, cost), self._limits)
         risk.demand(looked_at)
-        held = self._held(request)
-        equity = self._ledger_equity(request.account, request.ledger)
+        held = self._held_in_all(request.account, request.instrument)
+        equity = self._equity(request.account)
         after = (held + cost.quantity * request.side.sign) * cost.price / equity if equity > 0 else ZERO
         band = isinstance(entry_of(request.type), Market)
         return Preview(
@@ -189,15 +192,7 @@ class Desk:
         """
         await self.open(request.account)
         instrument = request.instrument
-        quote = await self._feed.quote(instrument, max_age=0.0)
-        age = self._feed.age(instrument)
-        if age is None or age > FRESH:
-            raise Unavailable(
-                f"The price of {instrument.symbol} is {0 if age is None else age:.0f} seconds old, "
-                f"and an order needs one of the last {FRESH:.0f} seconds.",
-                hint="Nothing was sent; try again when the market data is back.",
-                age=age,
-            )
+        quote = await self._fresh(instrument)
         if preview is not None and not preview.band_low <= quote.last <= preview.band_high:
             raise Conflict(
                 f"{instrument.symbol} moved to {plain(quote.last)}, outside {plain(preview.band_low)} to "
@@ -208,6 +203,7 @@ class Desk:
 
         def demand() -> Decimal:
             cost = self._cost(request, quote)
+            demand_sides(request, quote.last, cost.price)
             risk.demand(risk.checks(self._situation(request, quote, cost), self._limits))
             if request.side is Side.SELL:
                 return cost.quantity
@@ -220,6 +216,35 @@ class Desk:
             with contextlib.suppress(AppError):  # without a price now, the order waits for the next one
                 await self._feed.poke(instrument)
         return await self._store.order(order.id) or order
+
+    async def protect(
+        self,
+        account: str,
+        instrument: Instrument,
+        *,
+        stop: Decimal | None = None,
+        target: Decimal | None = None,
+        trail: Decimal | None = None,
+    ) -> None:
+        """Lets these prices watch the whole manual position from now on, in place of what did; none of them: nothing.
+
+        Raises NotFound without a position, InvalidInput for a price on the wrong side of the market, Unavailable when
+        there is no fresh price to hold them against; then all stays as it was.
+        """
+        await self.open(account)
+        position = self._book.portfolio(account, MANUAL).positions.get(instrument.key)
+        if position is None or position.quantity <= 0:
+            raise NotFound(f"You hold no {instrument.base} by hand, so there is nothing to protect.")
+        if stop is not None or target is not None or trail is not None:
+            demand_protection(stop, target, trail, (await self._fresh(instrument)).last)
+        row = SignalRow(
+            **{
+                name: float(value)
+                for name, value in (("stop", stop), ("target", target), ("trail", trail))
+                if value is not None
+            }
+        )
+        await self._venue.carry_out(Batch(account, MANUAL, unprotect=(instrument,), protect=((instrument, row),)))
 
     async def cancel(self, account: str, order: int | str) -> Order:
         """Cancels by number or id. Raises NotFound, or Conflict when there was nothing left to cancel."""
@@ -312,7 +337,7 @@ class Desk:
         began = since or (state.opened if state is not None else None)
         ledgers: dict[str, Portfolio] = {}
         realised_before = fees_before = deposits = early = ZERO
-        trades = 0
+        exits: set[str] = set()
         for entry in entries:
             before = ledgers.get(entry.ledger, Portfolio())
             ledgers[entry.ledger] = after = before.apply(entry)
@@ -327,7 +352,7 @@ class Desk:
                 realised_before += now.realised - was.realised
                 fees_before += entry.fee
             elif abs(now.quantity) < abs(was.quantity) or was.quantity * now.quantity < 0:
-                trades += 1
+                exits.add(entry.order)
         folded = [position for portfolio in ledgers.values() for position in portfolio.positions.values()]
         realised = sum((position.realised for position in folded), ZERO) - realised_before
         fees = sum((position.fees for position in folded), ZERO) - fees_before
@@ -348,7 +373,7 @@ class Desk:
             total / start if start else ZERO,
             tuple(time for time, _ in curve),
             tuple(value for _, value in curve),
-            trades,
+            len(exits),
             self._currency,
             "PAPER",
             began,
@@ -399,9 +424,15 @@ class Desk:
         return (await self.open(account)).halted
 
     async def flatten(self, account: str) -> list[Order]:
-        """Sells every position at market: the manual ones as orders, those of strategies by stopping their runs."""
+        """Sells every position at market: the manual ones as orders, those of strategies by stopping their runs.
+
+        Cash that a stopped run still holds comes back, too.
+        """
         for run in await self._trader.runs(account):
-            if any(position.quantity for position in self._book.portfolio(account, run.ledger).positions.values()):
+            portfolio = self._book.portfolio(account, run.ledger)
+            holds = any(position.quantity for position in portfolio.positions.values())
+            kept = run.state != "running" and not run.returned and portfolio.balances.get(self._currency, ZERO) > 0
+            if holds or kept:
                 await self._trader.stop(account, run)
         orders = []
         for position in self._book.portfolio(account, MANUAL).positions.values():
@@ -541,6 +572,24 @@ class Desk:
         if isinstance(request.type, Bracket | Stop | TrailingStop | StopLimit):
             found.append("Stops live in this process: they rest while it does not run, and are made good afterwards.")
         return found
+
+    async def _fresh(self, instrument: Instrument) -> Quote:
+        """The newest quote. Raises Unavailable when it is too old to act on."""
+        quote = await self._feed.quote(instrument, max_age=0.0)
+        age = self._feed.age(instrument)
+        if age is None or age > FRESH:
+            raise Unavailable(
+                f"The price of {instrument.symbol} is {0 if age is None else age:.0f} seconds old, "
+                f"and an order needs one of the last {FRESH:.0f} seconds.",
+                hint="Nothing was sent; try again when the market data is back.",
+                age=age,
+            )
+        return quote
+
+    def _held_in_all(self, account: str, instrument: Instrument) -> Decimal:
+        """What all ledgers of the account hold together."""
+        ledgers = (self._book.portfolio(account, name).positions for name in self._book.ledgers(account))
+        return sum((held[instrument.key].quantity for held in ledgers if instrument.key in held), ZERO)
 
     def _held(self, request: OrderRequest) -> Decimal:
         portfolio = self._book.portfolio(request.account, request.ledger)

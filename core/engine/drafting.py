@@ -1,11 +1,12 @@
-"""Drafting: which type of order a person means by the prices they give."""
+"""Drafting: which type of order a person means by the prices they give, and whether they lie where they make sense."""
 
 from decimal import Decimal
 
+from core import wording
 from core.errors import InvalidInput
 from core.market.instrument import Instrument
 from core.money import plain
-from core.trading.orders import Bracket, Limit, Market, OrderType, Side, Stop, StopLimit, TrailingStop
+from core.trading.orders import Bracket, Limit, Market, OrderRequest, OrderType, Side, Stop, StopLimit, TrailingStop
 
 
 def entry_of(kind: OrderType) -> OrderType:
@@ -43,3 +44,49 @@ def order_type(
     if target is not None:
         return Limit(instrument.price(target))
     return entry
+
+
+def demand_sides(request: OrderRequest, last: Decimal, fill: Decimal) -> None:
+    """Raises InvalidInput when a stop or target would be reached at once: it lies on the wrong side of the market.
+
+    last: the market; fill: the price that the entry can expect
+    """
+    match request.type:
+        case Bracket(Limit(price), stop, target) if price < last:
+            demand_between(stop, target, "the limit of", price, price)
+        case Bracket(_, stop, target):
+            demand_between(stop, target, "the market at", last, max(fill, last))
+        case Stop(trigger) | StopLimit(trigger, _) if request.side is Side.SELL:
+            demand_below("stop", trigger, "the market at", last)
+        case Stop(trigger) | StopLimit(trigger, _):
+            demand_above("stop", trigger, "the market at", last)
+
+
+def demand_protection(stop: Decimal | None, target: Decimal | None, trail: Decimal | None, last: Decimal) -> None:
+    """Raises InvalidInput when a price that is to protect what is held would be reached at once, or is none."""
+    for name, value in (("stop", stop), ("target", target), ("trail", trail)):
+        if value is not None and not value > 0:
+            raise InvalidInput(f"The {name} {plain(value)} is not above zero.")
+    if trail is not None and trail >= 1:
+        raise InvalidInput(f"The trail {plain(trail)} is a fraction below 1: 0.05 is 5 %.")
+    demand_between(stop, target, "the market at", last, last)
+
+
+def demand_between(stop: Decimal | None, target: Decimal | None, where: str, low: Decimal, high: Decimal) -> None:
+    """Raises InvalidInput unless the stop lies below `low` and the target above `high`."""
+    if stop is not None:
+        demand_below("stop", stop, where, low)
+    if target is not None:
+        demand_above("target", target, where, high)
+
+
+def demand_below(name: str, value: Decimal, where: str, price: Decimal) -> None:
+    """Raises InvalidInput unless the value lies below the price."""
+    if value >= price:
+        raise InvalidInput(f"The {name} {wording.grouped(value)} must lie below {where} {wording.grouped(price)}.")
+
+
+def demand_above(name: str, value: Decimal, where: str, price: Decimal) -> None:
+    """Raises InvalidInput unless the value lies above the price."""
+    if value <= price:
+        raise InvalidInput(f"The {name} {wording.grouped(value)} must lie above {where} {wording.grouped(price)}.")

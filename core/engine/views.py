@@ -19,7 +19,8 @@ class Preview:
     """What an order would do if it were confirmed now.
 
     price: expected fill price in quote, slippage included; quantity: base; notional, fee: quote
-    slippage: fraction of the price; exposure_after: share of the ledger's equity held in this instrument afterwards
+    slippage: fraction of the price
+    exposure_after: share of what the whole account is worth that is held in this instrument afterwards
     band_low, band_high: last prices between which the confirmation stays valid
     """
 
@@ -94,7 +95,8 @@ class AccountView:
 class ProfitView:
     """Profit since `since` (the last reset when None was asked).
 
-    realised: net of fees; fraction: total over the equity at the beginning; equity_times: UTC ms; trades: closed
+    realised: net of fees; fraction: total over the equity at the beginning; equity_times: UTC ms
+    trades: orders that closed a position or a part of one
     """
 
     realised: Decimal

@@ -117,6 +117,7 @@ class Batch:
     cancel: tuple[str, ...] = ()  # order ids
     place: tuple[OrderRequest, ...] = ()
     protect: tuple[tuple[Instrument, SignalRow], ...] = ()
+    unprotect: tuple[Instrument, ...] = ()  # before `protect`, which leaves what it does not name
 
 
 @dataclass(slots=True)
@@ -314,6 +315,8 @@ class PaperVenue:
                 for order_id in batch.cancel:
                     if order_id in self._orders:
                         self._cancel(ledger, self._orders[order_id], "Replaced by a newer decision.", effects)
+                for instrument in batch.unprotect:
+                    ledger.simulated.unprotect(ledger.adopt(instrument))
                 for instrument, protection in batch.protect:
                     ledger.simulated.protect(ledger.adopt(instrument), protection)
                 for request in batch.place:

@@ -337,3 +337,52 @@ async def test_the_bars_of_a_dead_source_stop_nothing(floor: Floor) -> None:
     await floor.engine.feed.turn()
     assert told == []
     assert floor.engine.feed.states()[0].name == "file"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"stop": D(31_000)}, "The stop 31,000 must lie below the market at 30,000"),
+        ({"stop": D(30_000)}, "must lie below the market"),
+        ({"target": D(29_000)}, "The target 29,000 must lie above the market"),
+        ({"limit": D(40_000), "stop": D(35_000)}, "The stop 35,000 must lie below the market at 30,000"),
+        ({"limit": D(25_000), "target": D(24_000)}, "must lie above the limit of 25,000"),
+    ],
+)
+async def test_a_protective_price_on_the_wrong_side_is_refused(floor: Floor, given: dict[str, D], said: str) -> None:
+    request = await floor.engine.desk.draft(ACCOUNT, "buy", BTC, quantity=D("0.01"), **given)
+    with pytest.raises(InvalidInput, match=said):
+        await floor.engine.desk.preview(request)
+
+
+async def test_a_dip_bought_by_limit_may_be_sold_below_the_present_price(floor: Floor) -> None:
+    request = await floor.engine.desk.draft(
+        ACCOUNT, "buy", BTC, quantity=D("0.01"), limit=D(25_000), stop=D(24_000), target=D(27_000)
+    )
+    assert (await floor.engine.desk.preview(request)).price == 25_000
+
+
+async def test_a_stop_that_the_market_passed_before_the_yes_is_refused_and_leaves_nothing(floor: Floor) -> None:
+    request = await floor.engine.desk.draft(ACCOUNT, "buy", BTC, quantity=D("0.01"), stop=D(29_900))
+    preview = await floor.engine.desk.preview(request)
+    floor.dial.prices[BTC] = D(29_850)  # inside the band, below the stop
+    with pytest.raises(InvalidInput, match="must lie below the market at 29,850"):
+        await floor.engine.desk.submit(request, preview)
+    assert await floor.engine.desk.orders(ACCOUNT, open_only=False) == []
+
+
+async def test_protection_is_set_moved_and_removed(floor: Floor) -> None:
+    with pytest.raises(NotFound, match="nothing to protect"):
+        await floor.engine.desk.protect(ACCOUNT, BTC, stop=D(29_000))
+    await floor.engine.desk.submit(await floor.engine.desk.draft(ACCOUNT, "buy", BTC, quantity=D("0.01")))
+    await floor.engine.desk.protect(ACCOUNT, BTC, stop=D(29_000), target=D(33_000))
+    held = (await floor.engine.desk.portfolio(ACCOUNT)).positions[0]
+    assert (held.stop, held.target) == (29_000, 33_000)
+    with pytest.raises(InvalidInput, match="below the market at 30,000"):
+        await floor.engine.desk.protect(ACCOUNT, BTC, stop=D(30_500))
+    await floor.engine.desk.protect(ACCOUNT, BTC, stop=D(28_000))
+    held = (await floor.engine.desk.portfolio(ACCOUNT)).positions[0]
+    assert (held.stop, held.target) == (28_000, None)
+    await floor.engine.desk.protect(ACCOUNT, BTC)
+    held = (await floor.engine.desk.portfolio(ACCOUNT)).positions[0]
+    assert (held.stop, held.target) == (None, None)
