@@ -11,6 +11,7 @@ HEAD = """<!DOCTYPE html>
 <title>{title}</title>
 <link rel="icon" type="image/svg+xml" href="/static/icon.svg">
 <link rel="manifest" href="/static/app.webmanifest">
+<link rel="stylesheet" href="/static/theme.css">
 <link rel="stylesheet" href="/static/app.css">
 {extra}</head>
 """
@@ -89,6 +90,7 @@ API_HEAD = (
 )
 
 SHELL_HEAD = (
+    '<link rel="stylesheet" href="/static/chart.css">\n'
     '<script src="/static/lightweight-charts.js" defer></script>\n'
     '<script type="module" src="/static/app.js"></script>\n'
 )

@@ -8,14 +8,17 @@ import signal
 import socket
 import sys
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 
 import httpx
+import psutil
 import structlog
 
 HERE = Path(__file__).resolve().parent.parent
 BASE = "/dashboards/"
 READY_WITHIN = 60.0  # seconds
+STOP_WITHIN = 1.0  # seconds for an orderly end
 BACK_OFF = (1.0, 2.0, 5.0, 15.0, 60.0)  # seconds before each new start after a death
 TOKEN_HEADER = "X-Orchestrator-Token"
 CALLBACK = "ORCHESTRATOR_API_URL"
@@ -179,14 +182,34 @@ class VoilaChild:
 
 
 async def end(process: asyncio.subprocess.Process) -> None:
-    """Ends the process: in order within two seconds, then by force, with all that it started in its group."""
+    """Ends the process and its kernels: they at once, it in order within a second and then by force."""
+    kernels = children(process.pid)
+    kill(kernels)  # they hold nothing worth a goodbye, and the process waits for them one by one
     for order in (signal.SIGTERM, signal.SIGKILL):
         if process.returncode is not None:
-            return
+            break
+        kernels = [*kernels, *children(process.pid)]
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, order)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(process.wait()), 2)
+            await asyncio.wait_for(asyncio.shield(process.wait()), STOP_WITHIN)
+    kill(kernels)  # one that was started while we ended the others
+
+
+def children(pid: int) -> list[psutil.Process]:
+    """Every process that a process has started, and what those have."""
+    try:
+        found: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []
+    return found
+
+
+def kill(processes: Iterable[psutil.Process]) -> None:
+    """Ends processes by force. One whose number has gone to another process meanwhile is left alone."""
+    for one in processes:
+        with contextlib.suppress(psutil.Error):
+            one.kill()
 
 
 def free_port() -> int:

@@ -9,7 +9,9 @@ import traitlets
 from core.reply import Chart, to_json
 from dashboards.widgets.library import lightweight_charts
 
-DRAWING = Path(__file__).resolve().parent.parent / "static" / "chart.js"
+STATIC = Path(__file__).resolve().parent.parent / "static"
+DRAWING = STATIC / "chart.js"
+STYLES = ("theme.css", "chart.css", "panel.css")
 
 RENDER = """
 function render({ model, el }) {
@@ -32,6 +34,7 @@ class ChartWidget(anywidget.AnyWidget):
     """chart: a Chart as JSON; bar: the last bar {time (ms), open, high, low, close, volume}, replaced as it forms."""
 
     _esm = ""
+    _css = ""
     chart = traitlets.Dict().tag(sync=True)
     bar = traitlets.Dict().tag(sync=True)
 
@@ -46,3 +49,12 @@ class ChartWidget(anywidget.AnyWidget):
 # The library is not copied into this project: its package ships the file, and the widget carries it to the browser,
 # where the dashboards allow nothing from elsewhere.
 ChartWidget._esm = "\n".join([lightweight_charts().read_text("utf-8"), DRAWING.read_text("utf-8"), RENDER])
+
+
+def styles() -> str:
+    """The panel's look for a page that is not ours, such as JupyterLab: nothing of it reaches beyond the panel."""
+    theme, chart, panel = ((STATIC / name).read_text("utf-8") for name in STYLES)
+    return "\n".join([theme.replace(":root", ".panel"), f".panel {{\n{chart}}}", panel])
+
+
+ChartWidget._css = styles()

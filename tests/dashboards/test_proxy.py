@@ -19,6 +19,8 @@ from websockets.exceptions import InvalidStatus
 
 from dashboards.gateway.access import COOKIE
 from dashboards.gateway.app import Surface
+from dashboards.gateway.voila import children
+from tests.dashboards.conftest import LOCAL_TOKEN
 
 pytestmark = pytest.mark.slow
 PAGE = "/dashboards/voila/render/market.ipynb"
@@ -130,8 +132,12 @@ async def test_it_ends_when_the_gateway_stops(visitor: httpx.AsyncClient, gatewa
     assert gateway.child is not None
     pid = gateway.child.pid
     assert pid is not None
+    assert await until(lambda: bool(children(pid)), 30)  # a kernel waits in the pool
+    kernels = [kernel.pid for kernel in children(pid)]
+    started = time.monotonic()
     await gateway.stop()
-    assert not alive(pid)
+    assert time.monotonic() - started < 3  # of the four seconds that the whole product has
+    assert not any(alive(one) for one in (pid, *kernels))
 
 
 async def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
@@ -169,3 +175,21 @@ async def test_a_taken_port_is_one_sentence(services: Any, conversation: Any, ga
         await Surface(services, conversation).start()
     assert str(port) in refused.value.sentence()
     assert "ORCHESTRATOR_GATEWAY__PORT" in refused.value.sentence()
+
+
+async def test_programs_on_the_machine_are_told_the_local_address(services: Any, conversation: Any) -> None:
+    from core.settings import Gateway
+
+    given = Gateway(port=0, public_url="https://trade.example/")
+    services.settings = services.settings.model_copy(update={"gateway": given})
+    surface = Surface(services, conversation)
+    await surface.start()
+    try:
+        assert surface.url == "https://trade.example"
+        assert surface.local_url.startswith("http://127.0.0.1:")
+        async with httpx.AsyncClient(trust_env=False) as client:
+            headers = {"authorization": f"Bearer {LOCAL_TOKEN}"}
+            answer = await client.get(f"{surface.local_url}/api/v1/session", headers=headers)
+        assert answer.json()["id"] == "owner"
+    finally:
+        await surface.stop()
