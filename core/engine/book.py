@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from core.clock import Clock
 from core.engine.ports import AccountState, TradingStore
-from core.exchanges.paper import Change
+from core.exchanges.record import Change
 from core.market.instrument import Instrument
 from core.money import ZERO
 from core.trading.orders import Order, Side

@@ -19,7 +19,7 @@ from core.engine.lease import Lease
 from core.engine.ports import TradingStore
 from core.errors import AppError, Conflict, InvalidInput, OrderRefused
 from core.events import AccountNotice, FillRecorded
-from core.exchanges.paper import Change, order_changed
+from core.exchanges.record import Change, order_changed
 from core.money import ZERO, plain
 from core.trading.exchange import Exchange
 from core.trading.orders import Order, OrderRequest, OrderStatus

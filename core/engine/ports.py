@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from core.engine.views import Run
-from core.exchanges.paper import PaperStore, PaperUnit
+from core.exchanges.record import PaperStore, PaperUnit
 from core.market.instrument import Instrument
 from core.trading.orders import Order
 from core.trading.portfolio import Fill, Transfer

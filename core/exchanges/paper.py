@@ -6,106 +6,23 @@ fails, the memory goes back to what the record holds.
 """
 
 import asyncio
-import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Protocol
 
-from core.clock import Clock, from_ms
+from core.clock import Clock
 from core.errors import NotFound, OrderRefused
-from core.events import Bar, DurableEvent, FillRecorded, OrderChanged
-from core.exchanges.tickets import ticket_of
+from core.events import Bar, FillRecorded
+from core.exchanges.ledgers import Effects, Ledger, cancel, concerned, opened, place, restored, step
+from core.exchanges.record import Also, Change, LedgerState, PaperStore, order_changed
 from core.market.instrument import Instrument
-from core.money import ZERO, decimal_of, plain
-from core.simulation.account import Decision, SignalRow, SimulatedAccount, SimulatedFill
+from core.money import ZERO, decimal_of
+from core.simulation.account import Decision, SignalRow, SimulatedAccount
 from core.trading.costs import Costs
 from core.trading.exchange import Acknowledgement, Capabilities
-from core.trading.orders import (
-    Limit,
-    Order,
-    OrderRequest,
-    OrderStatus,
-    OrderType,
-    Side,
-    Stop,
-    StopLimit,
-    TrailingStop,
-)  # fmt: skip
+from core.trading.orders import Order, OrderRequest
 from core.trading.portfolio import Fill, Transfer
-
-SAVE_EVERY = 5_000  # ms of ticks without a fill after which the state is kept anyway
-PROTECTIVE = ("stop", "target", "trail")
-ENDINGS = {
-    "nothing_to_do": "There was nothing to trade: the position already stood where it was asked to be.",
-    "insufficient_funds": "The cash of the ledger did not suffice at the fill's price.",
-    "below_minimum": "What was left is below the smallest order of the instrument.",
-    "expired": "Its time had passed.",
-    "not_immediate": "It could not be filled at once, as its time in force demanded.",
-    "position_closed": "The position it was to reduce was closed before.",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerState:
-    """A simulated ledger as it is kept. refs: simulation's number of each open order -> order id.
-
-    state: SimulatedAccount.state(); cursors: UTC ms, by instrument key, from which the ledger has not seen the market
-    parents: instrument index -> the order that last traded it; exits: 'index:reason' -> the protective exit under way
-    """
-
-    account: str
-    ledger: str
-    state: Mapping[str, Any]
-    instruments: tuple[Instrument, ...] = ()
-    refs: Mapping[str, str] = field(default_factory=dict)
-    cursors: Mapping[str, int] = field(default_factory=dict)
-    parents: Mapping[str, str] = field(default_factory=dict)
-    exits: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a committed transaction did: told to whoever keeps an image of the record in memory."""
-
-    orders: tuple[Order, ...] = ()
-    entries: tuple[Fill | Transfer, ...] = ()
-    reserved: Mapping[str, Decimal] = field(default_factory=dict)  # by id, of orders that are new
-
-
-class PaperUnit(Protocol):
-    """One transaction on the record."""
-
-    async def add_order(self, order: Order, reserved: Decimal = ZERO) -> Order:
-        """Writes a new order under the account's next number, and returns it with that number."""
-        ...
-
-    async def save_order(self, order: Order) -> None: ...
-    async def record(self, entry: Fill | Transfer) -> None: ...
-    async def save_ledger(self, ledger: LedgerState) -> None: ...
-    def emit(self, event: DurableEvent) -> None: ...
-
-
-class PaperStore(Protocol):
-    """The record that the paper venue lives in."""
-
-    def unit(self) -> AbstractAsyncContextManager[PaperUnit]: ...
-    async def ledgers(self) -> Sequence[LedgerState]: ...
-    async def ledger(self, account: str, ledger: str) -> LedgerState | None: ...
-    async def order(self, order_id: str) -> Order | None: ...
-    async def orders(
-        self, account: str | None = None, *, open_only: bool = False, limit: int | None = None
-    ) -> Sequence[Order]:
-        """Newest first when limited, oldest first otherwise; all accounts when None."""
-        ...
-
-    async def fills_of(self, order_id: str) -> Sequence[Fill]:
-        """The fills of one order, oldest first."""
-        ...
-
-
-Also = Callable[[Any], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,59 +37,6 @@ class Batch:
     unprotect: tuple[Instrument, ...] = ()  # before `protect`, which leaves what it does not name
 
 
-@dataclass(slots=True)
-class _Ledger:
-    account: str
-    name: str
-    simulated: SimulatedAccount
-    instruments: list[Instrument]
-    refs: dict[int, str]
-    cursors: dict[str, int]
-    parents: dict[int, str]
-    exits: dict[str, str]
-    saved: int = 0  # ms
-
-    def index(self, instrument: Instrument) -> int | None:
-        return next((i for i, each in enumerate(self.instruments) if each.key == instrument.key), None)
-
-    def adopt(self, instrument: Instrument) -> int:
-        """The instrument's index, given now when it has none."""
-        index = self.index(instrument)
-        if index is None:
-            index = self.simulated.add(instrument)
-            self.instruments.append(instrument)
-        return index
-
-    def ref(self, order_id: str) -> int | None:
-        return next((ref for ref, each in self.refs.items() if each == order_id), None)
-
-    def kept(self) -> LedgerState:
-        return LedgerState(
-            self.account,
-            self.name,
-            self.simulated.state(),
-            tuple(self.instruments),
-            {str(ref): order for ref, order in self.refs.items()},
-            dict(self.cursors),
-            {str(index): order for index, order in self.parents.items()},
-            dict(self.exits),
-        )
-
-
-@dataclass(slots=True)
-class _Effects:
-    """What one transaction is about to do."""
-
-    orders: dict[str, Order] = field(default_factory=dict)
-    fresh: dict[str, Decimal] = field(default_factory=dict)  # new orders and what they reserve
-    entries: list[Fill | Transfer] = field(default_factory=list)
-    ledgers: dict[tuple[str, str], _Ledger] = field(default_factory=dict)
-    touched: set[tuple[str, str]] = field(default_factory=set)
-
-    def fills(self) -> list[Fill]:
-        return [entry for entry in self.entries if isinstance(entry, Fill)]
-
-
 class PaperVenue:
     """The paper exchange of all accounts. `account(id)` is what one account trades at.
 
@@ -183,7 +47,7 @@ class PaperVenue:
         self._store = store
         self._clock = clock
         self.costs = costs or Costs()
-        self._ledgers: dict[tuple[str, str], _Ledger] = {}
+        self._ledgers: dict[tuple[str, str], Ledger] = {}
         self._orders: dict[str, Order] = {}  # open at the venue
         self._listeners: list[Callable[[Change], None]] = []
         self._streams: list[tuple[str, asyncio.Queue[Fill]]] = []
@@ -204,7 +68,7 @@ class PaperVenue:
     async def close(self) -> None:
         """Keeps the state of every ledger as it stands."""
         async with self._turn:
-            effects = _Effects(ledgers=dict(self._ledgers))
+            effects = self._effects(*self._ledgers.values())
             if self._ledgers:
                 await self._commit(effects)
 
@@ -216,18 +80,13 @@ class PaperVenue:
         """The venue as one account sees it."""
         return PaperExchange(self, account)
 
-    def _restored(self, kept: LedgerState) -> _Ledger:
-        return _Ledger(
-            kept.account,
-            kept.ledger,
-            SimulatedAccount.restored(dict(kept.state), kept.instruments, self.costs),
-            list(kept.instruments),
-            {int(ref): order for ref, order in kept.refs.items()},
-            dict(kept.cursors),
-            {int(index): order for index, order in kept.parents.items()},
-            dict(kept.exits),
-            self._clock.now_ms(),
-        )
+    def _restored(self, kept: LedgerState) -> Ledger:
+        return restored(kept, self.costs, self._clock.now_ms())
+
+    def _effects(self, *ledgers: Ledger) -> Effects:
+        """An empty transaction that will keep these ledgers."""
+        now = self._clock.now()
+        return Effects(self._orders, now, ledgers={(each.account, each.name): each for each in ledgers})
 
     # -- money in and out ---------------------------------------------------------------------------------------
 
@@ -239,15 +98,13 @@ class PaperVenue:
         adopt: an instrument that the paid-in ledgers follow from now on, before their first order
         """
         async with self._turn:
-            effects = _Effects()
+            effects = self._effects()
             async with self._keeping(effects):
                 for transfer in transfers:
                     key = (transfer.account, transfer.ledger)
                     ledger = self._ledgers.get(key)
                     if ledger is None:
-                        ledger = self._ledgers[key] = _Ledger(
-                            *key, SimulatedAccount(0.0, self.costs), [], {}, {}, {}, {}, self._clock.now_ms()
-                        )
+                        ledger = self._ledgers[key] = opened(*key, ZERO, self.costs, self._clock.now_ms())
                     effects.ledgers[key] = ledger
                     amount = float(transfer.amount)
                     if -1e-6 < ledger.simulated.cash + amount < 0.0:  # sums of floats end a hair below the journal's
@@ -262,10 +119,11 @@ class PaperVenue:
         """Forgets all ledgers of the account and opens one with the deposit; `also` does the same to the record."""
         async with self._turn:
             account = deposit.account
-            simulated = SimulatedAccount(float(deposit.amount), self.costs)
-            fresh = _Ledger(account, deposit.ledger, simulated, [], {}, {}, {}, {}, self._clock.now_ms())
+            fresh = opened(account, deposit.ledger, deposit.amount, self.costs, self._clock.now_ms())
             gone = {key for key in self._ledgers if key[0] == account}
-            await self._commit(_Effects(entries=[deposit], ledgers={(account, deposit.ledger): fresh}), also)
+            effects = self._effects(fresh)
+            effects.entries.append(deposit)
+            await self._commit(effects, also)
             for key in gone:
                 self._ledgers.pop(key, None)
             self._ledgers[account, deposit.ledger] = fresh
@@ -279,14 +137,14 @@ class PaperVenue:
             known = await self._store.order(request.id)
             if known is not None and (known.status.final or request.id in self._orders):
                 raise OrderRefused(f"Order {request.id} was placed before.", order=request.id)
-            effects = _Effects()
+            effects = self._effects()
             async with self._keeping(effects):
                 ledger = self._ledger(request.account, request.ledger)
                 effects.ledgers[request.account, request.ledger] = ledger
                 order = known or Order(request)
                 if known is None:
                     effects.fresh[order.id] = ZERO
-                self._place(ledger, order, effects)
+                place(ledger, order, effects)
                 await self._commit(effects)
             return self._orders[request.id]
 
@@ -297,9 +155,9 @@ class PaperVenue:
             if order is None:
                 return False
             ledger = self._ledger(order.request.account, order.request.ledger)
-            effects = _Effects(ledgers={(ledger.account, ledger.name): ledger})
+            effects = self._effects(ledger)
             async with self._keeping(effects):
-                if not self._cancel(ledger, order, reason, effects):
+                if not cancel(ledger, order, reason, effects):
                     return False
                 await self._commit(effects)
             return True
@@ -310,18 +168,18 @@ class PaperVenue:
         """Cancels, protects and places what one decision asked for, in one transaction with what `also` writes."""
         async with self._turn:
             ledger = self._ledger(batch.account, batch.ledger)
-            effects = _Effects(ledgers={(ledger.account, ledger.name): ledger})
+            effects = self._effects(ledger)
             async with self._keeping(effects):
                 for order_id in batch.cancel:
                     if order_id in self._orders:
-                        self._cancel(ledger, self._orders[order_id], "Replaced by a newer decision.", effects)
+                        cancel(ledger, self._orders[order_id], "Replaced by a newer decision.", effects)
                 for instrument in batch.unprotect:
                     ledger.simulated.unprotect(ledger.adopt(instrument))
                 for instrument, protection in batch.protect:
                     ledger.simulated.protect(ledger.adopt(instrument), protection)
                 for request in batch.place:
                     effects.fresh[request.id] = (reserved or {}).get(request.id, ZERO)
-                    self._place(ledger, Order(request), effects)
+                    place(ledger, Order(request), effects)
                 await self._commit(effects, also)
             return [effects.orders[request.id] for request in batch.place]
 
@@ -356,7 +214,7 @@ class PaperVenue:
         """Instruments with open orders or protected positions, and from when on they have not seen the market."""
         found: dict[Instrument, int] = {}
         for ledger in self._ledgers.values():
-            for index in self._concerned(ledger):
+            for index in concerned(ledger, self._orders):
                 instrument = ledger.instruments[index]
                 cursor = ledger.cursors.get(instrument.key, self._clock.now_ms())
                 found[instrument] = min(cursor, found.get(instrument, cursor))
@@ -368,177 +226,14 @@ class PaperVenue:
         An order never sees a bar that opened before it was placed, and no bar is seen twice.
         """
         async with self._turn:
-            effects = _Effects()
+            effects = self._effects()
             async with self._keeping(effects):
                 for ledger in tuple(self._ledgers.values()):
-                    self._step(ledger, bars, effects)
+                    step(ledger, bars, effects)
                 if effects.ledgers:
                     await self._commit(effects)
 
-    def _step(self, ledger: _Ledger, bars: Mapping[Instrument, Bar], effects: _Effects) -> None:
-        present: dict[int, Bar] = {}
-        for instrument, bar in bars.items():
-            index = ledger.index(instrument)
-            if index is not None and bar.time >= ledger.cursors.get(instrument.key, 0):
-                present[index] = bar
-        if not present:
-            return
-        before = set(ledger.simulated.open_refs())
-        waited = bool(before) or any(index in present for index in self._concerned(ledger))
-        effects.touched.add((ledger.account, ledger.name))
-        fills = ledger.simulated.step(present)
-        for index, bar in present.items():
-            whole_bar = not math.isnan(bar.volume)  # ticks may come twice in a millisecond, bars come once
-            ledger.cursors[ledger.instruments[index].key] = bar.time + whole_bar
-        for fill in fills:
-            self._book(ledger, fill, present[fill.index], effects)
-        endings = dict(ledger.simulated.ended())
-        for ref in before - set(ledger.simulated.open_refs()):
-            self._end(ledger, ref, endings.get(ref), effects)
-        for name in [name for name in ledger.exits if not ledger.simulated.position(int(name.partition(":")[0]))]:
-            self._finish_exit(ledger, name, effects)
-        now = self._clock.now_ms()
-        whole = any(not math.isnan(bar.volume) for bar in present.values())
-        if (
-            fills
-            or before != set(ledger.simulated.open_refs())
-            or whole
-            or (waited and now - ledger.saved >= SAVE_EVERY)
-        ):
-            effects.ledgers[ledger.account, ledger.name] = ledger
-
-    def _book(self, ledger: _Ledger, happened: SimulatedFill, bar: Bar, effects: _Effects) -> None:
-        """One fill of the simulation into the journal and its order."""
-        instrument = ledger.instruments[happened.index]
-        quantity, price = decimal_of(happened.quantity), decimal_of(happened.price)
-        order_id = self._own(ledger, happened)
-        if order_id is None:
-            order_id = self._exit(ledger, happened, instrument, bar, effects)
-        else:
-            ledger.parents[happened.index] = order_id
-        order = effects.orders.get(order_id) or self._orders[order_id]
-        fill = Fill(
-            f"{order_id}@{bar.time}{'+' * sum(each.order == order_id for each in effects.fills())}",
-            order_id,
-            ledger.account,
-            ledger.name,
-            instrument.key,
-            Side.BUY if happened.side > 0 else Side.SELL,
-            price,
-            quantity,
-            decimal_of(happened.fee),
-            from_ms(bar.time),
-            happened.maker,
-        )
-        filled = order.filled + quantity
-        done = happened.remaining <= 0
-        effects.orders[order_id] = replace(
-            order,
-            status=OrderStatus.FILLED if done else OrderStatus.PARTIAL,
-            filled=filled,
-            average_price=((order.average_price or ZERO) * order.filled + fill.notional) / filled,
-            fees=order.fees + fill.fee,
-            updated=self._clock.now(),
-        )
-        effects.entries.append(fill)
-
-    def _own(self, ledger: _Ledger, happened: SimulatedFill) -> str | None:
-        """The order that was filled; None for a protective exit, which carries the number of the entry."""
-        order_id = ledger.refs.get(happened.ref)
-        if happened.reason not in PROTECTIVE or order_id is None:
-            return order_id
-        request = self._orders[order_id].request
-        stops = isinstance(request.type, Stop | StopLimit | TrailingStop) and request.side.sign == happened.side
-        return order_id if stops else None
-
-    def _exit(
-        self, ledger: _Ledger, happened: SimulatedFill, instrument: Instrument, bar: Bar, effects: _Effects
-    ) -> str:
-        """The order of a protective exit; written down with its first fill, for until then it lives in its parent."""
-        name = f"{happened.index}:{happened.reason}"
-        known = effects.orders.get(ledger.exits.get(name, "")) or self._orders.get(ledger.exits.get(name, ""))
-        quantity = decimal_of(happened.quantity)
-        if known is not None:
-            if known.filled + quantity <= (known.request.quantity or ZERO):
-                return known.id
-            self._finish_exit(ledger, name, effects)
-        parent_id = ledger.parents.get(happened.index, ledger.name)
-        price = decimal_of(happened.price)
-        kind: OrderType = Limit(price) if happened.reason == "target" else Stop(price)
-        request = OrderRequest(
-            f"{parent_id}:{happened.reason}:{bar.time}",
-            ledger.account,
-            instrument,
-            Side.BUY if happened.side > 0 else Side.SELL,
-            kind,
-            quantity=quantity + decimal_of(max(0.0, happened.remaining)),
-            ledger=ledger.name,
-            reduce_only=True,
-            created=from_ms(bar.time),
-        )
-        told = {"stop": "The protective stop was reached.", "target": "The target was reached."}
-        effects.orders[request.id] = Order(
-            request, OrderStatus.OPEN, reason=told.get(happened.reason, "The trailing stop was reached.")
-        )
-        effects.fresh[request.id] = ZERO
-        ledger.exits[name] = request.id
-        return request.id
-
-    def _finish_exit(self, ledger: _Ledger, name: str, effects: _Effects) -> None:
-        """A protective exit with nothing left to do."""
-        order_id = ledger.exits.pop(name)
-        order = effects.orders.get(order_id) or self._orders.get(order_id)
-        if order is not None and not order.status.final:
-            effects.orders[order_id] = replace(order, status=OrderStatus.CANCELLED, updated=self._clock.now())
-
-    def _end(self, ledger: _Ledger, ref: int, ending: str | None, effects: _Effects) -> None:
-        """An order the simulation has finished with."""
-        order_id = ledger.refs.pop(ref)
-        order = effects.orders.get(order_id) or self._orders[order_id]
-        if order.status is OrderStatus.FILLED:
-            return
-        reason = None if ending is None else ENDINGS.get(ending, ending)
-        if order.filled and order.request.quantity is None:  # sized at the fill: what it got is what it wanted
-            status = OrderStatus.FILLED
-        elif ending == "expired":
-            status = OrderStatus.EXPIRED
-        elif ending in ("insufficient_funds", "below_minimum") and not order.filled:
-            status = OrderStatus.REJECTED
-        else:
-            status = OrderStatus.CANCELLED
-        effects.orders[order_id] = replace(order, status=status, reason=reason, updated=self._clock.now())
-
-    def _place(self, ledger: _Ledger, order: Order, effects: _Effects) -> None:
-        index = ledger.adopt(order.request.instrument)
-        ref = ledger.simulated.place(index, ticket_of(order.request))
-        ledger.refs[ref] = order.id
-        key = order.request.instrument.key
-        ledger.cursors[key] = max(ledger.cursors.get(key, 0), self._clock.now_ms())
-        effects.orders[order.id] = replace(order, status=OrderStatus.OPEN, updated=self._clock.now())
-
-    def _cancel(self, ledger: _Ledger, order: Order, reason: str, effects: _Effects) -> bool:
-        ref = ledger.ref(order.id)
-        if ref is None or not ledger.simulated.cancel(ref):
-            return False
-        del ledger.refs[ref]
-        effects.orders[order.id] = replace(
-            order, status=OrderStatus.CANCELLED, reason=reason, updated=self._clock.now()
-        )
-        return True
-
-    def _concerned(self, ledger: _Ledger) -> set[int]:
-        """Indexes of the ledger's instruments for which the market may still do something."""
-        keys = {self._orders[order].request.instrument.key for order in ledger.refs.values() if order in self._orders}
-        concerned = {index for index, each in enumerate(ledger.instruments) if each.key in keys}
-        for index in range(len(ledger.instruments)):
-            if ledger.simulated.position(index) and (
-                protected(ledger.simulated.protection(index))
-                or any(name.startswith(f"{index}:") for name in ledger.exits)
-            ):
-                concerned.add(index)
-        return concerned
-
-    def _ledger(self, account: str, name: str) -> _Ledger:
+    def _ledger(self, account: str, name: str) -> Ledger:
         ledger = self._ledgers.get((account, name))
         if ledger is None:
             raise OrderRefused(f"The ledger '{name}' of account '{account}' is not open.", ledger=name, account=account)
@@ -547,7 +242,7 @@ class PaperVenue:
     # -- one transaction ----------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def _keeping(self, effects: _Effects) -> AsyncIterator[None]:
+    async def _keeping(self, effects: Effects) -> AsyncIterator[None]:
         """If what is inside fails, the touched ledgers go back to what the record holds."""
         present = set(self._ledgers)
         try:
@@ -561,7 +256,7 @@ class PaperVenue:
                     self._ledgers[key] = self._restored(kept)
             raise
 
-    async def _commit(self, effects: _Effects, also: Also | None = None) -> None:
+    async def _commit(self, effects: Effects, also: Also | None = None) -> None:
         async with self._store.unit() as unit:
             if also is not None:
                 await also(unit)
@@ -687,23 +382,3 @@ class PaperExchange:
 
     def fills(self) -> AsyncIterator[Fill]:
         return self._venue.stream(self._account)
-
-
-def protected(row: SignalRow) -> bool:
-    """Whether any protective price is set."""
-    return not (math.isnan(row.stop) and math.isnan(row.target) and math.isnan(row.trail))
-
-
-def order_changed(order: Order, clock: Clock) -> OrderChanged:
-    """The event that tells where an order stands; the same standing has the same id."""
-    return OrderChanged(
-        f"order:{order.id}:{order.status.value}:{plain(order.filled)}",
-        order.request.account,
-        order.updated or clock.now(),
-        order.id,
-        order.number,
-        order.request.ledger,
-        order.request.instrument.key,
-        order.status,
-        order.reason,
-    )

@@ -15,7 +15,7 @@ from core.engine.ports import AccountState, Entry, EquityPoint
 from core.engine.views import Run
 from core.errors import NotFound
 from core.events import DurableEvent
-from core.exchanges.paper import LedgerState
+from core.exchanges.record import LedgerState
 from core.market.instrument import Instrument
 from core.money import ZERO
 from core.outbox import decode, encode

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from core.engine.ports import AccountState, EquityPoint
 from core.engine.views import Run
 from core.errors import NotFound
-from core.exchanges.paper import LedgerState
+from core.exchanges.record import LedgerState
 from core.store.sql import Store
 from core.store.trading import SqlTradingStore
 from core.trading.orders import Bracket, Limit, Order, OrderRequest, OrderStatus, Side

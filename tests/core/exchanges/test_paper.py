@@ -11,7 +11,8 @@ import pytest
 
 from core.errors import InvalidInput, OrderRefused
 from core.events import Bar, FillRecorded, OrderChanged
-from core.exchanges.paper import Batch, Change
+from core.exchanges.paper import Batch
+from core.exchanges.record import Change
 from core.store.outbox import SqlOutbox
 from core.trading.costs import Costs
 from core.trading.orders import Bracket, Limit, Market, OrderRequest, OrderStatus, Side
