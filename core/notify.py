@@ -2,16 +2,18 @@
 
 import asyncio
 import contextlib
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
 from core import wording
 from core.accounts import UserService
 from core.bus import Bus
-from core.clock import Clock
+from core.clock import Clock, to_ms
 from core.engine.views import Run
 from core.events import AccountNotice, AlertFired, DurableEvent, FillRecorded, StrategyChanged
 from core.market.instrument import parse_key
@@ -26,12 +28,40 @@ LATE = timedelta(hours=24)
 KEPT = timedelta(days=30)  # how long what was sent is remembered
 FIRST_WAIT, LONGEST_WAIT = 2.0, 600.0  # seconds before a repetition
 LOOK_AGAIN = 30.0
+SCREEN = "screen"  # the surface under which is kept what waits for any console or page of a person
+SCREENS = ("console", "web")  # surfaces that are looked at; the others are written to
+SHOWN_WITHIN = 5.0  # seconds; a screen that takes longer is no longer looked at
+MOST = 50  # missed notices that are shown at once
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Screen:
+    """An open console or page."""
+
+    user: str
+    surface: str
+    show: Callable[[Reply], Awaitable[bool]]
+
+
+@dataclass(slots=True)
+class Act:
+    """A line of somebody that is or was answered; what it causes is told in its answer. began, ended: ms"""
+
+    user: str
+    surface: str
+    external_id: str
+    began: int
+    ended: int | None = None
+
+    def covers(self, time: int) -> bool:
+        return self.began <= time and (self.ended is None or time <= self.ended)
 
 
 class Notifier:
     """Writes deliveries for durable events; each surface takes its own, at its own pace.
 
     A surface's loop: `await wait(name)`, then for each of `await claim(name)`: send it, then `sent` or `failed`.
+    A screen is opened and closed: it is shown at once what happens, and at its opening what nobody has seen yet.
     """
 
     def __init__(
@@ -42,6 +72,10 @@ class Notifier:
         self._surfaces = frozenset(surfaces)
         self._woken: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._recovered: set[str] = set()
+        self._screens: dict[str, list[Screen]] = {}
+        self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # one showing at a time per person: in order
+        self._acts: deque[Act] = deque(maxlen=500)
+        self._told: deque[str] = deque(maxlen=500)  # events shown without being kept: the outbox delivers at least once
         self._log = structlog.get_logger("notify")
         kinds = (AlertFired, FillRecorded, StrategyChanged, AccountNotice)
         self._unsubscribe = [bus.subscribe(kind, self.on_event) for kind in kinds]
@@ -56,11 +90,22 @@ class Notifier:
         reply = await self.compose(event)
         if reply is None:
             return
-        identities = await self._users.identities(concerns(event))
-        recipients = [(who.surface, who.external_id) for who in identities if who.surface in self._surfaces]
+        user, act = concerns(event), await self._act_of(event)
+        identities = [(who.surface, who.external_id) for who in await self._users.identities(user)]
+        recipients = [who for who in identities if who[0] in self._surfaces]
+        if act is not None:
+            recipients = [who for who in recipients if who != (act.surface, act.external_id)]
+        seen = act is not None and act.surface in SCREENS
+        if not seen:
+            recipients.append((SCREEN, user))
         if recipients and await self._deliveries.add(event.id, recipients, reply, event.time):
             for surface, _ in recipients:
                 self._woken[surface].set()
+        if not seen:
+            await self._tell(user)
+        elif act is not None and event.id not in self._told:
+            self._told.append(event.id)
+            await self._show(user, reply, but=act.surface)
 
     async def compose(self, event: DurableEvent) -> Reply | None:
         """What to tell about the event; None when its owner has seen it happen or need not know."""
@@ -78,6 +123,83 @@ class Notifier:
                 return [Text(event.text, "warning")]
             case _:
                 return None
+
+    # -- for screens -----------------------------------------------------------------------------------------------
+
+    async def open(self, user: str, surface: str, show: Callable[[Reply], Awaitable[bool]]) -> Callable[[], None]:
+        """Shows what happened while no screen of the user was open, and from now on what happens.
+
+        show: False when nobody can see it any more; the returned call closes the screen
+        """
+        screen = Screen(user, surface, show)
+        async with self._turns[user]:
+            missed = await self._deliveries.waiting(SCREEN, user)
+            if missed:
+                blocks = [block for delivery in missed[-MOST:] for block in self._marked(delivery).reply]
+                of = f" (the last {MOST} of {len(missed)} messages)" if len(missed) > MOST else ""
+                if not await self._seen(screen, [Text(f"While you were away{of}:"), *blocks]):
+                    return partial(self._close, screen)
+                await self._deliveries.seen([delivery.id for delivery in missed])
+            self._screens.setdefault(user, []).append(screen)
+        return partial(self._close, screen)
+
+    def _close(self, screen: Screen) -> None:
+        left = [one for one in self._screens.get(screen.user, ()) if one is not screen]
+        if left:
+            self._screens[screen.user] = left
+        else:
+            self._screens.pop(screen.user, None)
+
+    @contextlib.contextmanager
+    def acting(self, user: str, surface: str, external_id: str) -> Iterator[None]:
+        """While a line of the user is answered: the answer tells what it does, so no notice repeats that there."""
+        act = Act(user, surface, external_id, self._clock.now_ms())
+        self._acts.append(act)
+        try:
+            yield
+        finally:
+            act.ended = self._clock.now_ms()
+
+    async def _act_of(self, event: DurableEvent) -> Act | None:
+        """The line that caused the event; None for what happened by itself."""
+        match event:
+            case StrategyChanged(state="stopped", reason=None):
+                pass
+            case AccountNotice() if event.id.startswith("reset:"):
+                pass
+            case FillRecorded():
+                run = await self._trading.run(event.fill.ledger)
+                if run is None or run.state != "stopped":
+                    return None
+            case _:
+                return None
+        user, time = concerns(event), to_ms(event.time)
+        return next((act for act in reversed(self._acts) if act.user == user and act.covers(time)), None)
+
+    async def _tell(self, user: str) -> None:
+        """Shows what waits on every open screen of the user; without one it goes on waiting."""
+        if user not in self._screens:
+            return
+        async with self._turns[user]:
+            for delivery in await self._deliveries.waiting(SCREEN, user):
+                if not await self._show(user, self._marked(delivery).reply):
+                    return
+                await self._deliveries.seen([delivery.id])
+
+    async def _show(self, user: str, reply: Reply, but: str = "") -> bool:
+        screens = [screen for screen in self._screens.get(user, ()) if screen.surface != but]
+        return any(await asyncio.gather(*(self._seen(screen, reply) for screen in screens)))
+
+    async def _seen(self, screen: Screen, reply: Reply) -> bool:
+        try:
+            async with asyncio.timeout(SHOWN_WITHIN):
+                seen = await screen.show(reply)
+        except Exception as failed:  # the outermost frame of a screen: its trouble must not keep the event
+            self._log.warning("a screen was lost", surface=screen.surface, reason=type(failed).__name__)
+            seen = False
+        if not seen:
+            self._close(screen)
+        return seen
 
     # -- for surfaces ----------------------------------------------------------------------------------------------
 
@@ -124,7 +246,7 @@ class Notifier:
 
     async def clean(self) -> int:
         """Forgets old deliveries; how many."""
-        return await self._deliveries.clean(self._clock.now() - KEPT)
+        return await self._deliveries.clean(self._clock.now() - KEPT, unseen=SCREEN)
 
     def _marked(self, delivery: Delivery) -> Delivery:
         notes: list[Block] = []
@@ -134,10 +256,7 @@ class Notifier:
             notes.append(Text("Repeated: it is not certain that this message reached you before."))
         if not notes:
             return delivery
-        return Delivery(
-            delivery.id, delivery.surface, delivery.external_id, (*notes, *delivery.reply), delivery.created,
-            delivery.attempts, delivery.uncertain,
-        )  # fmt: skip
+        return replace(delivery, reply=(*notes, *delivery.reply))
 
 
 def answered(order: Order, fill: Fill) -> bool:

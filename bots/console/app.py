@@ -81,9 +81,15 @@ class Console:
         async def hear(reply: Reply) -> None:
             heard.append(reply)
 
+        async def tell() -> None:
+            while heard:
+                await self._show(plain, heard.pop(0))
+                plain.print()
+
         answers: list[dict[str, Any]] = []
-        await self._partner.open(hear)
+        await self._partner.open(None if as_json else hear)  # the one list has no place for what nobody asked for
         try:
+            await tell()
             async for line in self._read(lines):
                 reply = await self._answer(line, silent)
                 if as_json:
@@ -91,9 +97,9 @@ class Console:
                     continue
                 plain.print(f"> {render.clean(line)[: WIDTH * 3]}", markup=False, highlight=False)
                 await self._show(plain, reply)
-                while heard:
-                    await self._show(plain, heard.pop(0))
                 plain.print()
+                await tell()
+            await tell()
         finally:
             await self._partner.close()
             if as_json:

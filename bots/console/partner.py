@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import json
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,11 +11,9 @@ from typing import Any, Protocol
 from core.commands.context import Caller, Report, Services
 from core.commands.conversation import Conversation
 from core.errors import Unavailable
-from core.events import AccountNotice, AlertFired, FillRecorded, StrategyChanged
 from core.reply import Progress, Reply, Text, from_json
 
 SURFACE = "console"
-NOTICES = (AlertFired, FillRecorded, StrategyChanged, AccountNotice)
 Hear = Callable[[Reply], Awaitable[None]]
 
 
@@ -25,8 +22,8 @@ class Partner(Protocol):
 
     data_dir: Path
 
-    async def open(self, hear: Hear) -> None:
-        """Connects; `hear` is given everything that is told unasked."""
+    async def open(self, hear: Hear | None) -> None:
+        """Connects; `hear` is given everything that is told unasked. None: nobody looks, so it waits for others."""
         ...
 
     async def ask(self, line: str, progress: Report) -> Reply: ...
@@ -43,13 +40,18 @@ class Local:
     def __init__(self, services: Services, conversation: Conversation) -> None:
         self._services, self._conversation = services, conversation
         self.data_dir = services.settings.data_dir
-        self._told: deque[str] = deque(maxlen=1000)
-        self._unsubscribe: list[Callable[[], Any]] = []
-        self._hear: Hear | None = None
+        self._close: Callable[[], None] = lambda: None
 
-    async def open(self, hear: Hear) -> None:
-        self._hear = hear
-        self._unsubscribe = [self._services.bus.subscribe(kind, self._on_event) for kind in NOTICES]
+    async def open(self, hear: Hear | None) -> None:
+        if hear is None:
+            return
+
+        async def show(reply: Reply) -> bool:
+            await hear(reply)
+            return True
+
+        owner = await self._services.users.owner()
+        self._close = await self._services.notifier.open(owner.id, SURFACE, show)
 
     async def ask(self, line: str, progress: Report) -> Reply:
         owner = await self._services.users.owner()
@@ -60,19 +62,7 @@ class Local:
         return [each.base.lower() for each in await self._services.market.instruments()][:200]
 
     async def close(self) -> None:
-        for unsubscribe in self._unsubscribe:
-            unsubscribe()
-        self._unsubscribe = []
-
-    async def _on_event(self, event: Any) -> None:
-        """Tells the owner once what concerns the owner; the outbox delivers at least once."""
-        owner = await self._services.users.owner()
-        if event.id in self._told or owner.id not in (getattr(event, "account", ""), getattr(event, "user", "")):
-            return
-        self._told.append(event.id)
-        blocks = await self._services.notifier.compose(event)
-        if blocks and self._hear is not None:
-            await self._hear(blocks)
+        self._close()
 
 
 class Remote:
@@ -88,21 +78,27 @@ class Remote:
         self._waiting: dict[int, tuple[asyncio.Future[Reply], Report]] = {}
         self._numbers = itertools.count(1)
 
-    async def open(self, hear: Hear) -> None:
+    async def open(self, hear: Hear | None) -> None:
         from websockets.asyncio.client import connect
         from websockets.exceptions import WebSocketException
 
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
             self._socket = await self._stack.enter_async_context(
-                connect(self._url, additional_headers=headers, max_size=None, proxy=None, open_timeout=10)
+                connect(
+                    self._url + ("" if hear else "?quiet=1"),
+                    additional_headers=headers,
+                    max_size=None,
+                    proxy=None,
+                    open_timeout=10,
+                )
             )
         except (OSError, TimeoutError, WebSocketException):
             raise Unavailable(
                 f"The running assistant does not answer at {self._url}.",
                 hint="Wait a moment, or stop it and try again.",
             ) from None
-        self._listener = asyncio.create_task(self._listen(hear), name="console listener")
+        self._listener = asyncio.create_task(self._listen(hear or unheard), name="console listener")
 
     async def ask(self, line: str, progress: Report) -> Reply:
         number = next(self._numbers)
@@ -150,3 +146,7 @@ class Remote:
                     answer.set_exception(Unavailable("The running assistant went away."))
             if self._waiting == {}:
                 await hear([Text("The running assistant went away.", "warning")])
+
+
+async def unheard(reply: Reply) -> None:
+    """Nobody looks."""

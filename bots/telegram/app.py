@@ -36,6 +36,7 @@ FIRST_ANSWER = 3.0  # seconds that the product's start waits for Telegram
 POLL = timedelta(seconds=10)
 KINDS = ["message", "callback_query", "inline_query"]
 URGENT = frozenset({"cancel", "stop", "panic", "no"})
+UNREACHABLE = "not reachable yet; it is tried again by itself"
 NOT_TEXT = "I can read text only for now. Please type it, for example: price btc"
 
 
@@ -106,7 +107,16 @@ class TelegramSurface:
         self._lanes = Lanes()
         self._seen: OrderedDict[int, None] = OrderedDict()
         self._tasks: list[asyncio.Task[None]] = []
+        self._connected = False
+        self._refused = ""
         self._log = structlog.get_logger("telegram")
+
+    @property
+    def waiting(self) -> str | None:
+        """Why nobody can be reached at the moment; None when all is well."""
+        if self._refused:
+            return self._refused
+        return None if self._connected and not self._line.down else UNREACHABLE
 
     # -- start and stop ------------------------------------------------------------------------------------------
 
@@ -162,6 +172,7 @@ class TelegramSurface:
                 await asyncio.sleep(pause_of(error) if isinstance(error, RetryAfter) else wait)
                 wait = min(wait * 2, 30.0)
         self._line.works()
+        self._connected = True
         await self._wire.quietly(self._bot.set_my_commands(self._menu()))
         await self._updater.initialize()
         await self._updater.start_polling(
@@ -171,6 +182,7 @@ class TelegramSurface:
 
     def _told(self, connecting: "asyncio.Task[None]") -> None:
         if not connecting.cancelled() and isinstance(failed := connecting.exception(), AppError):
+            self._refused = f"not up: {failed.sentence()}"
             self._log.error("surface is not up", surface=NAME, reason=failed.sentence())
 
     def _on_error(self, error: TelegramError) -> None:
@@ -328,7 +340,7 @@ class TelegramSurface:
             return
         # A press that Telegram no longer lets us answer is old: it waited while we were away.
         fresh = await self._wire.quietly(query.answer())
-        if not fresh and not self._line.down and self._moves_money(line):
+        if not fresh and not self._line.down and not self._only_looks(line):
             await self._wire.answer(
                 chat.id, plain("⚠️ That press reached me late, so nothing was done. Please ask again.")
             )

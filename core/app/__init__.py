@@ -11,6 +11,7 @@ import structlog
 
 from core.accounts import UserService
 from core.alerts import AlertService
+from core.app.attended import Attended
 from core.app.chores import Chores
 from core.app.instance import Instance
 from core.app.sources import chosen_sources
@@ -18,7 +19,6 @@ from core.bus import Bus
 from core.cache import Cache, RedisCache, cache_at
 from core.clock import Clock, SystemClock
 from core.commands.context import Services
-from core.commands.conversation import Conversation
 from core.engine.engine import Engine
 from core.errors import AppError, ConfigError
 from core.jobs import Jobs
@@ -64,7 +64,7 @@ class App:
 
     def __init__(self, services: Services, parts: Sequence[Part], instance: Instance, roles: Sequence[str]) -> None:
         self.services = services
-        self.conversation = Conversation(services)
+        self.conversation = Attended(services)
         self.roles = tuple(roles)
         self.surfaces: dict[str, Surface] = {}
         self.troubles: dict[str, str] = {}  # surface: why it is not up
@@ -87,6 +87,17 @@ class App:
         """Where programs on this machine reach it, whatever stands in front; empty without the gateway."""
         return str(getattr(self.surfaces.get("gateway"), "local_url", "")) or self.url
 
+    @property
+    def running(self) -> list[str]:
+        """The roles that are up."""
+        return [role for role in self.roles if role not in self.troubles]
+
+    @property
+    def waiting(self) -> dict[str, str]:
+        """surface: what it waits for, of those that are up but do not work at the moment."""
+        told = {name: getattr(surface, "waiting", None) for name, surface in self.surfaces.items()}
+        return {name: why for name, why in told.items() if why and name not in self.troubles}
+
     async def start(self) -> None:
         """Takes the data folder and starts every part. Whatever fails, what was started is stopped again."""
         self._instance.take()
@@ -101,7 +112,7 @@ class App:
         except BaseException:
             await self.stop()
             raise
-        self._log.info("started", roles=list(self.roles), market=self.services.market.source_name)
+        self._log.info("started", roles=self.running, market=self.services.market.source_name)
 
     async def stop(self) -> None:
         """Stops every part in reverse. Transactions in flight finish; what is undelivered stays for the next start."""
@@ -193,10 +204,8 @@ def build(
     redis = settings.redis_url
     cache: Cache = cache_at(redis.get_secret_value() if redis else None)
     store = Store(settings.database, clock)
-    admins = {"telegram": settings.telegram.admins, "discord": settings.discord.admins}
-    users = UserService(
-        SqlAccounts(store), clock, cache, {surface: [str(one) for one in ids] for surface, ids in admins.items()}
-    )
+    admins = {"telegram": [str(one) for one in settings.telegram.admins]}
+    users = UserService(SqlAccounts(store), clock, cache, admins)
     alerts = AlertService(SqlAlerts(store), clock, bus)
     record = SqlTradingStore(store)
     load = partial(load_strategy, folder=settings.data_dir / "strategies")

@@ -24,6 +24,8 @@ def chat(
     from core import settings, telemetry
 
     loaded = settings.load()
+    for warning in settings.warnings():
+        note(warning)
     telemetry.configure("error", secrets=loaded.secrets())
     if sys.stdin is None or sys.stdin.closed:
         sys.stdin = io.StringIO("")

@@ -43,7 +43,8 @@ async def all_checks() -> list[Check]:
     except AppError as wrong:
         return [*checks, Check("settings", "broken", wrong.sentence(), "Correct that setting.")]
     warnings = configuration.warnings()
-    checks.append(Check("settings", "warn" if warnings else "ok", " ".join(warnings) or "read", None))
+    cure = "Take these out, or correct their names; everything else is read." if warnings else None
+    checks.append(Check("settings", "warn" if warnings else "ok", " ".join(warnings) or "read", cure))
     checks.append(data_folder(settings))
     questions: list[Callable[[Settings], Awaitable[list[Check]]]] = [database, cache, market, telegram]
     answers = await asyncio.gather(*(question(settings) for question in questions))
@@ -166,6 +167,9 @@ async def telegram(settings: "Settings") -> list[Check]:
     """Whether the bot's token is valid."""
     if settings.telegram.token is None:
         return [Check("telegram", "ok", "off: no token is set")]
+    if settings.telegram.mode != "polling":
+        detail = f"the mode {settings.telegram.mode} is not available in this version"
+        return [Check("telegram", "broken", detail, "Set ORCHESTRATOR_TELEGRAM__MODE=polling.")]
     import httpx
 
     address = f"{settings.telegram.api_url}/bot{settings.telegram.token.get_secret_value()}/getMe"

@@ -139,10 +139,11 @@ async def describe(app: "App") -> dict[str, Any]:
         "market": market.source_name,
         "simulated": market.simulated,
         "market_wanted": app.settings.market.source,
-        "telegram": "telegram" in app.surfaces and "telegram" not in app.troubles,
+        "telegram": "telegram" in app.surfaces and "telegram" not in {**app.troubles, **app.waiting},
         "troubles": app.troubles,
+        "waiting": app.waiting,
         "data_dir": str(app.settings.data_dir),
-        "roles": list(app.roles),
+        "roles": app.running,
         "pid": os.getpid(),
     }
 
@@ -164,13 +165,9 @@ def banner(facts: dict[str, Any], chatting: bool = False) -> str:
         rows.append(("Market", "SIMULATED prices of the built-in sandbox market"))
     else:
         rows.append(("Market", "SIMULATED prices of the built-in sandbox market: no live prices could be reached"))
-    trouble = facts["troubles"].get("telegram")
-    if trouble:
-        rows.append(("Telegram", f"not up: {trouble}"))
-    else:
-        rows.append(
-            ("Telegram", "on" if facts["telegram"] else "off; set ORCHESTRATOR_TELEGRAM__TOKEN to switch it on")
-        )
+    told = {name: f"not up: {why}" for name, why in facts["troubles"].items()} | facts["waiting"]
+    telegram = "on" if facts["telegram"] else "off; set ORCHESTRATOR_TELEGRAM__TOKEN to switch it on"
+    rows += [(name.capitalize(), why) for name, why in ({"telegram": telegram} | told).items()]
     rows.append(("Data", facts["data_dir"]))
     rows.append(("Stop", "quit" if chatting else "Ctrl-C"))
     width = max(len(name) for name, _ in rows)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy import delete, exists, func, insert, or_, select, update
 
 from core.reply import Reply, from_json, to_json
 from core.store.schema.deliveries import deliveries
@@ -94,6 +94,13 @@ class SqlDeliveries:
         async with self._store.reading() as unit:
             return [_delivery(row) for row in await unit.rows(query)]
 
+    async def waiting(self, surface: str, external_id: str) -> list[Delivery]:
+        """What one person has not been told yet, oldest first."""
+        here = (deliveries.c.surface == surface, deliveries.c.external_id == external_id)
+        query = select(deliveries).where(*here, deliveries.c.state.in_(OPEN)).order_by(deliveries.c.id)
+        async with self._store.reading() as unit:
+            return [_delivery(row) for row in await unit.rows(query)]
+
     async def attempts(self, delivery: int) -> int:
         """How many sends of it have begun."""
         async with self._store.reading() as unit:
@@ -103,6 +110,11 @@ class SqlDeliveries:
         """sent, or dropped with the reason."""
         async with self._store.unit() as unit:
             await _mark(unit, [delivery], state=state, error=error)
+
+    async def seen(self, ids: Sequence[int]) -> None:
+        """They were shown, all in one transaction."""
+        async with self._store.unit() as unit:
+            await _mark(unit, ids, state="sent")
 
     async def retry(self, delivery: int, due: datetime, error: str, uncertain: bool) -> None:
         """Waits until `due` for another attempt; uncertainty once noted stays."""
@@ -131,12 +143,11 @@ class SqlDeliveries:
             due: datetime | None = await unit.value(query)
             return due
 
-    async def clean(self, before: datetime) -> int:
-        """Forgets what was sent or dropped before that time; how many."""
+    async def clean(self, before: datetime, unseen: str) -> int:
+        """Forgets what was sent or dropped before that time, and on the surface `unseen` what nobody came to see."""
+        over = or_(deliveries.c.state.not_in(OPEN), deliveries.c.surface == unseen)
         async with self._store.unit() as unit:
-            done = await unit.execute(
-                delete(deliveries).where(deliveries.c.state.not_in(OPEN), deliveries.c.updated < before)
-            )
+            done = await unit.execute(delete(deliveries).where(over, deliveries.c.updated < before))
             return done.rowcount
 
 

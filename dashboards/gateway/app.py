@@ -41,17 +41,15 @@ def create_app(
     passes = passes or access.KernelPasses(services.clock)
     rooms = chat.Rooms()
     dashboards = proxy.Proxy(child, passes) if child is not None else None
-    notices = Notices(services, rooms)
+    notices = Notices(services)
     sockets = live.Live(services)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await notices.start()
         await sockets.start()
         try:
             yield
         finally:
-            await notices.stop()
             await sockets.stop()
             await rooms.close()
             if dashboards is not None:
@@ -62,6 +60,7 @@ def create_app(
         version=str(services.app_info.get("version", "0.1.0")),
         summary="The trading assistant's HTTP API.",
         description=docs.DESCRIPTION,
+        openapi_tags=[{"name": name} for name in ("market and research", "people", "health")],
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -94,9 +93,11 @@ def create_app(
         session = chat.Session(connection, visitor, conversation, surface, services.users)
         rooms.enter(session)
         try:
-            await notices.catch_up(session)
+            if "quiet" not in connection.query_params:  # a program that asks, and shows nobody what happens
+                await notices.enter(session)
             await session.run()
         finally:
+            notices.leave(session)
             rooms.leave(session)
 
     @app.websocket("/api/v1/live")

@@ -42,28 +42,20 @@ class Sessions(Protocol):
 
 
 class Rooms:
-    """The open chat sockets of each person, so that a notice reaches all of them."""
+    """The open chat sockets, so that all of them end with the gateway."""
 
     def __init__(self) -> None:
-        self._open: dict[str, set[Session]] = {}
+        self._open: set[Session] = set()
 
     def enter(self, session: "Session") -> None:
-        self._open.setdefault(session.user.id, set()).add(session)
+        self._open.add(session)
 
     def leave(self, session: "Session") -> None:
-        people = self._open.get(session.user.id, set())
-        people.discard(session)
-        if not people:
-            self._open.pop(session.user.id, None)
-
-    async def notice(self, user: str, blocks: Reply) -> bool:
-        """Sends the blocks to every open chat of the user; False when none took them."""
-        taken = [await session.notice(blocks) for session in tuple(self._open.get(user, ()))]
-        return any(taken)
+        self._open.discard(session)
 
     async def close(self) -> None:
         """Closes every socket, because the gateway stops."""
-        for session in [session for people in self._open.values() for session in people]:
+        for session in tuple(self._open):
             await session.close()
 
 
@@ -79,7 +71,7 @@ class Session:
         self._visitor, self._sessions = visitor, sessions
         self._chat = f"{surface}:{self.user.id}:{named(socket.query_params.get('chat', ''))}"
         self._conversation = conversation
-        self._surface = surface
+        self.surface = surface
         self._sending = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._log = structlog.get_logger("chat")
@@ -117,7 +109,7 @@ class Session:
                 await self.close(1008)
                 return
             caller = Caller(
-                user=self.user, surface=self._surface, external_id=self.user.id, chat=self._chat, private=True,
+                user=self.user, surface=self.surface, external_id=self.user.id, chat=self._chat, private=True,
                 name=self.user.name,
             )  # fmt: skip
             reply = await self._conversation.answer(line, caller, progress)

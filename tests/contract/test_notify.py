@@ -173,6 +173,103 @@ async def test_a_surface_waiting_for_work_is_woken(notifier: Notifier, bus: Bus)
     await asyncio.wait_for(waiting, 5)
 
 
+def stopped(time: datetime = NOW, reason: str | None = None) -> StrategyChanged:
+    return StrategyChanged("run:r1:stopped", "ann", time, "r1", "sma_cross", BTC.key, "stopped", reason)
+
+
+async def looked_at(notifier: Notifier, surface: str, user: str = "ann") -> list[list[str]]:
+    """What an open screen is shown."""
+    shown: list[list[str]] = []
+
+    async def show(reply: Reply) -> bool:
+        shown.append([block.text for block in reply if isinstance(block, Text)])
+        return True
+
+    await notifier.open(user, surface, show)
+    return shown
+
+
+async def test_what_nobody_saw_is_shown_by_the_first_screen_after_a_restart(
+    notifier: Notifier, bus: Bus, open_store: Store, clock: SimulatedClock
+) -> None:
+    for event in (notice("a1"), notice("b1", "bob"), notice("a2")):
+        await bus.deliver(event)
+    again = notifier_of(open_store, clock, Bus())  # and the first process is killed here
+    assert await looked_at(again, "web") == [["While you were away:", "text a1", "text a2"]]
+    assert await looked_at(again, "console") == []
+    assert await looked_at(again, "console", "bob") == [["While you were away:", "text b1"]]
+
+
+async def test_open_screens_show_at_once_and_what_they_showed_does_not_come_again(notifier: Notifier, bus: Bus) -> None:
+    web, console = await looked_at(notifier, "web"), await looked_at(notifier, "console")
+    await bus.deliver(notice("a1"))
+    await bus.deliver(notice("a1"))
+    assert web == console == [["text a1"]]
+    assert await looked_at(notifier, "web") == []
+
+
+async def test_a_screen_that_went_away_leaves_the_notice_for_the_next(notifier: Notifier, bus: Bus) -> None:
+    async def gone(reply: Reply) -> bool:
+        return False
+
+    async def broken(reply: Reply) -> bool:
+        raise ConnectionError
+
+    for show in (gone, broken):
+        await notifier.open("ann", "web", show)
+    await bus.deliver(notice("a1"))
+    assert await looked_at(notifier, "web") == [["While you were away:", "text a1"]]
+
+
+async def test_a_long_absence_is_told_in_part(notifier: Notifier, bus: Bus) -> None:
+    for number in range(53):
+        await bus.deliver(notice(f"a{number}"))
+    [[away, first, *_]] = await looked_at(notifier, "web")
+    assert (away, first) == ("While you were away (the last 50 of 53 messages):", "text a3")
+    assert await looked_at(notifier, "web") == []
+
+
+async def test_what_nobody_comes_to_see_is_forgotten_after_a_month(
+    notifier: Notifier, bus: Bus, clock: SimulatedClock
+) -> None:
+    await bus.deliver(notice("a1"))
+    await clock.advance(timedelta(days=31).total_seconds())
+    assert await notifier.clean() == 1
+    assert await looked_at(notifier, "web") == []
+    assert len(await notifier.pending("telegram")) == 2
+
+
+async def test_who_stops_a_strategy_on_a_screen_is_told_everywhere_else(notifier: Notifier, bus: Bus) -> None:
+    web, console = await looked_at(notifier, "web"), await looked_at(notifier, "console")
+    with notifier.acting("ann", "console", "local"):
+        pass
+    await bus.deliver(stopped())
+    await bus.deliver(stopped())
+    assert (len(web), len(console)) == (1, 0)
+    assert len(await notifier.pending("telegram")) == 2
+    assert await looked_at(notifier, "console") == []
+
+
+async def test_who_stops_a_strategy_in_a_chat_is_told_in_the_others(notifier: Notifier, bus: Bus) -> None:
+    with notifier.acting("ann", "telegram", "ann-1"):
+        await bus.deliver(stopped())
+    assert [delivery.external_id for delivery in await notifier.pending("telegram")] == ["ann-2"]
+    assert len(await looked_at(notifier, "web")) == 1
+
+
+async def test_what_happens_by_itself_is_told_where_somebody_is_busy_too(
+    notifier: Notifier, bus: Bus, clock: SimulatedClock
+) -> None:
+    console = await looked_at(notifier, "console")
+    with notifier.acting("bob", "console", "local"), notifier.acting("ann", "console", "local"):
+        await bus.deliver(notice("a1"))
+        await bus.deliver(stopped(reason="The limit was reached."))
+        await clock.advance(1)
+    await clock.advance(1)
+    await bus.deliver(StrategyChanged("r2", "ann", clock.now(), "r2", "sma_cross", BTC.key, "stopped"))
+    assert len(console) == 3
+
+
 def order(kind: OrderType, ledger: str = "manual") -> Order:
     return Order(OrderRequest("o1", "ann", BTC, Side.BUY, kind, quantity=Decimal(1), ledger=ledger))
 

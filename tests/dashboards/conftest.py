@@ -18,10 +18,13 @@ from core.clock import SystemClock
 from core.engine.feed import Feed
 from core.exchanges.sandbox import SandboxData
 from core.jobs import Jobs
+from core.notify import Notifier
 from core.reply import Choice, Choices, Confirm, Facts, Progress, Table, Text
 from core.settings import Gateway, Settings
 from core.store.accounts import SqlAccounts
+from core.store.deliveries import SqlDeliveries
 from core.store.sql import Store
+from core.store.trading import SqlTradingStore
 from dashboards.gateway.access import COOKIE
 from dashboards.gateway.app import Server, Surface, bind, create_app
 
@@ -60,13 +63,6 @@ class RoteConversation:
                 return [Text(f"You said {line}."), Choices("What next?", (Choice("Price", "price btc"),))]
 
 
-class PlainNotifier:
-    """Words for events."""
-
-    async def compose(self, event: Any) -> list[Any]:
-        return [Text(f"Alert {event.alert} fired.", "warning")]
-
-
 @pytest.fixture
 async def services(tmp_path: Path) -> AsyncIterator[Any]:
     clock, bus, jobs = SystemClock(), Bus(), Jobs(2)
@@ -76,9 +72,10 @@ async def services(tmp_path: Path) -> AsyncIterator[Any]:
     await users.prepare()
     market = Feed([SandboxData(clock)], clock, bus)
     await market.choose()
+    notifier = Notifier(SqlDeliveries(store), users, SqlTradingStore(store), clock, bus, [])
     yield SimpleNamespace(
         settings=Settings(data_dir=tmp_path, gateway=Gateway(port=0)), clock=clock, bus=bus, store=store, users=users,
-        market=market, jobs=jobs, notifier=PlainNotifier(),
+        market=market, jobs=jobs, notifier=notifier,
         app_info={"version": "0.0.test", "local_token": LOCAL_TOKEN},
     )  # fmt: skip
     await jobs.close()

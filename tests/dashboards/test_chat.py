@@ -9,6 +9,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from core.clock import SystemClock
 from core.events import AlertFired
 from dashboards.gateway.access import COOKIE
 from tests.dashboards.conftest import LOCAL_TOKEN
@@ -105,9 +106,7 @@ async def test_a_fault_tells_nothing_of_itself(served: str, session: str) -> Non
 
 
 def fired(ident: str) -> AlertFired:
-    from core.clock import EPOCH
-
-    return AlertFired(ident, "owner", EPOCH, 3, "sandbox:BTC/USDT", "above", Decimal(1), Decimal(2), True)
+    return AlertFired(ident, "owner", SystemClock().now(), 3, "sandbox:BTC/USDT", "above", Decimal(1), Decimal(2), True)
 
 
 async def test_what_happens_is_told_once_to_every_open_chat(served: str, session: str, services: Any) -> None:
@@ -117,16 +116,32 @@ async def test_what_happens_is_told_once_to_every_open_chat(served: str, session
             await heard(socket)
         await services.bus.publish(fired("e1"))
         await services.bus.publish(fired("e1"))
-        assert (await heard(one))["notice"][0]["text"] == "Alert 3 fired."
+        assert (await heard(one))["notice"][0]["text"].startswith("Alert 3: BTC/USDT is above 1")
         assert (await heard(other))["notice"]
         await said(one, "price btc", 9)
         assert (await heard(one))["id"] == 9
 
 
-async def test_what_was_missed_is_told_when_a_chat_opens(served: str, session: str, services: Any) -> None:
+async def test_what_was_missed_is_told_once_when_a_chat_opens(served: str, session: str, services: Any) -> None:
     await services.bus.publish(fired("e2"))
+    await services.bus.publish(fired("e3"))
     async with opened(served, session) as socket:
-        assert (await heard(socket))["notice"][1]["text"] == "Alert 3 fired."
+        away, *told = (await heard(socket))["notice"]
+    assert away["text"] == "While you were away:"
+    assert [block["text"][:8] for block in told] == ["Alert 3:", "Alert 3:"]
+    async with opened(served, session) as socket:
+        await said(socket, "price btc", 5)
+        assert (await heard(socket))["id"] == 5
+
+
+async def test_a_program_that_only_asks_takes_no_notices(served: str, session: str, services: Any) -> None:
+    await services.bus.publish(fired("e4"))
+    headers = {"authorization": f"Bearer {LOCAL_TOKEN}"}
+    async with connect(f"ws://{served}/api/v1/chat?quiet=1", additional_headers=headers) as socket:
+        await said(socket, "price btc", 5)
+        assert (await heard(socket))["id"] == 5
+    async with opened(served, session) as socket:
+        assert (await heard(socket))["notice"][0]["text"] == "While you were away:"
 
 
 async def test_a_session_that_ended_closes_the_open_socket(

@@ -71,26 +71,54 @@ async def test_charts_are_saved_as_pictures_beside_the_drawing(room: Room) -> No
     assert "█" in said
 
 
-async def test_what_happens_meanwhile_is_told(room: Room) -> None:
+def fired(room: Room, ident: str, symbol: str = "ETH/USDT", user: str = "owner") -> AlertFired:
+    now = room.clock.now()
+    return AlertFired(ident, user, now, 1, f"sandbox:{symbol}", "below", Decimal(2500), Decimal(2499), True)
+
+
+async def test_what_happens_meanwhile_is_told_once(room: Room) -> None:
     heard: list[str] = []
     console = Console(room.app.services, room.app.conversation)
-    owner = await room.app.services.users.owner()
 
     async def hear(reply: Any) -> None:
         heard.append(shown(reply))
 
     await console._partner.open(hear)
-    fired = AlertFired(
-        "e1", owner.id, room.clock.now(), 1, "sandbox:ETH/USDT", "below", Decimal(2500), Decimal(2499), True
-    )
-    elsewhere = AlertFired(
-        "e2", "someone", room.clock.now(), 1, "sandbox:BTC/USDT", "below", Decimal(1), Decimal(1), True
-    )
-    for event in (fired, fired, elsewhere):
+    for event in (fired(room, "e1"), fired(room, "e1"), fired(room, "e2", user="someone")):
         await room.app.services.bus.publish(event)
     await console._partner.close()
+    await room.app.services.bus.publish(fired(room, "e3"))
     assert len(heard) == 1
     assert "ETH" in heard[0]
+
+
+async def test_what_happened_while_nobody_looked_is_told_at_the_next_opening_once_and_in_order(room: Room) -> None:
+    for event in (fired(room, "e1", "ETH/USDT"), fired(room, "e2", "BTC/USDT")):
+        await room.app.services.bus.publish(event)
+    assert "away" not in await piped(room, "price btc\n", as_json=True)
+    said = await piped(room, "price sol\n")
+    assert said.index("While you were away:") < said.index("ETH/USDT") < said.index("BTC/USDT") < said.index("> price")
+    assert "away" not in await piped(room, "price sol\n")
+
+
+async def test_what_a_person_does_is_not_told_again_where_they_did_it(room: Room) -> None:
+    heard: list[str] = []
+
+    async def hear(reply: Any) -> bool:
+        heard.append(shown(reply))
+        return True
+
+    close = await room.app.services.notifier.open("owner", "web", hear)
+    said = await piped(room, "reset\nyes\nprice btc\n")
+    assert "reset" in said
+    assert "The paper account was reset" not in said.partition("> price btc")[2]
+    for _ in range(100):  # the outbox delivers in a task of its own
+        if heard:
+            break
+        await asyncio.sleep(0.05)
+    close()
+    assert "The paper account was reset to 10,000.00 USDT." in "".join(heard)
+    assert "The paper account was reset" not in await piped(room, "price btc\n")
 
 
 async def test_a_terminal_prompts_remembers_privately_and_leaves_on_quit(room: Room) -> None:
