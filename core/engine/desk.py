@@ -33,7 +33,8 @@ from core.engine.views import (
 )
 from core.errors import AppError, Conflict, InvalidInput, NotFound, Unavailable
 from core.events import AccountNotice
-from core.exchanges.paper import Batch, PaperVenue, order_changed
+from core.exchanges.paper import Batch, PaperVenue
+from core.exchanges.record import order_changed
 from core.market.instrument import Instrument
 from core.money import ONE, ZERO, plain
 from core.risk import limits as risk

@@ -7,30 +7,24 @@ have not seen. Bars are told once each, oldest first. A source that fails makes 
 import asyncio
 import contextlib
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import structlog
 
 from core.bus import Bus
-from core.clock import Clock, from_ms, to_ms
+from core.clock import Clock, to_ms
+from core.engine.naming import resolve
+from core.engine.recorded import bar_at, joined
+from core.engine.sources import Source, SourceState
 from core.errors import AppError, InvalidInput, NotFound, Unavailable
 from core.events import Bar, BarClosed, QuoteChanged
 from core.market import timeframes
 from core.market.bars import Bars
 from core.market.instrument import Instrument, parse_key
-from core.money import decimal_of
 from core.trading.exchange import MarketData, Quote
 
-T = TypeVar("T")
-
-QUOTES = ("USDT", "USDC", "USD", "EUR", "BTC")  # what a bare "btc" is priced in, by preference
-NAMES = {
-    "bitcoin": "BTC", "xbt": "BTC", "ethereum": "ETH", "ether": "ETH", "solana": "SOL", "ripple": "XRP",
-    "cardano": "ADA", "dogecoin": "DOGE", "doge": "DOGE", "litecoin": "LTC", "binancecoin": "BNB", "chainlink": "LINK",
-}  # fmt: skip
 INTEREST = 120.0  # seconds for which an instrument somebody asked for is kept fresh
 CATCH_UP = 1_000  # bars at most per instrument with which missed time is made good
 CATCH_UP_FRAMES = ("1m", "5m", "15m", "1h", "4h", "1d")
@@ -45,27 +39,6 @@ class Matcher(Protocol):
     def waiting(self) -> Mapping[Instrument, int]:
         """Instruments with open orders, and since when (UTC ms) their orders have seen no market."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class SourceState:
-    """How a source does. age: seconds since it last answered, None when it never did."""
-
-    name: str
-    simulated: bool
-    connected: bool
-    age: float | None
-    error: str | None = None
-
-
-@dataclass(slots=True)
-class _Source:
-    data: MarketData
-    instruments: tuple[Instrument, ...] = ()
-    answered: int | None = None  # UTC ms
-    error: str | None = None
-    failures: int = 0
-    retry_at: int = 0  # UTC ms before which it is left alone
 
 
 @dataclass(slots=True)
@@ -96,13 +69,12 @@ class Feed:
     ) -> None:
         if not sources:
             raise InvalidInput("The feed needs at least one market data source.")
-        self._sources = {source.name: _Source(source) for source in sources}
+        self._sources = {source.name: Source(source, clock, interval=interval, patience=patience) for source in sources}
         self._primary = next(iter(self._sources))
         self._clock = clock
         self._bus = bus
         self._matcher = matcher
         self._interval = interval
-        self._patience = patience
         self._quotes: dict[Instrument, Quote] = {}
         self._interest: dict[Instrument, int] = {}  # until, UTC ms
         self._watchers: list[Callable[[], Iterable[Instrument]]] = []
@@ -120,15 +92,9 @@ class Feed:
     async def choose(self) -> str:
         """Settles on the first source that answers. Returns its name; the first one's when none does."""
         for name, source in self._sources.items():
-            try:
-                async with asyncio.timeout(self._patience):
-                    await source.data.ping()
-                    await self._load(source)
-            except (AppError, OSError, TimeoutError) as error:
-                self._failed(source, error)
-                continue
-            self._primary = name
-            break
+            if await source.answers():
+                self._primary = name
+                break
         self._chosen = True
         return self._primary
 
@@ -160,11 +126,11 @@ class Feed:
     async def turn(self) -> None:
         """One look at everything that is watched: quotes first, then bars that have closed since."""
         for instrument in self.watched():
-            if not self._resting(self._sources.get(instrument.venue)):
+            if not self._resting(instrument):
                 with contextlib.suppress(AppError):
                     await self.poke(instrument)
         for watch in tuple(self._bars.values()):
-            if not self._resting(self._sources.get(watch.instrument.venue)):
+            if not self._resting(watch.instrument):
                 with contextlib.suppress(AppError):
                     await self._close_bars(watch)
 
@@ -186,21 +152,11 @@ class Feed:
 
     def states(self) -> list[SourceState]:
         """How every source does, for health pages and doctors."""
-        now = self._clock.now_ms()
-        return [
-            SourceState(
-                name,
-                source.data.simulated,
-                source.answered is not None and source.error is None,
-                None if source.answered is None else (now - source.answered) / 1000,
-                source.error,
-            )
-            for name, source in self._sources.items()
-        ]
+        return [source.state() for source in self._sources.values()]
 
     async def instruments(self) -> Sequence[Instrument]:
         """What the chosen source trades."""
-        return await self._load(self._sources[self._primary])
+        return await self._sources[self._primary].instruments()
 
     async def instrument(self, text: str) -> Instrument:
         """The instrument a person means: 'btc', 'BTC/USDT', 'eth-usdt', 'ethusdt', 'binance:BTC/USDT'.
@@ -217,7 +173,7 @@ class Feed:
             source, word = self._sources[venue], f"{base}/{quote}"
         else:
             source = self._sources[self._primary]
-        return resolve(word, await self._load(source))
+        return resolve(word, await source.instruments())
 
     async def quote(self, instrument: Instrument, *, max_age: float | None = None) -> Quote:
         """The instrument's quote, asked afresh when it is older than `max_age` seconds (two looks by default).
@@ -240,7 +196,7 @@ class Feed:
         """Looks at the market now; open orders see the price before this returns. Raises Unavailable."""
         source = self._source(instrument)
         asked = self._clock.now_ms()
-        quote = await self._ask(source, source.data.quote(instrument))
+        quote = await source.ask(source.data.quote(instrument))
         await self._tell(quote, asked)
         return quote
 
@@ -270,7 +226,7 @@ class Feed:
         length = timeframes.milliseconds(timeframe)
         pages: list[Bars] = []
         while True:
-            page = await self._ask(source, source.data.bars(instrument, timeframe, since=since, limit=PAGE))
+            page = await source.ask(source.data.bars(instrument, timeframe, since=since, limit=PAGE))
             page = page.between(start_ms=since)
             pages.append(page)
             if not len(page) or int(page.timestamp[-1]) + length > self._clock.now_ms():
@@ -387,9 +343,7 @@ class Feed:
                 watch.last = bar.time
                 await self._bus.publish(BarClosed(watch.instrument, watch.timeframe, bar))
 
-    # -- sources --------------------------------------------------------------------------------------------------
-
-    def _source(self, instrument: Instrument) -> _Source:
+    def _source(self, instrument: Instrument) -> Source:
         source = self._sources.get(instrument.venue)
         if source is None:
             raise Unavailable(
@@ -399,90 +353,6 @@ class Feed:
             )
         return source
 
-    async def _load(self, source: _Source) -> tuple[Instrument, ...]:
-        if not source.instruments:
-            source.instruments = tuple(await self._ask(source, source.data.instruments()))
-        return source.instruments
-
-    async def _ask(self, source: _Source, question: Awaitable[T]) -> T:
-        try:
-            async with asyncio.timeout(self._patience * 2):
-                answer = await question
-        except (NotFound, InvalidInput):
-            raise
-        except (AppError, OSError, TimeoutError) as error:
-            self._failed(source, error)
-            raise Unavailable(
-                f"{source.data.name} does not answer: {source.error}.",
-                hint="Trying again later may help.",
-                source=source.data.name,
-            ) from error
-        source.answered, source.error, source.failures, source.retry_at = self._clock.now_ms(), None, 0, 0
-        return answer
-
-    def _resting(self, source: _Source | None) -> bool:
-        return source is None or source.retry_at > self._clock.now_ms()
-
-    def _failed(self, source: _Source, error: BaseException) -> None:
-        source.failures += 1
-        source.error = error.message if isinstance(error, AppError) else f"{type(error).__name__}: {error}"
-        wait = min(60.0, self._interval * 2 ** min(source.failures, 10))
-        source.retry_at = self._clock.now_ms() + int(wait * 1000)
-        if source.failures in (1, 10) or source.failures % 100 == 0:
-            self._log.warning("source failed", source=source.data.name, error=source.error, failures=source.failures)
-
-
-def resolve(word: str, instruments: Sequence[Instrument]) -> Instrument:
-    """The instrument meant by 'btc', 'BTC/USDT', 'eth-usdt' or 'ethusdt'. Raises NotFound with suggestions."""
-    for separator in ("-", "_", " "):
-        word = word.replace(separator, "/")
-    base, slash, quote = word.strip("/").partition("/")
-    base, quote = NAMES.get(base.lower(), base.upper()), quote.upper()
-    by_symbol = {each.symbol: each for each in instruments}
-    if slash:
-        found = by_symbol.get(f"{base}/{quote}")
-    else:
-        pairs = [each for each in instruments if each.base == base]
-        pairs.sort(key=lambda each: QUOTES.index(each.quote) if each.quote in QUOTES else len(QUOTES))
-        found = pairs[0] if pairs else next((each for each in instruments if each.base + each.quote == base), None)
-    if found is not None:
-        return found
-    names = {each.base: each.symbol for each in reversed(instruments)} | {symbol: symbol for symbol in by_symbol}
-    near = [names[each] for each in get_close_matches(f"{base}{slash}{quote}", names, n=4, cutoff=0.5)]
-    near = list(dict.fromkeys(near)) or [each.symbol for each in instruments[:4]]
-    raise NotFound(
-        f"No instrument here is called '{word}'.",
-        hint=f"Did you mean {', '.join(near)}?" if near else None,
-        text=word,
-        suggestions=near,
-    )
-
-
-def bar_at(bars: Bars, index: int) -> Bar:
-    """The bar at a row."""
-    return Bar(
-        int(bars.timestamp[index]),
-        float(bars.open[index]),
-        float(bars.high[index]),
-        float(bars.low[index]),
-        float(bars.close[index]),
-        float(bars.volume[index]),
-    )
-
-
-def joined(pages: Sequence[Bars]) -> Bars:
-    """Pages of the same bars, in order, as one."""
-    import numpy as np
-
-    kept = [page for page in pages if len(page)] or pages[:1]
-    if len(kept) == 1:
-        return kept[0]
-    columns = ("timestamp", "open", "high", "low", "close", "volume")
-    arrays = [np.concatenate([getattr(page, name) for page in kept]) for name in columns]
-    return Bars(kept[0].instrument, kept[0].timeframe, *arrays)
-
-
-def quote_of(instrument: Instrument, bar: Bar, length: int, *, simulated: bool) -> Quote:
-    """The quote that stood when a recorded bar closed: its close on both sides."""
-    close = decimal_of(bar.close)
-    return Quote(instrument, close, close, close, from_ms(bar.time + length), simulated=simulated)
+    def _resting(self, instrument: Instrument) -> bool:
+        source = self._sources.get(instrument.venue)
+        return source is None or source.resting

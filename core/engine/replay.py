@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.clock import SimulatedClock, from_ms
-from core.engine.feed import Feed, bar_at, quote_of
+from core.engine.feed import Feed
+from core.engine.recorded import bar_at, quote_of
 from core.errors import NotFound
 from core.market import timeframes
 from core.market.bars import Bars

@@ -22,9 +22,10 @@ import structlog
 from core.bus import Bus
 from core.clock import Clock, to_ms
 from core.engine.book import Book
-from core.engine.feed import Feed, joined
+from core.engine.feed import Feed
 from core.engine.lease import Lease
 from core.engine.ports import TradingStore
+from core.engine.recorded import joined
 from core.engine.views import MANUAL, Run
 from core.errors import AppError, Conflict, InvalidInput, NotFound
 from core.events import Bar, BarClosed, StrategyChanged

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from core.engine.feed import bar_at
+from core.engine.recorded import bar_at
 from core.market.bars import Bars
 from core.research.backtest import backtest
 from core.trading.costs import Costs

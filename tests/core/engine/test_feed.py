@@ -11,7 +11,8 @@ import pytest
 
 from core.bus import Bus
 from core.clock import SimulatedClock, from_ms, to_ms
-from core.engine.feed import Feed, resolve
+from core.engine.feed import Feed
+from core.engine.naming import resolve
 from core.errors import InvalidInput, NotFound, Unavailable
 from core.events import Bar, BarClosed, QuoteChanged
 from core.exchanges.sandbox import SandboxData

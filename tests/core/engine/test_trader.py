@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from core.engine.feed import bar_at
+from core.engine.recorded import bar_at
 from core.errors import Conflict, InvalidInput, NotFound
 from core.events import BarClosed, StrategyChanged
 from core.market.bars import Bars
