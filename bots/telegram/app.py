@@ -58,7 +58,7 @@ class Line:
 
     def __init__(self) -> None:
         self.down = False
-        self._log = structlog.get_logger("telegram")
+        self._log = structlog.get_logger("chat.telegram")
 
     def lost(self, reason: str) -> None:
         if not self.down:
@@ -109,7 +109,7 @@ class TelegramSurface:
         self._tasks: list[asyncio.Task[None]] = []
         self._connected = False
         self._refused = ""
-        self._log = structlog.get_logger("telegram")
+        self._log = structlog.get_logger("chat.telegram")
 
     @property
     def waiting(self) -> str | None:
@@ -124,7 +124,7 @@ class TelegramSurface:
         """Connects in the background; Telegram being down holds nothing up. Raises ConfigError for a refused token."""
         for name in ("httpx", "httpcore"):  # their lines carry addresses, and those the token
             logging.getLogger(name).setLevel(logging.WARNING)
-        logging.getLogger("telegram").setLevel(logging.CRITICAL)  # outages are told by Line, once
+        logging.getLogger("telegram").setLevel(logging.CRITICAL)  # the library; outages are told by Line, once, under chat.telegram
         connecting = asyncio.create_task(self._connect(), name="telegram connect")
         await asyncio.wait({connecting}, timeout=FIRST_ANSWER)
         if connecting.done() and (failed := connecting.exception()) is not None:

@@ -69,7 +69,7 @@ class Wire:
         self.buttons = Buttons()
         self._token = token
         self._asked: OrderedDict[tuple[int, int], int] = OrderedDict()
-        self._log = structlog.get_logger("telegram")
+        self._log = structlog.get_logger("chat.telegram")
 
     def clean(self, error: object) -> str:
         """An error in one line, without the token."""
