@@ -1,7 +1,8 @@
-"""The plain Numba loop that the kernel is measured against: the same semantics for SMA 20/50 and nothing else.
+"""The plain Numba loops that the kernel is measured against, for SMA 20/50 and nothing else.
 
-Signals from rolling sums of integer cents, fills at the next open with fee, slippage and the cap of a quarter of the
-bar's volume, equity at every close, every fill kept.
+plain_loop: the same semantics. Signals from rolling sums of integer cents, fills at the next open with fee, slippage
+and the cap of a quarter of the bar's volume, equity at every close, every fill kept.
+lean_loop: what one would write in ten minutes. Rolling sums of floats, whose ties rounding decides, and no cap.
 """
 
 from typing import Any
@@ -60,6 +61,46 @@ def plain_loop(
                 wish = float(above)
                 if wish == 0.0 and coins == 0.0:
                     wish = -1.0
+            before = above
+        equity[t] = cash + coins * close[t]
+    return equity, fills[:used]
+
+
+@numba.njit(cache=True, error_model="numpy")
+def lean_loop(opened: Any, close: Any, fast: int, slow: int, cash: float, fee: float, slip: float) -> Any:
+    """(equity (n,), fills (k, 4): bar, side, price, quantity)"""
+    n = len(close)
+    equity = np.empty(n)
+    fills = np.empty((n // 4 + 8, 4))
+    used = 0
+    coins = 0.0
+    wish = -1
+    before = 2
+    quick, calm = 0.0, 0.0
+    for t in range(n):
+        if wish == 1:
+            price = opened[t] * (1.0 + slip)
+            coins = cash / (price * (1.0 + fee))
+            cash = 0.0
+            fills[used, 0], fills[used, 1], fills[used, 2], fills[used, 3] = t, 1.0, price, coins
+            used += 1
+        elif wish == 0:
+            price = opened[t] * (1.0 - slip)
+            cash = coins * price * (1.0 - fee)
+            fills[used, 0], fills[used, 1], fills[used, 2], fills[used, 3] = t, 0.0, price, coins
+            used += 1
+            coins = 0.0
+        wish = -1
+        quick += close[t]
+        calm += close[t]
+        if t >= fast:
+            quick -= close[t - fast]
+        if t >= slow:
+            calm -= close[t - slow]
+        if t >= slow - 1:
+            above = 1 if quick * slow > calm * fast else 0
+            if before != 2 and above != before and (above == 1 or coins > 0.0):
+                wish = above
             before = above
         equity[t] = cash + coins * close[t]
     return equity, fills[:used]
