@@ -124,7 +124,7 @@ class TelegramSurface:
         """Connects in the background; Telegram being down holds nothing up. Raises ConfigError for a refused token."""
         for name in ("httpx", "httpcore"):  # their lines carry addresses, and those the token
             logging.getLogger(name).setLevel(logging.WARNING)
-        logging.getLogger("telegram").setLevel(logging.CRITICAL)  # the library; outages are told by Line, once, under chat.telegram
+        logging.getLogger("telegram").setLevel(logging.CRITICAL)  # the library; Line tells outages, once
         connecting = asyncio.create_task(self._connect(), name="telegram connect")
         await asyncio.wait({connecting}, timeout=FIRST_ANSWER)
         if connecting.done() and (failed := connecting.exception()) is not None:
