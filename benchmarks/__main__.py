@@ -73,13 +73,13 @@ def kernel_against_plain_loop() -> bool:
         times["lean"].append(milliseconds(lean))
         times["own"].append(milliseconds(ours))
         times["told"].append(milliseconds(lambda: backtest(SmaCross(20, 50), bars, costs=CHEAP, progress=abs).trips))
-    median = {name: statistics.median(each) for name, each in times.items()}
-    ratios = median["own"] / median["plain"], median["own"] / median["lean"]
-    print(f"SMA 20/50 on {BARS:,} one-minute bars, medians of {ROUNDS} rounds")
-    row("plain loop: exact sums, fee, slippage, volume cap", f"{median['plain']:.1f} ms")
-    row("lean loop: float sums, fee, slippage, no volume cap", f"{median['lean']:.1f} ms")
-    row("backtest(): equity, fills and round trips kept", f"{median['own']:.1f} ms")
-    row("the same, telling its progress", f"{median['told']:.1f} ms")
+    least = {name: min(each) for name, each in times.items()}  # what else the machine does only adds to a time
+    ratios = least["own"] / least["plain"], least["own"] / least["lean"]
+    print(f"SMA 20/50 on {BARS:,} one-minute bars, the least of {ROUNDS} rounds each")
+    row("plain loop: exact sums, fee, slippage, volume cap", f"{least['plain']:.1f} ms")
+    row("lean loop: float sums, fee, slippage, no volume cap", f"{least['lean']:.1f} ms")
+    row("backtest(): equity, fills and round trips kept", f"{least['own']:.1f} ms")
+    row("the same, telling its progress", f"{least['told']:.1f} ms")
     row(f"ratio to the plain loop (promise: under {MOST_RATIO:g})", f"{ratios[0]:.2f}")
     row(f"ratio to the lean loop (promise: under {MOST_RATIO:g})", f"{ratios[1]:.2f}")
     row("equity and fills equal to the plain loop's, to 1e-9", f"{'yes' if same else 'NO'} ({len(fills):,} fills)")

@@ -88,8 +88,8 @@ def extent(values: Floats) -> tuple[float, float]:
 
 @kernel
 def coast(
-    account: Floats, book: Floats, first: int, end: int, timestamp: Integers, opened: Floats, high: Floats, low: Floats,
-    close: Floats, volume: Floats, exposure: Floats, stops: bool, equity: Floats, done: int,
+    account: Floats, book: Floats, first: int, end: int, close: Floats, exposure: Floats, stops: bool, equity: Floats,
+    done: int,
 ) -> int:  # fmt: skip
     """Steps a lone instrument without orders or protection through the bars first:end, up to the first that asks for
     a decision; only its mark moves in them. Returns the number of bars, that one included.
@@ -103,13 +103,7 @@ def coast(
             break
     last = t - 1
     book[0, B_PRESENT] = 1.0
-    book[0, B_TIME] = timestamp[last]
-    book[0, B_OPEN] = opened[last]
-    book[0, B_HIGH] = high[last]
-    book[0, B_LOW] = low[last]
-    book[0, B_CLOSE] = close[last]
-    book[0, B_VOLUME] = volume[last]
-    book[0, B_MARK] = close[last]
+    book[0, B_MARK] = close[last]  # no decision reads the rest of the bar, so it is not fetched
     book[0, B_BARS] += t - first
     if quantity != 0.0:
         account[A_EXPOSED] += t - first
@@ -157,22 +151,7 @@ def run(
                 break
         if lone and book[0, B_ACTIVE] == 0.0 and book[0, B_GUARDED] == 0.0:
             stops = extras and book[0, B_QUANTITY] != 0.0
-            count = coast(
-                account,
-                book,
-                t,
-                ends[0],
-                timestamp,
-                opened,
-                high,
-                low,
-                close,
-                volume,
-                exposure,
-                stops,
-                equity,
-                steps,
-            )
+            count = coast(account, book, t, ends[0], close, exposure, stops, equity, steps)
             cursor[0] += count - 1
             steps += count
         else:
