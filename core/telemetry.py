@@ -16,7 +16,10 @@ SHAPES = (
     (re.compile(r"(\w+://[^:/@\s]*:)[^@/\s]+@"), rf"\g<1>{HIDDEN}@"),
     (re.compile(r"(?i)(bearer\s+|[?&](?:token|signature|secret)=)[^\s&\"']+"), rf"\g<1>{HIDDEN}"),
 )
-NOISY = ("httpx", "httpcore", "apscheduler", "asyncio", "matplotlib", "ccxt", "websockets", "alembic", "uvicorn")
+NOISY = (
+    "httpx", "httpcore", "apscheduler", "asyncio", "matplotlib", "ccxt", "websockets", "alembic", "uvicorn", "aiosqlite",
+    "filelock", "numba", "voila",
+)  # fmt: skip
 
 
 class Redaction:

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import signal
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +31,7 @@ def chat(
     if sys.stdin is None or sys.stdin.closed:
         sys.stdin = io.StringIO("")
     asyncio.run(_chat(loaded, as_json))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is stopped: one Ctrl-C more is no failure
 
 
 async def _chat(settings: "Settings", as_json: bool) -> None:

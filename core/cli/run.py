@@ -37,6 +37,7 @@ def run(
     chatting = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
     start_logs(settings, to_file=chatting)
     in_loop(_serve(settings, role or [], chatting, as_json))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is stopped: one Ctrl-C more is no failure
 
 
 def in_loop(work: Coroutine[Any, Any, None]) -> None:
