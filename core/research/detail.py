@@ -74,7 +74,8 @@ def _complete(name: str, bars: Bars, detail: Bars) -> NDArray[np.bool_]:
     if not len(detail) or detail.timestamp[0] > first or detail.timestamp[-1] + part < last:
         span = f"from {_when(detail.timestamp[0])} to {_when(detail.timestamp[-1] + part)}" if len(detail) else "empty"
         raise InvalidInput(
-            f"The detail of {name} is {span} and does not cover its bars from {_when(first)} to {_when(last)}."
+            f"The detail of {name} is {span} and does not cover its bars from {_when(first)} to {_when(last)}.",
+            hint="Bars outside it can be left out with start and end (--from, --to).",
         )
     owner = np.maximum(np.searchsorted(bars.timestamp, detail.timestamp, side="right") - 1, 0)
     inside = (detail.timestamp >= first) & (detail.timestamp < bars.timestamp[owner] + length)
