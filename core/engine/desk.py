@@ -13,6 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from core import wording
 from core.clock import Clock, to_ms
 from core.engine.book import Book
 from core.engine.drafting import demand_above, demand_protection, demand_sides, entry_of, order_type
@@ -481,7 +482,7 @@ class Desk:
             await unit.drop_ledgers(state.account)
             await unit.save_account(state)
             if state.epoch:
-                text = f"The paper account was reset to {plain(cash)} {state.currency}."
+                text = f"The paper account was reset to {wording.money(cash, state.currency)}."
                 unit.emit(AccountNotice(f"reset:{state.account}:{state.epoch}", state.account, now, text))
             self._book.set_account(state)  # taken back by a reload if the commit fails
 
