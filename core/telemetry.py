@@ -17,8 +17,8 @@ SHAPES = (
     (re.compile(r"(?i)(bearer\s+|[?&](?:token|signature|secret)=)[^\s&\"']+"), rf"\g<1>{HIDDEN}"),
 )
 NOISY = (
-    "httpx", "httpcore", "apscheduler", "asyncio", "matplotlib", "ccxt", "websockets", "alembic", "uvicorn", "aiosqlite",
-    "filelock", "numba", "voila",
+    "httpx", "httpcore", "apscheduler", "asyncio", "matplotlib", "ccxt", "websockets", "alembic", "uvicorn",
+    "aiosqlite", "filelock", "numba", "voila",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +25,7 @@ def chat(
     """Chat with the assistant: joins the running instance or starts one of its own."""
     from core import settings, telemetry
 
+    os.umask(0o077)  # what is kept is for this user only
     loaded = settings.load()
     for warning in settings.warnings():
         note(warning)

@@ -1,6 +1,7 @@
 """`orchestrator doctor`: each piece of this installation, whether it works, and what to do when it does not."""
 
 import asyncio
+import os
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ SIGNS = {"ok": "ok     ", "warn": "warning", "broken": "BROKEN "}
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
     """Check this installation; name each missing or broken piece with its cure."""
+    os.umask(0o077)  # it may be the first to make the database
     checks = asyncio.run(all_checks())
     broken = sum(check.state == "broken" for check in checks)
     if as_json:
