@@ -2,8 +2,8 @@
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -15,7 +15,7 @@ from core.reply import Block, Confirm, Reply
 SECONDS = 60
 REMEMBERED = 2000  # spent tokens of which we still know that they were used or ran out
 
-State = Literal["open", "done", "withdrawn", "expired"]
+State = Literal["open", "done", "withdrawn", "replaced", "expired"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,10 @@ class Proposal:
 
 @dataclass(slots=True)
 class Pending:
-    """A proposal put to somebody. key: user, surface and chat that alone may answer; line: what asked for it."""
+    """A proposal put to somebody. key: user, surface and chat that alone may answer; line: what asked for it.
+
+    arguments: what the command was called with; the same again takes its place
+    """
 
     token: str
     key: tuple[str, str, str]
@@ -49,6 +52,7 @@ class Pending:
     line: str
     proposal: Proposal
     expires: datetime
+    arguments: Mapping[str, str] = field(default_factory=dict)
     state: State = "open"
 
 
@@ -59,13 +63,18 @@ class Confirmations:
         self._clock = clock
         self._known: OrderedDict[str, Pending] = OrderedDict()
 
-    def offer(self, caller: Caller, command: str, line: str, proposal: Proposal) -> Confirm:
-        """Keeps the proposal and returns the preview that shows it."""
+    def offer(
+        self, caller: Caller, command: str, line: str, proposal: Proposal, arguments: Mapping[str, str] | None = None
+    ) -> Confirm:
+        """Keeps the proposal and returns the preview that shows it; an open one of the same gives way to it."""
+        for each in self.open(caller):
+            if (each.command, dict(each.arguments)) == (command, dict(arguments or {})):
+                each.state = "replaced"
         token = secrets.token_urlsafe(9)
         while token.startswith("-"):  # a surface may put it on a command line
             token = secrets.token_urlsafe(9)
         expires = self._clock.now() + timedelta(seconds=proposal.seconds)
-        self._known[token] = Pending(token, key_of(caller), command, line, proposal, expires)
+        self._known[token] = Pending(token, key_of(caller), command, line, proposal, expires, dict(arguments or {}))
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return Confirm(
@@ -96,6 +105,14 @@ class Confirmations:
         pending.state = "withdrawn"
         return pending
 
+    def withdraw_all(self, caller: Caller) -> int:
+        """Closes every open preview of the person, in all chats and on all surfaces. Returns how many."""
+        user = key_of(caller)[0]
+        found = [each for each in self._known.values() if each.key[0] == user and self._state(each) == "open"]
+        for each in found:
+            each.state = "withdrawn"
+        return len(found)
+
     def _state(self, pending: Pending) -> State:
         if pending.state == "open" and self._clock.now() >= pending.expires:
             pending.state = "expired"
@@ -106,6 +123,8 @@ class Confirmations:
         match self._state(pending):
             case "done":
                 raise Conflict(f"Already done: {subject}.")
+            case "replaced":
+                raise Conflict(f"A newer preview took its place: {pending.proposal.subject}.", hint="Answer that one.")
             case "withdrawn":
                 raise Conflict(f"That was withdrawn: {subject}.", hint=f"To ask again, write: {pending.line}")
             case "expired":

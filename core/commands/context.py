@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from core.settings import Settings
     from core.store.sql import Store
 
+LONGEST_NAME = 64  # printable characters of a person's name
+
 Report = Callable[[Progress], Awaitable[None]]
 
 
@@ -69,6 +71,7 @@ class Context:
     services: Services
     progress: Report = no_report
     registry: Registry | None = None
+    line: str = ""  # what was written
 
     @property
     def user(self) -> User:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import structlog
 
+from core import wording
 from core.accounts.codes import looks_like_code
 from core.commands import converters, parsing
 from core.commands.confirmations import Confirmations, Pending, Proposal
-from core.commands.context import Caller, Context, Report, Services, no_report
+from core.commands.context import LONGEST_NAME, Caller, Context, Report, Services, no_report
 from core.commands.registry import Command, Registry
 from core.commands.registry import registry as all_commands
 from core.commands.utterance import Understood, understand
@@ -51,7 +52,7 @@ class Conversation:
         self.registry = registry or all_commands()
         self._confirmations = Confirmations(services.clock)
         self._expected: dict[tuple[str, str, str], Expectation] = {}
-        # Places where several previews were open at once and something else was asked since: a bare yes says too little.
+        # Places where several previews were open and something else was asked since: a bare yes says too little.
         self._vague: set[tuple[str, str, str]] = set()
         self._log = structlog.get_logger("conversation")
 
@@ -60,7 +61,7 @@ class Conversation:
     ) -> Caller:
         """The caller as the users service knows them; `user` is None for a stranger."""
         user = await self._services.users.by_identity(surface, external_id)
-        return Caller(user, surface, external_id, chat, private, name)
+        return Caller(user, surface, external_id, chat, private, tidy(name)[:LONGEST_NAME].strip())
 
     async def answer(self, line: str, caller: Caller, progress: Report | None = None) -> Reply:
         """The reply to a line; empty for a stranger who was answered often enough. Never raises AppError.
@@ -167,6 +168,8 @@ class Conversation:
         command = self.registry.get(pending.command)
         assert caller.user is not None
         caller.user.require(command.role)
+        if command.alone:
+            self._confirmations.withdraw_all(caller)
         self._log.info("confirmed", command=pending.command, user=caller.user.id, surface=caller.surface)
         try:
             return await pending.proposal.execute()
@@ -207,14 +210,16 @@ class Conversation:
             return self._form(command, read, missing, caller)
         arguments = parsing.canonical(command, dict(read.arguments))
         words, named = await self._values(command, arguments)
-        context = Context(caller, self._services, report, self.registry)
+        context = Context(caller, self._services, report, self.registry, line)
+        gone = self._confirmations.withdraw_all(caller) if command.alone else 0
+        withdrawn = [Text(f"{wording.plural(gone, 'open preview')} withdrawn.")] if gone else []
         result = await command.function(context, *words, **named)
         if not isinstance(result, Proposal):
-            return typing.cast(Reply, result)
-        preview: Confirm = self._confirmations.offer(caller, command.name, line, result)
+            return [*withdrawn, *typing.cast(Reply, result)]
+        preview: Confirm = self._confirmations.offer(caller, command.name, line, result, arguments)
         if len(self._confirmations.open(caller)) == 1:
             self._vague.discard(self._place(caller))
-        return [*result.before, preview]
+        return [*withdrawn, *result.before, preview]
 
     async def _values(self, command: Command, arguments: dict[str, str]) -> tuple[list[str], dict[str, object]]:
         """The values to call the command's function with."""

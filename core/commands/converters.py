@@ -73,6 +73,8 @@ async def value(parameter: Parameter, text: str, services: Services) -> Any:
 def number(text: str, name: str) -> Decimal:
     """A number of zero or above: 0.1, 60k, 1,150.50, $500. Raises InvalidInput for everything else."""
     tidied = words.tidy(text).lower()
+    if re.fullmatch(r"\d{14,30}", tidied):  # beyond what is read in sentences; whoever asked says what is allowed
+        return Decimal(tidied)
     read = [token.amount for token in words.tokens(tidied)]
     amount = read[0] if len(read) == 1 else None
     if amount is None or amount.unit not in ("", "quote"):

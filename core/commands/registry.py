@@ -15,7 +15,7 @@ from core.errors import NotFound
 
 Function = Callable[..., Awaitable[Any]]
 
-# Families in the order in which help shows them: one module each in core.commands.families.
+# Families in the order in which help shows them.
 FAMILIES: Mapping[str, str] = {
     "market": "Prices and charts",
     "trade": "Buying and selling",
@@ -26,6 +26,12 @@ FAMILIES: Mapping[str, str] = {
     "account": "You and other people",
     "help": "Help",
 }
+
+# Modules of core.commands.families, in the order in which their commands are listed and their sentences tried.
+MODULES = (
+    "market", "trade", "protection", "orders", "emergency", "portfolio", "research", "strategies", "stopping",
+    "alerts", "account", "help",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,7 @@ class Command:
 
     private: its answer holds private figures and is kept out of groups
     open: a stranger may call it too (claiming ownership, nothing else)
+    alone: the caller's other open previews, in every chat, are withdrawn when it is called and when it is confirmed
     phrases: templates of plain sentences that mean this command, e.g. "[what is the] price of {instrument}"
     """
 
@@ -59,6 +66,7 @@ class Command:
     confirm: bool = False
     private: bool = False
     open: bool = False
+    alone: bool = False
     phrases: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
@@ -95,6 +103,7 @@ def command(
     confirm: bool = False,
     private: bool = False,
     open: bool = False,
+    alone: bool = False,
     name: str | None = None,
     phrases: Iterable[str] = (),
     aliases: Iterable[str] = (),
@@ -114,6 +123,7 @@ def command(
             confirm=confirm,
             private=private,
             open=open,
+            alone=alone,
             phrases=tuple(phrases),
             aliases=tuple(aliases),
             examples=tuple(examples),
@@ -211,7 +221,7 @@ class Registry:
 def registry() -> Registry:
     """All commands of the product."""
     commands: list[Command] = []
-    for family in FAMILIES:
-        module = importlib.import_module(f"core.commands.families.{family}")
+    for name in MODULES:
+        module = importlib.import_module(f"core.commands.families.{name}")
         commands += [each for each in vars(module).values() if isinstance(each, Command)]
     return Registry(commands)

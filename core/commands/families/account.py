@@ -6,8 +6,9 @@ from decimal import Decimal
 from core import wording
 from core.accounts import Role
 from core.commands.confirmations import Proposal
-from core.commands.context import Context
+from core.commands.context import LONGEST_NAME, Context
 from core.commands.registry import command
+from core.commands.utterance.words import tidy
 from core.errors import Conflict, InvalidInput
 from core.reply import Block, Choice, Choices, Facts, Reply, Table, Text
 
@@ -107,7 +108,10 @@ async def allow(ctx: Context, surface: str, id: str, role: str = "viewer", *, na
             hint="It is a number, which the assistant tells to whoever writes to it.",
             value=id[:30],
         )
-    user = await ctx.services.users.allow(ctx.user, where, id, Role.named(role), name)
+    called = tidy(name)
+    if len(called) > LONGEST_NAME:
+        raise InvalidInput(f"A name has at most {LONGEST_NAME} characters, and this one has {len(called)}.")
+    user = await ctx.services.users.allow(ctx.user, where, id, Role.named(role), called)
     return [Text(f"{where.capitalize()} {id} is allowed as {user.role}.", "good")]
 
 
@@ -165,6 +169,7 @@ async def login(ctx: Context) -> Reply:
     role=Role.TRADER,
     confirm=True,
     private=True,
+    alone=True,
     examples=("reset", "reset 5000"),
     phrases=(
         "(reset|restart|wipe|clear) [my|the] [paper] account",
@@ -180,7 +185,8 @@ async def reset(ctx: Context, cash: Decimal = Decimal(10_000)) -> Reply | Propos
     """
     if not 0 < cash <= LARGEST_RESET:
         raise InvalidInput(
-            f"A paper account can start with up to {wording.money(LARGEST_RESET)}, not {wording.money(cash)}.",
+            f"A paper account can start with more than 0 and up to {wording.money(LARGEST_RESET)}, "
+            f"not {wording.money(cash)}.",
             hint="For example: reset 10000.",
         )
     desk = ctx.services.desk

@@ -87,6 +87,7 @@ async def alerts(ctx: Context) -> Reply:
     phrases=(
         "(delete|remove|cancel|drop|clear|withdraw|stop) [my|the] [price] (alert|alerts|alarm) [number|no] {order}",
         "(delete|remove|cancel|clear|drop) (alerts|[all] [of] [my|the] alerts)",
+        "(delete|remove|cancel|drop|clear) [my|the] [price] (alert|alerts|alarm) {words:order}",
     ),
 )
 async def unalert(ctx: Context, order: str = "all") -> Reply:

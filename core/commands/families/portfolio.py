@@ -1,7 +1,7 @@
 """What you own and how it does."""
 
 from core import wording
-from core.commands import charts
+from core.commands import charts, guards
 from core.commands.context import Context
 from core.commands.converters import Period
 from core.commands.converters import period as period_of
@@ -87,7 +87,7 @@ async def balance(ctx: Context, *, instrument: Instrument | None = None) -> Repl
     ),
 )
 async def positions(ctx: Context) -> Reply:
-    """Lists what you hold, with entry price and profit; each strategy's holdings apart."""
+    """Lists what you hold, with entry price, profit and protection; each strategy's holdings apart."""
     view = await ctx.services.desk.portfolio(ctx.account)
     names = {ledger.ledger: ledger.name for ledger in view.ledgers}
     rows = []
@@ -104,11 +104,12 @@ async def positions(ctx: Context) -> Reply:
                 wording.money(held.value, ""),
                 f"{wording.signed(held.unrealised, '')} "
                 f"({wording.percent(held.unrealised / invested if invested else None, sign=True)})",
+                guards.short(guards.guard_of(held), held.instrument),
                 "you" if held.ledger == "manual" else names.get(held.ledger, held.ledger),
             )
         )
     title = f"Positions ({wording.badge(view.mode, view.simulated)}), in {view.currency}"
-    columns = ("Pair", "Amount", "Entry", "Now", "Value", "Profit", "By")
+    columns = ("Pair", "Amount", "Entry", "Now", "Value", "Profit", "Protected", "By")
     return [Table(title, columns, tuple(rows), (1, 2, 3, 4, 5), "You hold no coins. To begin: buy 0.01 btc.")]
 
 
@@ -148,7 +149,7 @@ async def profit(ctx: Context, period: Period | None = None) -> Reply:
         ("Realised", wording.signed(view.realised, money)),
         ("Open positions", wording.signed(view.unrealised, money)),
         ("Fees paid", wording.money(view.fees, money)),
-        ("Closed trades", str(view.trades)),
+        ("Exits", f"{view.trades} (sales that closed a position or a part of one)"),
         ("Account", wording.badge(view.mode, view.simulated)),
     )
     title = f"Profit {f'since {wording.moment(since)}' if since else 'since the beginning'}"

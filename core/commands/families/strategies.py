@@ -7,9 +7,10 @@ from core.accounts import Role
 from core.commands.confirmations import Proposal
 from core.commands.context import Context
 from core.commands.converters import HOURLY, Timeframe
+from core.commands.families.stopping import kept
 from core.commands.loading import strategy_named
 from core.commands.registry import command
-from core.errors import InvalidInput, NotFound
+from core.errors import InvalidInput
 from core.market.instrument import Instrument
 from core.reply import Choice, Choices, Facts, Reply, Table, Text
 from core.trading.strategy import describe
@@ -74,6 +75,18 @@ async def start(
         ]
 
     described = describe(chosen)
+    twins = [
+        str(each.number)
+        for each in await ctx.services.strategies.runs(ctx.account, running_only=True)
+        if (each.strategy, each.instrument, each.timeframe) == (described["name"], instrument, timeframe)
+        and {key: str(value) for key, value in each.parameters.items()}
+        == {key: str(value) for key, value in described["parameters"].items()}
+    ]
+    again = (
+        (f"Strategy {wording.listed(twins)} does exactly the same already: this one would trade beside it.",)
+        if twins
+        else ()
+    )
     facts = (
         ("Strategy", settings_of(described["name"], described["parameters"])),
         ("Trades", f"{instrument.symbol} on {timeframe} bars, nothing else"),
@@ -86,67 +99,9 @@ async def start(
         execute,
         f"start {described['name']} on {instrument.base}",
         view.mode,
-        ("It buys and sells without asking, until you stop it.",),
+        (*again, "It buys and sells without asking, until you stop it."),
         "Start it",
     )
-
-
-@command(
-    family="strategies",
-    role=Role.TRADER,
-    private=True,
-    examples=("stop 1", "stop sma_cross", "stop all strategies"),
-    phrases=(
-        "(stop|end|halt|kill|switch off|turn off) [the|my] [strategy|run|bot] [number] {order:run}",
-        "(stop|end|halt|kill|switch off|turn off) [the|my] {strategy:run} [strategy|bot|run]",
-        "(stop|end|halt|kill) [all] [of] [my|the] (strategies|bots) [now] {run=all}",
-        "(stop|end|halt) [the|my] {instrument:run} (strategy|bot|run)",
-        "(stop|end|halt) [the|my] (strategy|bot)",
-    ),
-)
-async def stop(ctx: Context, run: str = "") -> Reply:
-    """Stops a strategy, sells what it holds and returns its money.
-
-    run: its number or name, or all
-    """
-    active = [each for each in await ctx.services.strategies.runs(ctx.account) if each.state == "running"]
-    if not active:
-        return [Text("No strategy is running.")]
-    wanted = run.strip().lower().lstrip("#").removeprefix("bot ")
-    if wanted in ("all", "everything"):
-        chosen = active
-    elif not wanted:
-        chosen = active if len(active) == 1 else []
-    elif wanted.isdigit():
-        chosen = [each for each in active if each.number == int(wanted)]
-    else:
-        chosen = [
-            each
-            for each in active
-            if wanted.replace(" ", "_") == each.strategy
-            or wanted in (each.instrument.base.lower(), each.instrument.symbol.lower())
-        ]
-    if wanted and not chosen:
-        names = [f"{each.number} ({each.strategy} on {each.instrument.base})" for each in active]
-        raise NotFound(f"No running strategy is '{run[:40]}'.", hint=f"Running: {wording.listed(names)}.")
-    if len(chosen) != 1 and wanted not in ("all", "everything"):
-        options = tuple(
-            Choice(f"{each.number}: {each.strategy} on {each.instrument.base} {each.timeframe}", f"stop {each.number}")
-            for each in chosen or active
-        )
-        return [Choices("Which strategy should I stop?", (*options, Choice("All of them", "stop all")))]
-    view = await ctx.services.desk.portfolio(ctx.account)
-    said = []
-    for each in chosen:
-        ended = await ctx.services.strategies.stop(ctx.account, str(each.number))
-        returned = (
-            ""
-            if ended.returned is None
-            else f" {wording.money(ended.returned, view.currency)} came back of "
-            f"{wording.money(ended.cash, view.currency)}."
-        )
-        said.append(f"Stopped strategy {ended.number}: {ended.strategy} on {ended.instrument.base}.{returned}")
-    return [Text(f"{' '.join(said)} {wording.badge(view.mode, view.simulated)}.", "good")]
 
 
 @command(
@@ -169,7 +124,9 @@ async def running(ctx: Context) -> Reply:
     """Lists your running strategies and how each does."""
     view = await ctx.services.desk.portfolio(ctx.account)
     worth = {ledger.run: ledger.equity for ledger in view.ledgers if ledger.run}
-    active = [each for each in await ctx.services.strategies.runs(ctx.account) if each.state == "running"]
+    everything = await ctx.services.strategies.runs(ctx.account)
+    active = [each for each in everything if each.state == "running"]
+    ended = [each for each in everything if each.state != "running" and worth.get(each.id)]
     rows = []
     for each in active:
         equity = worth.get(each.id)
@@ -191,15 +148,14 @@ async def running(ctx: Context) -> Reply:
         )
     title = f"Running strategies ({wording.badge(view.mode, view.simulated)}), in {view.currency}"
     columns = ("No.", "Strategy", "On", "Money", "Profit", "Since")
-    return [
-        Table(
-            title,
-            columns,
-            tuple(rows),
-            (0, 3, 4),
-            "No strategy is running. To begin: start sma_cross on btc 1h with 2000.",
-        )
-    ]
+    table = Table(
+        title,
+        columns,
+        tuple(rows),
+        (0, 3, 4),
+        "No strategy is running. To begin: start sma_cross on btc 1h with 2000.",
+    )
+    return [table, *(Text(kept(each, view)) for each in ended)]
 
 
 @command(

@@ -5,7 +5,7 @@ import re
 from core.commands import parsing
 from core.commands.registry import Registry
 from core.commands.registry import registry as all_commands
-from core.commands.utterance import alerting, orders, phrases, studies
+from core.commands.utterance import alerting, beyond, orders, phrases, protecting, studies
 from core.commands.utterance.reading import Understood, ask
 from core.commands.utterance.words import LONGEST, Token, normal, tidy, timeframes_joined
 from core.commands.utterance.words import tokens as tokenise
@@ -113,8 +113,9 @@ def sentence(line: str, registry: Registry) -> Understood | None:
     if not words:
         return None
     texts = [token.text for token in words]
-    found = alerting.alert(stripped, words)
-    if found:
+    if found := beyond.beyond(stripped):
+        return found
+    if found := alerting.alert(stripped, words):
         return found
     if found := trade(stripped, words, texts):
         return found
@@ -141,20 +142,9 @@ def trade(text: str, words: list[Token], texts: list[str]) -> Understood | None:
         return ask("I buy and sell coins for USDT, nothing else yet. For example: sell 0.1 eth, then buy $200 of btc.")
     if re.match(r"(?:back-?test|start|run|simulate|test|how would)\b", text) and studies.strategy_in(text):
         return None
-    if texts[0] not in (
-        "put",
-        "set",
-        "stop",
-        "add",
-        "place",
-        "take",
-        "sl",
-        "tp",
-        "move",
-        "target",
-        "create",
-        "attach",
-    ) and not (set(texts) & orders.SURE or texts[0] in orders.VERBS or {"buying", "selling"} & set(texts)):
+    if texts[0] not in protecting.HEADS and not (
+        set(texts) & orders.SURE or texts[0] in orders.VERBS or {"buying", "selling"} & set(texts)
+    ):
         return None
     if set(texts) & orders.SURE or {"buying", "selling"} & set(texts):
         refused = orders.refusal(text, words)
@@ -167,7 +157,7 @@ def trade(text: str, words: list[Token], texts: list[str]) -> Understood | None:
         if refused:
             return refused
     else:
-        return orders.protection(words)
+        return protecting.protection(words)
     if text.startswith(("get rid of ", "cash out ")):
         text = "liquidate " + text.split(" ", 3 if text.startswith("get") else 2)[-1]
         words = tokenise(text)

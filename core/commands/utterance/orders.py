@@ -2,10 +2,10 @@
 
 import re
 
-from core.commands.utterance.coins import QUOTE, spoken
-from core.commands.utterance.reading import Understood, ask, shown
+from core.commands.utterance.coins import spoken
+from core.commands.utterance.reading import Understood, ask
 from core.commands.utterance.sizing import settle
-from core.commands.utterance.ticket import FILLER, Open, Reader
+from core.commands.utterance.ticket import Open, Reader
 from core.commands.utterance.vocabulary import words_of
 from core.commands.utterance.words import Token
 from core.money import plain
@@ -103,40 +103,3 @@ def conditional(words: list[Token]) -> Understood:
         size = f"${plain(amounts[0].value)} of" if amounts[0].unit == "quote" else plain(amounts[0].value)
         lines.insert(0, f"buy {size} {coin} at {level}")
     return ask(question, *lines)
-
-
-def protection(words: list[Token]) -> Understood | None:
-    """'put a stop at 55k on my btc', 'take profit at 70k on eth': sells the position at that price."""
-    texts = [token.text for token in words]
-    joined = " ".join(texts)
-    match = re.match(
-        r"(?:(?:put|set|place|add|create|move|attach)(?: me)?(?: an?| the| my)? )?(stop(?:-| )?loss|stop "
-        r"order|stop|sl|take(?:-| )?profit|tp|target)\b",
-        joined,
-    )
-    if not match:
-        return None
-    prices = [token.amount for token in words if token.amount]
-    if not prices:
-        return None
-    kind = "stop" if match[1].startswith("s") else "target"
-    coins = list(dict.fromkeys(token.coin for token in words if token.coin))
-    small = FILLER | words_of(
-        "put set place add create move attach stop loss stoploss stop-loss sl take profit take-profit tp target at for "
-        "to price whole all entire under with"
-    )
-    left = [token.text for token in words if token.text not in small and not token.amount and not token.coin]
-    if left:
-        return ask(f"I am not sure about '{' '.join(left[:5])}' in that. For example: put a stop at 55000 on btc.")
-    if len(coins) != 1:
-        return ask("For which coin? For example: put a stop at 55000 on btc.")
-    name = spoken(coins[0] or "")
-    price = [each for each in prices if each.unit in ("", "quote")]
-    if len(prices) != 1 or len(price) != 1:
-        return ask(f"Please give one price in {QUOTE}, for example: put a stop at 55000 on {name}.")
-    if price[0].other is not None:
-        return ask(
-            f"'{price[0].text}' can be read as {shown(price[0].value)} or as {shown(price[0].other)}. Which "
-            f"one do you mean?"
-        )
-    return Understood("sell", {"instrument": coins[0] or "", "fraction": "1", kind: plain(price[0].value)})

@@ -103,6 +103,15 @@ def loose_size(draft: Draft, name: str, tail: str) -> list[Size]:
     side, value = draft.side, draft.loose[0].value
     if len(draft.loose) > 1 or (draft.total is not None and not draft.sizes):
         raise Open(ask(f"I read more than one number there. Please say it like this: {side} 0.1 {name} at 60000."))
+    if not draft.sizes and side == "sell" and draft.mine and 0 < value < 1:
+        share = plain(value * 100)
+        raise Open(
+            ask(
+                f"{share} % of the {name.upper()} you hold, or {plain(value)} {name.upper()}?",
+                f"sell {share}% of my {name}{tail}",
+                f"sell {plain(value)} {name}{tail}",
+            )
+        )
     if not draft.sizes and value < 1:
         return [("quantity", draft.loose[0])]  # nobody spends less than one of the quote
     if not draft.sizes:

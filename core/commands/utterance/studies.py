@@ -156,6 +156,11 @@ def chart(text: str, tokenise: Tokenise) -> Understood | None:
             and (symbol := ticker(token.text))
         ):
             arguments["instrument"] = symbol
+        elif re.fullmatch(r"\d+[a-z]{1,7}", token.text) and not token.coin:
+            return ask(
+                f"'{token.text[:20]}' is not a timeframe. Choose one of 1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w, "
+                "for example: chart btc 4h."
+            )
         previous = token.text
     if "instrument" not in arguments and "instrument" not in pairs:
         return ask("A chart of which coin? For example: chart btc 4h.", "chart btc", "chart eth 4h", expects="chart {}")

@@ -193,6 +193,8 @@ class Reader:
             draft.sizes.append(("spend", amount))
             return self._step(2)
         if following.text == "of" and amount.text != "half a":
+            if draft.side == "sell" and 0 < amount.value < 1:
+                self._part(amount)
             if self._ahead(2).text in ("my", "the", "our"):
                 draft.sizes.append(("quantity", amount))
             else:
@@ -203,6 +205,15 @@ class Reader:
         else:
             draft.loose.append(amount)
         return self._step()
+
+    def _part(self, amount: Amount) -> None:
+        """Asks whether 0.5 of a coin is a share of what is held or a number of coins. Raises Open."""
+        symbol = next((each.coin or ticker(each.text) for each in self._words[self._at + 2 :] if each.coin), None)
+        if symbol is None:
+            return
+        name, share = spoken(symbol), plain(amount.value * 100)
+        question = f"{share} % of the {name.upper()} you hold, or {plain(amount.value)} {name.upper()}?"
+        raise Open(ask(question, f"sell {share}% of my {name}", f"sell {plain(amount.value)} {name}"))
 
     def _coin(self, token: Token) -> bool:
         """The coin; only one."""

@@ -86,7 +86,7 @@ def test_every_example_is_understood_as_its_own_command() -> None:
 
 
 def test_whatever_trades_or_changes_people_needs_a_role() -> None:
-    trading = {"buy", "sell", "cancel", "panic", "resume", "start", "stop", "reset"}
+    trading = {"buy", "sell", "cancel", "panic", "resume", "start", "stop", "reset", "protect", "flatten"}
     governing = {"people", "allow", "revoke"}
     for each in registry().commands:
         expected = Role.TRADER if each.name in trading else Role.ADMIN if each.name in governing else Role.VIEWER
@@ -95,7 +95,7 @@ def test_whatever_trades_or_changes_people_needs_a_role() -> None:
 
 def test_what_moves_money_is_confirmed_and_what_is_private_stays_private() -> None:
     found = {each.name: each for each in registry().commands}
-    assert all(found[name].confirm for name in ("buy", "sell", "reset"))
+    assert all(found[name].confirm for name in ("buy", "sell", "reset", "protect", "flatten", "stop"))
     shown_to_groups = {each.name for each in registry().commands if not each.private}
     assert shown_to_groups == {
         "price", "chart", "markets", "backtest", "strategies", "alert", "whoami", "claim", "help",

@@ -1,0 +1,131 @@
+"""Open orders: looking at them and cancelling them."""
+
+from core import wording
+from core.accounts import Role
+from core.commands.context import Context
+from core.commands.families import protection
+from core.commands.outcomes import kind_of
+from core.commands.registry import command
+from core.errors import InvalidInput, NotFound
+from core.market.instrument import Instrument
+from core.reply import Block, Choice, Choices, Reply, Table, Text
+
+
+@command(
+    family="trade",
+    private=True,
+    aliases=("open-orders",),
+    examples=("orders",),
+    phrases=(
+        "[(show|list|see|get) [me]] [all|my|the] [all|my|the] [open|pending|active|current|working] orders",
+        "what orders (are open|do i have [open]|are pending)",
+        "what are my [open] orders",
+        "which orders are (open|pending)",
+        "do i have [any] [open|pending] orders",
+        "are there [any] open orders",
+        "any open orders",
+        "open orders",
+        "(show|list|see|what (is|are)|where (is|are)) [me] (my|the) "
+        "(stop|stops|target|targets|protection|stop loss|stop losses)",
+        "[my] (stops|targets|protection|stop losses)",
+    ),
+)
+async def orders(ctx: Context, *words: str) -> Reply:
+    """Lists your open orders and what protects your coins; `orders all` lists the finished orders too."""
+    everything = "all" in words
+    found = await ctx.services.desk.orders(ctx.account, open_only=not everything, limit=30)
+    view = await ctx.services.desk.portfolio(ctx.account)
+    rows = tuple(
+        (
+            str(order.number),
+            f"{order.request.side} "
+            f"{wording.quantity(order.request.quantity or order.request.estimate, order.request.instrument.base)}",
+            kind_of(order.request).strip(),
+            order.status.value.replace("_", " "),
+        )
+        for order in found
+    )
+    title = f"{'Orders' if everything else 'Open orders'} ({wording.badge(view.mode, view.simulated)})"
+    table = Table(title, ("No.", "Order", "How", "State"), rows, (0,), "No open orders.")
+    offers = tuple(
+        Choice(f"Cancel {order.number}", f"cancel {order.number}") for order in found[:5] if not order.status.final
+    )
+    blocks: list[Block] = [table]
+    guarded = protection.table(view)
+    if guarded:
+        blocks.append(Table("Protection", ("Pair", "What", "At"), tuple(guarded)))
+    return [*blocks, Choices("Cancel one?", offers)] if offers else blocks
+
+
+@command(
+    family="trade",
+    role=Role.TRADER,
+    private=True,
+    examples=("cancel 3", "cancel all orders"),
+    phrases=(
+        "(cancel|kill|remove|delete) [my|the] [order|limit order] [number|no] {order}",
+        "(cancel|withdraw) order [number] {order}",
+        "cancel {order} [order]",
+        "(cancel|withdraw|remove|delete) [all] [of] [my|the] [open] {instrument} (order|orders)",
+        "cancel (all|everything){order=all}",
+        "(cancel|withdraw|kill|remove|delete) (all [of] [my|the] [open|pending] "
+        "orders|[my|the] [open] orders|every order){order=all}",
+    ),
+)
+async def cancel(ctx: Context, order: str = "", *, instrument: Instrument | None = None) -> Reply:
+    """Cancels an open order.
+
+    order: its number, or all
+    instrument: only the orders of this coin, e.g. instrument=btc
+    """
+    desk = ctx.services.desk
+    view = await desk.portfolio(ctx.account)
+    badge = wording.badge(view.mode, view.simulated)
+    found = await desk.orders(ctx.account, open_only=True, limit=200)
+    if instrument is not None:
+        found = [each for each in found if each.request.instrument == instrument]
+    if not order and instrument is None:
+        if not found:
+            return [Text("There is no open order to cancel.")]
+        choices = tuple(
+            Choice(
+                f"{each.number}: {each.request.side} {each.request.instrument.base}{kind_of(each.request)}",
+                f"cancel {each.number}",
+            )
+            for each in found[:8]
+        )
+        return [Choices("Which order should I cancel?", (*choices, Choice("All of them", "cancel all")))]
+    if instrument is not None or order.lower() in ("all", "everything"):
+        done = [await desk.cancel(ctx.account, str(each.number)) for each in found]
+        if not done:
+            return [Text("There is no open order to cancel.")]
+        return [
+            Text(
+                f"Cancelled {wording.plural(len(done), 'order')}: "
+                f"{wording.listed([str(each.number) for each in done])}. {badge}.",
+                "good",
+            )
+        ]
+    number = order.lstrip("#")
+    if not number.isdigit():
+        raise InvalidInput(
+            f"'{order[:40]}' is not the number of an order.",
+            hint="Write cancel 3, or cancel all; orders lists them.",
+            value=order[:40],
+        )
+    if not any(each.number == int(number) for each in found):
+        numbers = [str(each.number) for each in found]
+        hint = (
+            f"Open {'is' if len(numbers) == 1 else 'are'} {wording.listed(numbers)}."
+            if numbers
+            else "No order is open."
+        )
+        raise NotFound(f"There is no open order {number}.", hint=hint)
+    ended = await desk.cancel(ctx.account, number)
+    return [
+        Text(
+            f"Cancelled order {ended.number}: {ended.request.side} "
+            f"{ended.request.instrument.base}{kind_of(ended.request)}. {badge}.",
+            "good",
+        )
+    ]

@@ -1,0 +1,178 @@
+"""Tickets: an order as it is shown before it is confirmed, and told afterwards."""
+
+import re
+from dataclasses import replace
+from decimal import Decimal
+
+from core import wording
+from core.commands import guards
+from core.commands.confirmations import SECONDS, Proposal
+from core.commands.context import Context
+from core.commands.outcomes import kind_of, outcome, tone_of
+from core.engine.views import Preview
+from core.errors import AppError, RiskRefused
+from core.market.instrument import Instrument
+from core.money import plain
+from core.reply import Choice, Choices, Reply, Text
+from core.trading.orders import Bracket, Limit, Market, OrderRequest, OrderStatus, Side
+
+FAR = Decimal("0.2")  # a limit this far from the market gets a warning
+GROUPED = re.compile(r"(?<![\d.,])[1-9]\d{0,2},\d{3}(?![\d.,])")
+
+
+async def ticket(
+    ctx: Context,
+    side: Side,
+    instrument: Instrument,
+    quantity: Decimal | None,
+    spend: Decimal | None,
+    fraction: Decimal | None,
+    limit: Decimal | None,
+    stop: Decimal | None,
+    target: Decimal | None,
+) -> Reply | Proposal:
+    """The preview of an order, or a question when it is not sized."""
+    sizes = [size for size in (quantity, spend, fraction) if size is not None]
+    name = instrument.base.lower()
+    if len(sizes) != 1:
+        lead = "How much" if not sizes else "Only one amount, please: how much"
+        return [Text(f"{lead} {instrument.base}? For example: {side} 0.1 {name}, or {side} $500 of {name}.")]
+    desk = ctx.services.desk
+    request = await desk.draft(
+        ctx.account,
+        side,
+        instrument,
+        quantity=quantity,
+        spend=spend,
+        fraction=fraction,
+        limit=limit,
+        stop=stop,
+        target=target,
+    )
+    try:
+        preview = await desk.preview(request)
+    except RiskRefused as refused:
+        return await other_reading(ctx, request, refused)
+    request = preview.request
+    view = await desk.portfolio(ctx.account)
+    position = guards.by_hand(view, instrument)
+    before, held = guards.guard_of(position), Decimal(0) if position is None else position.quantity
+    subject = f"{side} {wording.quantity(preview.quantity, instrument.base)}{kind_of(request)}"
+    quote = await ctx.services.market.quote(instrument)
+
+    async def execute() -> Reply:
+        order = await desk.submit(request, preview)
+        lines = [outcome(order, preview.mode, preview.simulated)]
+        if order.status is OrderStatus.FILLED:
+            now = guards.by_hand(await desk.portfolio(ctx.account), instrument)
+            if now is not None and guards.guard_of(now):
+                amount = f"all {wording.quantity(now.quantity, instrument.base)}"
+                lines += [f"{row}: {what}." for row, what in guards.told(guards.guard_of(now), instrument, amount)]
+                lines += replaced(request, before, instrument)
+        elif not order.status.final:
+            lines += [f"{row}: {what}." for row, what in protection(request, before, held, preview.quantity)]
+        return [Text(" ".join(lines), tone_of(order))]
+
+    return Proposal(
+        f"{subject[0].upper()}{subject[1:]}?",
+        (*facts_of(preview), *protection(request, before, held, preview.quantity), *account_facts(preview)),
+        execute,
+        subject,
+        preview.mode,
+        tuple(warnings_of(preview, side, limit, quote.last, instrument)),
+        f"{side.capitalize()} {name.upper()}",
+        seconds=SECONDS,
+    )
+
+
+def facts_of(preview: Preview) -> list[tuple[str, str]]:
+    """What the order itself comes to."""
+    request, instrument = preview.request, preview.request.instrument
+    return [
+        ("Amount", wording.quantity(preview.quantity, instrument.base)),
+        (
+            "Price",
+            f"{'' if isinstance(request.type, Limit) else 'about '}"
+            f"{wording.price(preview.price, instrument)} {instrument.quote}",
+        ),
+        ("Total", wording.money(preview.notional, instrument.quote)),
+        ("Fee", wording.money(preview.fee, instrument.quote)),
+        ("Slippage", wording.percent(preview.slippage)),
+        (f"{instrument.base} afterwards", f"{wording.percent(preview.exposure_after, 1)} of your equity"),
+    ]
+
+
+def account_facts(preview: Preview) -> list[tuple[str, str]]:
+    """What was looked at around the order."""
+    facts = []
+    if preview.checks:
+        count = len(preview.checks)
+        names = ", ".join(check.name for check in preview.checks)
+        facts.append(("Limits checked", f"{count} of {count} kept: {names}"))
+    if preview.simulated:
+        facts.append(("Market", f"{wording.SIMULATED} prices"))
+    return facts
+
+
+def protection(request: OrderRequest, before: guards.Guard, held: Decimal, quantity: Decimal) -> list[tuple[str, str]]:
+    """What protects the whole position once the order has filled, where anything does."""
+    match request.type:
+        case Bracket(_, stop, target, trail):
+            return guards.brought(guards.Guard(stop, target, trail), before, held, quantity, request.instrument)
+        case Limit() | Market() if request.side is Side.BUY:
+            return guards.brought(guards.Guard(), before, held, quantity, request.instrument)
+        case Limit() | Market():
+            return guards.left(before, held, quantity, request.instrument)
+        case _:
+            return []
+
+
+def replaced(request: OrderRequest, before: guards.Guard, instrument: Instrument) -> list[str]:
+    """Says which earlier prices an order's protection took the place of."""
+    if not isinstance(request.type, Bracket):
+        return []
+    new = request.type
+    gone = [
+        guards.shown(name, old, instrument)
+        for name, old, given in (("Stop", before.stop, new.stop), ("Target", before.target, new.target))
+        if old is not None and given is not None
+    ]
+    return [f"It replaces your {wording.listed(gone)}."] if gone else []
+
+
+def warnings_of(
+    preview: Preview, side: Side, limit: Decimal | None, last: Decimal, instrument: Instrument
+) -> list[str]:
+    """What a person should know before a yes; what the facts say already is left out."""
+    warnings = [each for each in preview.warnings if not each.startswith("Simulated market")]
+    if limit is not None and (last - limit) * side.sign > 0:  # one that fills at once is warned of already
+        warnings += far_away(limit, last, instrument)
+    return warnings
+
+
+def far_away(limit: Decimal, last: Decimal, instrument: Instrument) -> list[str]:
+    """Warns of a limit that looks like a slip of the finger."""
+    distance = limit / last - 1 if last else Decimal(0)
+    if abs(distance) < FAR:
+        return []
+    where = "above" if distance > 0 else "below"
+    return [
+        f"The limit is {wording.percent(abs(distance), 0)} {where} the market price of "
+        f"{wording.price(last, instrument)}."
+    ]
+
+
+async def other_reading(ctx: Context, request: OrderRequest, refused: RiskRefused) -> Reply:
+    """Asks about 1,000 where 1.000 is all that the account could pay for. Raises what refused it otherwise."""
+    quantity = request.quantity
+    if quantity is None or not GROUPED.search(ctx.line) or f"{quantity:,.0f}" not in ctx.line:
+        raise refused
+    smaller = request.instrument.quantity(quantity / 1000)
+    try:
+        await ctx.services.desk.preview(replace(request, quantity=smaller))
+    except AppError:
+        raise refused from None
+    name = request.instrument.base
+    line = GROUPED.sub(lambda found: plain(smaller) if found[0] == f"{quantity:,.0f}" else found[0], ctx.line, count=1)
+    question = f"{refused.message} I read {quantity:,.0f} {name}. Did you mean {plain(smaller)} {name}?"
+    return [Choices(question, (Choice(line, line),))]
