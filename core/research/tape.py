@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.market.bars import COLUMNS, Bars
+from core.market.timeframes import milliseconds
 from core.research.detail import interleaved
 from core.simulation.kernel import run
 from core.simulation.state import new_account, new_orders, new_row
@@ -64,6 +65,12 @@ def record(bars: dict[str, Bars], detail: dict[str, Bars]) -> Tape:
         if not every[i][-1].any():
             warnings.append(f"{name} has no volume, so that fills are not limited by it.")
             every[i] = (*every[i][:-1], np.full(len(every[i][0]), np.nan))
+    for name, each in bars.items():
+        length = milliseconds(each.timeframe)
+        whole = int(each.timestamp[-1] - each.timestamp[0]) // length + 1
+        if missing := whole - len(each):
+            lacks = f"{name} lacks {missing:,} of {whole:,} bars (holes in the data)"
+            warnings.append(f"{lacks}: nothing was decided or filled in them.")
     edges = np.cumsum([0, *(len(each[0]) for each in every)], dtype=np.int64)
     return Tape(
         bars=bars,

@@ -233,3 +233,13 @@ def test_progress_of_a_long_run_comes_in_fine_steps_and_changes_nothing() -> Non
         np.testing.assert_array_equal(plain.equity, followed.equity)
         np.testing.assert_array_equal(plain.raw_fills, followed.raw_fills)
         np.testing.assert_array_equal(plain.timestamps, followed.timestamps)
+
+
+def test_holes_in_the_data_are_told() -> None:
+    whole = np.arange(40)
+    kept = np.delete(whole, [10, 11, 12, 30])
+    price = 100.0 + np.sin(kept)
+    instrument = Instrument("file", "COIN", "USDT")
+    bars = Bars(instrument, "1h", kept * 3_600_000, price, price, price, price, np.full(len(kept), 1e6))
+    warnings = backtest(BuyAndHold(), bars).stats["warnings"]
+    assert warnings == ["COIN/USDT lacks 4 of 40 bars (holes in the data): nothing was decided or filled in them."]
