@@ -8,26 +8,25 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from core import wording
-from core.clock import Clock, to_ms
+from core.clock import Clock
 from core.engine.book import Book
 from core.engine.drafting import demand_above, demand_protection, demand_sides, entry_of, order_type
+from core.engine.estimate import Cost, expected, warnings
 from core.engine.execution import Execution
 from core.engine.feed import Feed
-from core.engine.ports import AccountState, EquityPoint, TradingStore
+from core.engine.ports import AccountState, TradingStore
 from core.engine.trader import Trader
+from core.engine.valuation import FRESH, Valuation
 from core.engine.views import (
     MANUAL,
     AccountView,
-    BalanceView,
-    LedgerView,
     Panic,
-    PositionView,
     Preview,
     ProfitView,
     Run,
@@ -42,7 +41,6 @@ from core.risk import limits as risk
 from core.simulation.account import SignalRow
 from core.trading.exchange import Quote
 from core.trading.orders import (
-    Bracket,
     Limit,
     Market,
     Order,
@@ -54,23 +52,11 @@ from core.trading.orders import (
     TimeInForce,
     TrailingStop,
 )
-from core.trading.portfolio import Fill, Portfolio, Position, Transfer
+from core.trading.portfolio import Fill, Transfer
 
 OPENING = Decimal(10_000)
 CURRENCY = "USDT"
 BAND = Decimal("0.01")  # how far the market may move between preview and confirmation
-FRESH = 15.0  # seconds a quote may be old when an order is sent
-HOUR = 3_600_000
-LARGE = Decimal("0.5")  # share of the equity in one order that is worth a warning
-
-
-@dataclass(frozen=True, slots=True)
-class _Cost:
-    price: Decimal
-    quantity: Decimal
-    notional: Decimal
-    fee: Decimal
-    slippage: Decimal
 
 
 class Desk:
@@ -96,6 +82,7 @@ class Desk:
         self._store, self._book, self._venue, self._execution = store, book, venue, execution
         self._feed, self._trader, self._clock = feed, trader, clock
         self._limits, self._opening, self._currency = limits, opening, currency
+        self._valuation = Valuation(store, book, venue, feed, clock, currency)
         self._opened = asyncio.Lock()
 
     # -- orders -------------------------------------------------------------------------------------------------
@@ -153,7 +140,7 @@ class Desk:
             quantity=None if quantity is None else instrument.quantity(quantity),
             spend=spend,
             time_in_force=time_in_force,
-            reduce_only=False,
+            reduce_only=side is Side.SELL,  # by hand nothing is sold that is not there, also when the stop was faster
             expires=expires,
             created=self._clock.now(),
         )
@@ -162,12 +149,12 @@ class Desk:
         """What the order would do now. Raises RiskRefused, InsufficientFunds or InvalidInput, with numbers."""
         await self.open(request.account)
         quote = await self._feed.quote(request.instrument)
-        cost = self._cost(request, quote)
+        cost = expected(request, quote, self._venue.costs)
         demand_sides(request, quote.last, cost.price)
         looked_at = risk.checks(self._situation(request, quote, cost), self._limits)
         risk.demand(looked_at)
-        held = self._held_in_all(request.account, request.instrument)
-        equity = self._equity(request.account)
+        held = self._valuation.held(request.account, request.instrument)
+        equity = self._valuation.equity(request.account)
         after = (held + cost.quantity * request.side.sign) * cost.price / equity if equity > 0 else ZERO
         band = isinstance(entry_of(request.type), Market)
         return Preview(
@@ -180,7 +167,7 @@ class Desk:
             cost.slippage,
             after,
             looked_at,
-            tuple(self._warnings(request, quote, cost, equity)),
+            tuple(warnings(request, quote, cost, equity, self._feed.age(request.instrument))),
             quote.last * (1 - BAND) if band else ZERO,
             quote.last * (1 + BAND) if band else Decimal("Infinity"),
             quote.simulated,
@@ -204,7 +191,7 @@ class Desk:
             )
 
         def demand() -> Decimal:
-            cost = self._cost(request, quote)
+            cost = expected(request, quote, self._venue.costs)
             demand_sides(request, quote.last, cost.price)
             risk.demand(risk.checks(self._situation(request, quote, cost), self._limits))
             if request.side is Side.SELL:
@@ -294,93 +281,12 @@ class Desk:
     async def portfolio(self, account: str) -> AccountView:
         """The account at the newest prices there are; `stale` says that one of them is old."""
         await self.open(account)
-        await self._refresh(account)
-        runs = {run.id: run for run in await self._store.runs(account)}
-        totals: dict[str, Decimal] = {}
-        positions: list[PositionView] = []
-        ledgers: list[LedgerView] = []
-        reserved = ZERO
-        for name in self._book.ledgers(account):
-            portfolio = self._book.portfolio(account, name)
-            cash, equity = portfolio.balances.get(self._currency, ZERO), self._ledger_equity(account, name)
-            reserved += self._book.reserved(account, name, self._currency)
-            positions += self._positions(account, name, portfolio)
-            for asset, total in portfolio.balances.items():
-                totals[asset] = totals.get(asset, ZERO) + total
-            run = runs.get(name)
-            if run is None or run.state == "running" or equity != 0:
-                title = MANUAL if run is None else f"#{run.number} {run.strategy} {run.instrument.symbol}"
-                ledgers.append(LedgerView(name, title, cash, equity, None if run is None else run.id))
-        balances = [
-            BalanceView(asset, total, self._value(asset, total))
-            for asset, total in totals.items()
-            if total != 0 or asset == self._currency
-        ]
-        ages = [self._feed.age(position.instrument) for position in positions]
-        return AccountView(
-            "PAPER",
-            self._currency,
-            totals.get(self._currency, ZERO),
-            sum((ledger.equity for ledger in ledgers), ZERO),
-            tuple(balances),
-            tuple(positions),
-            tuple(ledgers),
-            reserved,
-            any(self._feed.label(position.instrument) for position in positions) or self._feed.simulated,
-            any(age is None or age > FRESH for age in ages),
-        )
+        return await self._valuation.portfolio(account)
 
     async def profit(self, account: str, since: datetime | None = None) -> ProfitView:
         """Profit since the time, or since the account was opened or reset."""
         await self.open(account)
-        await self._refresh(account)
-        entries = await self._store.entries(account)
-        state = self._book.account(account)
-        began = since or (state.opened if state is not None else None)
-        ledgers: dict[str, Portfolio] = {}
-        realised_before = fees_before = deposits = early = ZERO
-        exits: set[str] = set()
-        for entry in entries:
-            before = ledgers.get(entry.ledger, Portfolio())
-            ledgers[entry.ledger] = after = before.apply(entry)
-            old = since is not None and entry.time < since
-            if isinstance(entry, Transfer):
-                deposits += entry.amount
-                early += entry.amount if old else ZERO
-                continue
-            was = before.positions.get(entry.instrument, Position(entry.instrument))
-            now = after.positions[entry.instrument]
-            if old:
-                realised_before += now.realised - was.realised
-                fees_before += entry.fee
-            elif abs(now.quantity) < abs(was.quantity) or was.quantity * now.quantity < 0:
-                exits.add(entry.order)
-        folded = [position for portfolio in ledgers.values() for position in portfolio.positions.values()]
-        realised = sum((position.realised for position in folded), ZERO) - realised_before
-        fees = sum((position.fees for position in folded), ZERO) - fees_before
-        unrealised = sum((position.unrealised(self._price(position)) for position in folded), ZERO)
-        equity = self._equity(account)
-        points = [point for point in await self._store.equity(account) if since is None or point.time >= to_ms(since)]
-        start = points[0].equity if since is not None and points and early else deposits
-        total = equity - start
-        curve = [(point.time, float(point.equity)) for point in points] + [(self._clock.now_ms(), float(equity))]
-        if since is None and state is not None and state.opened is not None:
-            opening = next((entry.amount for entry in entries if isinstance(entry, Transfer)), ZERO)
-            curve = [(to_ms(state.opened), float(opening)), *(each for each in curve if each[0] > to_ms(state.opened))]
-        return ProfitView(
-            realised,
-            unrealised,
-            fees,
-            total,
-            total / start if start else ZERO,
-            tuple(time for time, _ in curve),
-            tuple(value for _, value in curve),
-            len(exits),
-            self._currency,
-            "PAPER",
-            began,
-            self._feed.simulated,
-        )
+        return await self._valuation.profit(account, since)
 
     # -- the account as a whole -----------------------------------------------------------------------------------
 
@@ -403,7 +309,11 @@ class Desk:
         before = await self.open(account)
         runs = await self._trader.abandon(account)
         state = replace(before, epoch=before.epoch + 1, opened=self._clock.now(), halted=False)
-        await self._begin(state, cash, "reset", runs)
+        try:
+            await self._begin(state, cash, "reset", runs)
+        except BaseException:
+            await self._trader.resume()  # nothing was reset, so they go on
+            raise
         return await self.portfolio(account)
 
     async def panic(self, account: str) -> Panic:
@@ -428,42 +338,37 @@ class Desk:
     async def flatten(self, account: str) -> list[Order]:
         """Sells every position at market: the manual ones as orders, those of strategies by stopping their runs.
 
-        Cash that a stopped run still holds comes back, too.
+        Cash that a stopped run still holds comes back, too. One that cannot be sold keeps no other; the first refusal
+        is raised when everything else is sold.
         """
+        failed: list[AppError] = []
         for run in await self._trader.runs(account):
             portfolio = self._book.portfolio(account, run.ledger)
             holds = any(position.quantity for position in portfolio.positions.values())
             kept = run.state != "running" and not run.returned and portfolio.balances.get(self._currency, ZERO) > 0
             if holds or kept:
-                await self._trader.stop(account, run)
+                try:
+                    await self._trader.stop(account, run)
+                except AppError as refused:
+                    failed.append(refused)
         orders = []
         for position in self._book.portfolio(account, MANUAL).positions.values():
-            if position.quantity <= 0:
-                continue
-            instrument = self._book.instruments[position.instrument]
-            for order in self._book.open_orders(account, MANUAL):
-                if order.request.instrument.key == position.instrument:
-                    await self._execution.cancel(order)
-            request = await self.draft(account, Side.SELL, instrument, quantity=position.quantity)
-            orders.append(await self.submit(replace(request, reduce_only=True)))
+            if position.quantity > 0:
+                try:
+                    orders.append(await self._sell_out(account, self._book.instruments[position.instrument]))
+                except AppError as refused:
+                    failed.append(refused)
+        if failed:
+            raise failed[0]
         return orders
 
     async def snapshot(self) -> None:
         """Keeps what every account is worth, under the present hour."""
-        hour = self._clock.now_ms() // HOUR * HOUR
-        async with self._store.unit() as unit:
-            for account in self._book.accounts():
-                await unit.save_equity(EquityPoint(account, hour, self._equity(account)))
+        await self._valuation.snapshot()
 
     def watched(self) -> list[Instrument]:
         """Instruments that somebody holds: their prices are kept fresh."""
-        found: dict[Instrument, None] = {}
-        for account in self._book.accounts():
-            for ledger in self._book.ledgers(account):
-                for position in self._book.portfolio(account, ledger).positions.values():
-                    if position.quantity and position.instrument in self._book.instruments:
-                        found[self._book.instruments[position.instrument]] = None
-        return list(found)
+        return self._valuation.watched()
 
     # -- inside -------------------------------------------------------------------------------------------------
 
@@ -492,6 +397,13 @@ class Desk:
             await self._book.load()
             raise
 
+    async def _sell_out(self, account: str, instrument: Instrument) -> Order:
+        for order in self._book.open_orders(account, MANUAL):
+            if order.request.instrument.key == instrument.key:
+                await self._execution.cancel(order)
+        quantity = self._book.total(account, MANUAL, instrument.base)
+        return await self.submit(await self.draft(account, Side.SELL, instrument, quantity=quantity))
+
     async def _save_account(self, state: AccountState) -> None:
         async with self._store.unit() as unit:
             await unit.save_account(state)
@@ -511,34 +423,7 @@ class Desk:
             return free * fraction, None
         return None, (free * fraction).quantize(Decimal("1e-8"), "ROUND_DOWN")
 
-    def _cost(self, request: OrderRequest, quote: Quote) -> _Cost:
-        """What the fill is expected to be at this quote."""
-        costs, side = self._venue.costs, request.side.sign
-        kind, last = entry_of(request.type), quote.last
-        slippage = Decimal(repr(costs.slippage))
-        rate = Decimal(repr(costs.taker_fee))
-        match kind:
-            case Limit(price) if (last - price) * side < 0:
-                price, slippage = last, ZERO  # it can be had at once, and better
-            case Limit(price):
-                slippage, rate = ZERO, Decimal(repr(costs.maker_fee))
-            case StopLimit(_, price):
-                slippage = ZERO
-            case Stop(trigger):
-                price = request.instrument.price(trigger * (1 + slippage * side), side)
-            case TrailingStop(fraction, distance):
-                trigger = last * (1 - side * -fraction) if fraction is not None else last + side * (distance or ZERO)
-                price = request.instrument.price(trigger * (1 + slippage * side), side)
-            case _:
-                price = request.instrument.price(last * (1 + slippage * side), side)
-        if request.quantity is not None:
-            quantity = request.quantity
-        else:
-            quantity = request.instrument.quantity((request.spend or ZERO) / (price * (1 + rate)))
-        notional = quantity * price
-        return _Cost(price, quantity, notional, notional * rate, slippage)
-
-    def _situation(self, request: OrderRequest, quote: Quote, cost: _Cost) -> risk.Situation:
+    def _situation(self, request: OrderRequest, quote: Quote, cost: Cost) -> risk.Situation:
         account, ledger, instrument = request.account, request.ledger, request.instrument
         state = self._book.account(account)
         kind = entry_of(request.type)
@@ -552,28 +437,12 @@ class Desk:
             self._book.free(account, ledger, instrument.quote),
             self._book.free(account, ledger, instrument.base),
             self._held(request),
-            self._ledger_equity(account, ledger),
+            self._valuation.ledger_equity(account, ledger),
             self._book.recent(account),
             state is not None and state.halted,
             kind.price if isinstance(kind, Limit | StopLimit) else None,
             reducing=request.reduce_only,
         )
-
-    def _warnings(self, request: OrderRequest, quote: Quote, cost: _Cost, equity: Decimal) -> Sequence[str]:
-        found = []
-        if quote.simulated:
-            found.append("Simulated market: these prices are made up.")
-        age = self._feed.age(request.instrument)
-        if age is not None and age > FRESH:
-            found.append(f"The price is {age:.0f} seconds old.")
-        if equity > 0 and cost.notional > LARGE * equity and request.side is Side.BUY:
-            found.append(f"This is {risk.percent(cost.notional / equity)} of what the account is worth.")
-        kind = entry_of(request.type)
-        if isinstance(kind, Limit) and (quote.last - kind.price) * request.side.sign < 0:
-            found.append(f"The market is at {plain(quote.last)}: this limit order fills at once.")
-        if isinstance(request.type, Bracket | Stop | TrailingStop | StopLimit):
-            found.append("Stops live in this process: they rest while it does not run, and are made good afterwards.")
-        return found
 
     async def _fresh(self, instrument: Instrument) -> Quote:
         """The newest quote. Raises Unavailable when it is too old to act on."""
@@ -588,75 +457,7 @@ class Desk:
             )
         return quote
 
-    def _held_in_all(self, account: str, instrument: Instrument) -> Decimal:
-        """What all ledgers of the account hold together."""
-        ledgers = (self._book.portfolio(account, name).positions for name in self._book.ledgers(account))
-        return sum((held[instrument.key].quantity for held in ledgers if instrument.key in held), ZERO)
-
     def _held(self, request: OrderRequest) -> Decimal:
         portfolio = self._book.portfolio(request.account, request.ledger)
         position = portfolio.positions.get(request.instrument.key)
         return ZERO if position is None else position.quantity
-
-    def _price(self, position: Position) -> Decimal:
-        """The newest price of the position's instrument; its own entry price when there never was one."""
-        instrument = self._book.instruments.get(position.instrument)
-        quote = None if instrument is None else self._feed.known(instrument)
-        return position.entry_price if quote is None else quote.last
-
-    def _ledger_equity(self, account: str, ledger: str) -> Decimal:
-        portfolio = self._book.portfolio(account, ledger)
-        held = sum((each.quantity * self._price(each) for each in portfolio.positions.values() if each.quantity), ZERO)
-        return portfolio.balances.get(self._currency, ZERO) + held
-
-    def _equity(self, account: str) -> Decimal:
-        return sum((self._ledger_equity(account, ledger) for ledger in self._book.ledgers(account)), ZERO)
-
-    def _value(self, asset: str, total: Decimal) -> Decimal | None:
-        if asset == self._currency:
-            return total
-        for instrument in self._book.instruments.values():
-            if instrument.base == asset and instrument.quote == self._currency:
-                quote = self._feed.known(instrument)
-                if quote is not None:
-                    return total * quote.last
-        return None
-
-    def _positions(self, account: str, ledger: str, portfolio: Portfolio) -> list[PositionView]:
-        found = []
-        for position in portfolio.positions.values():
-            if position.quantity == 0:
-                continue
-            instrument, price = self._book.instruments[position.instrument], self._price(position)
-            guard = self._venue.protection(account, ledger, instrument) or SignalRow()
-            stop, target, trail = (
-                None if value != value else Decimal(repr(value)) for value in (guard.stop, guard.target, guard.trail)
-            )
-            found.append(
-                PositionView(
-                    ledger,
-                    instrument,
-                    position.quantity,
-                    position.entry_price,
-                    price,
-                    position.quantity * price,
-                    position.unrealised(price),
-                    position.realised,
-                    stop,
-                    target,
-                    trail,
-                )
-            )
-        return found
-
-    async def _refresh(self, account: str) -> None:
-        """Looks at the prices of what the account holds, where they are old; failures leave the old ones."""
-        held = {
-            position.instrument
-            for ledger in self._book.ledgers(account)
-            for position in self._book.portfolio(account, ledger).positions.values()
-            if position.quantity
-        }
-        for key in held & set(self._book.instruments):
-            with contextlib.suppress(AppError):
-                await self._feed.quote(self._book.instruments[key])

@@ -16,16 +16,15 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
 import structlog
 
 from core.bus import Bus
 from core.clock import Clock, to_ms
 from core.engine.book import Book
+from core.engine.decision import held_of, last_row, request_of, situation_of, standing, with_bar
 from core.engine.feed import Feed
 from core.engine.lease import Lease
 from core.engine.ports import TradingStore
-from core.engine.recorded import joined
 from core.engine.views import MANUAL, Run
 from core.errors import AppError, Conflict, InvalidInput, NotFound
 from core.events import Bar, BarClosed, StrategyChanged
@@ -33,10 +32,9 @@ from core.exchanges.paper import Batch, PaperVenue
 from core.market import timeframes
 from core.market.bars import Bars
 from core.market.instrument import Instrument
-from core.money import ZERO, decimal_of, plain
+from core.money import ZERO, plain
 from core.risk import limits as risk
-from core.simulation.account import SignalRow, Ticket
-from core.trading.orders import Bracket, Limit, Market, OrderRequest, Side
+from core.trading.orders import Market, OrderRequest, Side
 from core.trading.portfolio import Transfer
 from core.trading.strategy import Context, Signals, Strategy
 
@@ -181,6 +179,8 @@ class Trader:
     async def resume(self) -> None:
         """Takes up every run that the record calls running, and finishes stops that were cut short."""
         for run in await self._store.runs():
+            if run.id in self._runs:
+                continue
             if run.state == "running":
                 try:
                     strategy = self._load(run.source or run.strategy, run.parameters)
@@ -199,9 +199,13 @@ class Trader:
 
     async def abandon(self, account: str) -> list[Run]:
         """Takes the account's runs out of the market without touching the record. Returns them."""
-        gone = [run for run in self._runs.values() if run.account == account]
-        for run in gone:
-            self._dismiss(run)
+        gone = []
+        for run_id in [run.id for run in self._runs.values() if run.account == account]:
+            async with self._one_at_a_time(run_id):  # a decision under way ends first
+                run = self._runs.get(run_id)
+                if run is not None:
+                    self._dismiss(run)
+                    gone.append(run)
         return gone
 
     def watched(self) -> list[Instrument]:
@@ -254,9 +258,12 @@ class Trader:
         reserved: dict[str, Decimal] = {}
         reason = run.reason
         if decision.place is not None:
-            request = self._request(run, bar, decision.place)
+            portfolio = self._book.portfolio(run.account, run.ledger)
+            request = request_of(run, bar, decision.place, portfolio, self._clock.now())
+            recent, halted = self._book.recent(run.account), self._halted(run.account)
             try:
-                risk.demand(risk.checks(self._situation(run, request, bar), self._limits))
+                situation = situation_of(run, request, bar, portfolio, recent=recent, halted=halted)
+                risk.demand(risk.checks(situation, self._limits))
                 if self._lease is not None:
                     self._lease.demand()
                 place, reserved, reason = (request,), {request.id: ZERO}, None
@@ -288,57 +295,12 @@ class Trader:
         self._seconds[run.id] = time.perf_counter() - began
         return signals
 
-    def _request(self, run: Run, bar: Bar, ticket: Ticket) -> OrderRequest:
-        """The ticket as an order; its id follows from the run and the bar, so that a decision cannot count twice."""
-        entry = Market() if ticket.limit is None else Limit(decimal_of(ticket.limit))
-        stop, target, trail = (
-            None if value is None else decimal_of(value) for value in (ticket.stop, ticket.target, ticket.protect_trail)
-        )
-        exposure = decimal_of(ticket.exposure or 0.0)
-        close = decimal_of(bar.close)
-        held = self._held(run)
-        equity = self._book.total(run.account, run.ledger, run.instrument.quote) + held * close
-        gap = exposure * equity / close - held
-        side = Side.BUY if (ticket.side or gap) > 0 else Side.SELL
-        protected = not (stop is None and target is None and trail is None)
-        return OrderRequest(
-            f"{run.id}-{bar.time}-0",
-            run.account,
-            run.instrument,
-            side,
-            Bracket(entry, stop, target, trail) if protected else entry,
-            exposure=exposure,
-            estimate=abs(gap),
-            ledger=run.ledger,
-            created=self._clock.now(),
-        )
-
-    def _situation(self, run: Run, request: OrderRequest, bar: Bar) -> risk.Situation:
-        close, held = decimal_of(bar.close), self._held(run)
-        cash = self._book.total(run.account, run.ledger, run.instrument.quote)
-        entry = request.type.entry if isinstance(request.type, Bracket) else request.type
-        state = self._book.account(run.account)
-        return risk.Situation(
-            run.instrument,
-            request.side,
-            request.estimate,
-            close,
-            close,
-            request.estimate * close,
-            cash,
-            held,
-            held,
-            cash + held * close,
-            self._book.recent(run.account),
-            state is not None and state.halted,
-            entry.price if isinstance(entry, Limit) else None,
-            reducing=request.exposure == 0,
-            sized=True,
-        )
-
     def _held(self, run: Run) -> Decimal:
-        position = self._book.portfolio(run.account, run.ledger).positions.get(run.instrument.key)
-        return ZERO if position is None else position.quantity
+        return held_of(run, self._book.portfolio(run.account, run.ledger))
+
+    def _halted(self, account: str) -> bool:
+        state = self._book.account(account)
+        return state is not None and state.halted
 
     # -- beginning and ending -------------------------------------------------------------------------------------
 
@@ -457,36 +419,3 @@ def source_of(strategy: Strategy) -> str:
     if path is None or kind.__module__.startswith("core.strategies."):
         return strategy.name
     return f"{path}:{kind.__name__}"
-
-
-def last_row(signals: Signals, length: int) -> SignalRow:
-    """What the signals say at the last bar. Raises InvalidInput when they do not cover the bars."""
-    if len(signals.exposure) != length:
-        raise InvalidInput(f"The strategy gave {len(signals.exposure)} signals for {length} bars.")
-    given = {
-        name: float(array[-1])
-        for name, array in (
-            ("exposure", signals.exposure),
-            ("limit", signals.limit),
-            ("stop", signals.stop),
-            ("target", signals.take_profit),
-            ("trail", signals.trail),
-        )
-        if array is not None
-    }
-    return SignalRow(**given)
-
-
-def standing(row: SignalRow, signals: Signals) -> SignalRow:
-    """The row with the exposure that was last asked for, when it asks for none itself."""
-    asked = signals.exposure[~np.isnan(signals.exposure)]
-    return row if row.exposure == row.exposure or not len(asked) else replace(row, exposure=float(asked[-1]))
-
-
-def with_bar(window: Bars, bar: Bar, run: Run) -> Bars:
-    """The window with the bar at its end; unchanged when the bar is in it already."""
-    if len(window) and bar.time <= int(window.timestamp[-1]):
-        return window
-    columns = (bar.time, bar.open, bar.high, bar.low, bar.close, bar.volume)
-    arrays: list[Any] = [np.array([value]) for value in columns]
-    return joined([window, Bars(run.instrument, run.timeframe, *arrays)])

@@ -31,6 +31,7 @@ from core.trading.orders import (
 from core.trading.portfolio import Fill, Transfer
 
 SAVE_EVERY = 5_000  # ms of ticks without a fill after which the state is kept anyway
+HAIR = 1e-9  # relative; sums of floats end this near to what they mean
 PROTECTIVE = ("stop", "target", "trail")
 ENDINGS = {
     "nothing_to_do": "There was nothing to trade: the position already stood where it was asked to be.",
@@ -148,6 +149,8 @@ def step(ledger: Ledger, bars: Mapping[Instrument, Bar], effects: Effects) -> No
     endings = dict(ledger.simulated.ended())
     for ref in before - set(ledger.simulated.open_refs()):
         _end(ledger, ref, endings.get(ref), effects)
+    for index in {fill.index for fill in fills}:
+        _release(ledger, index, effects)
     for name in [name for name in ledger.exits if not ledger.simulated.position(int(name.partition(":")[0]))]:
         _finish_exit(ledger, name, effects)
     now = to_ms(effects.now)
@@ -180,16 +183,41 @@ def _book(ledger: Ledger, happened: SimulatedFill, bar: Bar, effects: Effects) -
         happened.maker,
     )
     filled = order.filled + quantity
-    done = happened.remaining <= 0
+    status = OrderStatus.PARTIAL if happened.remaining > 0 else OrderStatus.FILLED
+    wanted = order.request.quantity
+    if (
+        status is OrderStatus.FILLED
+        and order.request.reduce_only
+        and wanted
+        and filled < wanted * (1 - decimal_of(HAIR))
+    ):
+        status = OrderStatus.CANCELLED  # there was no more left to reduce
     effects.orders[order_id] = replace(
         order,
-        status=OrderStatus.FILLED if done else OrderStatus.PARTIAL,
+        status=status,
+        reason=ENDINGS["position_closed"] if status is OrderStatus.CANCELLED else order.reason,
         filled=filled,
         average_price=((order.average_price or ZERO) * order.filled + fill.notional) / filled,
         fees=order.fees + fill.fee,
         updated=effects.now,
     )
     effects.entries.append(fill)
+
+
+def _release(ledger: Ledger, index: int, effects: Effects) -> None:
+    """Ends, newest first, orders that were to reduce a position which something else reduced, until the rest fit."""
+    resting = [
+        (ref, order_id)
+        for ref, order_id in sorted(ledger.refs.items(), reverse=True)
+        if effects.order(order_id).request.reduce_only
+        and effects.order(order_id).request.instrument.key == ledger.instruments[index].key
+    ]
+    bound = sum(ledger.simulated.remaining(ref) for ref, _ in resting)
+    for ref, order_id in resting:
+        if bound <= abs(ledger.simulated.position(index)) * (1 + HAIR):
+            return
+        bound -= ledger.simulated.remaining(ref)
+        cancel(ledger, effects.order(order_id), ENDINGS["position_closed"], effects)
 
 
 def _own(ledger: Ledger, happened: SimulatedFill, effects: Effects) -> str | None:
@@ -246,7 +274,7 @@ def _end(ledger: Ledger, ref: int, ending: str | None, effects: Effects) -> None
     """An order the simulation has finished with."""
     order_id = ledger.refs.pop(ref)
     order = effects.order(order_id)
-    if order.status is OrderStatus.FILLED:
+    if order.status.final:
         return
     reason = None if ending is None else ENDINGS.get(ending, ending)
     if order.filled and order.request.quantity is None:  # sized at the fill: what it got is what it wanted

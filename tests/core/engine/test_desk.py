@@ -1,5 +1,7 @@
 """What a person does with an account by hand, and every refusal with its numbers."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -386,3 +388,87 @@ async def test_protection_is_set_moved_and_removed(floor: Floor) -> None:
     await floor.engine.desk.protect(ACCOUNT, BTC)
     held = (await floor.engine.desk.portfolio(ACCOUNT)).positions[0]
     assert (held.stop, held.target) == (None, None)
+
+
+async def test_a_stop_that_was_faster_ends_the_sale_and_nothing_is_sold_that_is_not_there(floor: Floor) -> None:
+    desk, book = floor.engine.desk, floor.engine.book
+    await floor.buy("0.1", stop=D(29_500))
+    for limit in (31_000, 32_000):
+        sale = await desk.draft(ACCOUNT, "sell", BTC, quantity=D("0.05"), limit=D(limit))
+        assert (await desk.submit(sale)).status is OrderStatus.OPEN
+    assert book.free(ACCOUNT, "manual", "BTC") == 0
+    await floor.tick(29_400)
+    assert await desk.orders(ACCOUNT) == []
+    assert book.reserved(ACCOUNT, "manual", "BTC") == 0
+    await floor.tick(33_000)
+    assert book.portfolio(ACCOUNT, "manual").balances["BTC"] == 0
+    ended = [each for each in await desk.orders(ACCOUNT, open_only=False) if each.number in (2, 3)]
+    assert {(each.status, each.reason) for each in ended} == {
+        (OrderStatus.CANCELLED, "The position it was to reduce was closed before.")
+    }
+    assert await book.differences(ACCOUNT) == []
+
+
+async def test_a_sale_by_hand_under_a_stop_leaves_the_other_sales_that_fit(floor: Floor) -> None:
+    desk, book = floor.engine.desk, floor.engine.book
+    await floor.buy("0.1", stop=D(29_000))
+    for quantity, limit in (("0.04", 31_000), ("0.06", 32_000)):
+        await desk.submit(await desk.draft(ACCOUNT, "sell", BTC, quantity=D(quantity), limit=D(limit)))
+    await floor.tick(31_500)
+    assert [(each.number, each.status) for each in await desk.orders(ACCOUNT)] == [(3, OrderStatus.OPEN)]
+    await floor.tick(32_500)
+    assert book.portfolio(ACCOUNT, "manual").balances["BTC"] == 0
+    statuses = [each.status for each in await desk.orders(ACCOUNT, open_only=False)]
+    assert statuses == [OrderStatus.FILLED] * 3
+
+
+async def test_panic_leaves_the_stop_of_a_position_in_force(floor: Floor) -> None:
+    desk = floor.engine.desk
+    await floor.buy("0.1", stop=D(29_500), target=D(31_000))
+    done = await desk.panic(ACCOUNT)
+    assert (done.cancelled, done.positions[0].stop) == ((), D(29_500))
+    await floor.tick(29_400)
+    assert (await desk.portfolio(ACCOUNT)).positions == ()
+
+
+async def test_an_order_on_its_way_when_panic_comes_is_cancelled_too(floor: Floor) -> None:
+    desk, book = floor.engine.desk, floor.engine.book
+    request = await desk.draft(ACCOUNT, "buy", BTC, quantity=D("0.1"), limit=D(20_000))
+    results = await asyncio.gather(desk.submit(request), desk.panic(ACCOUNT), return_exceptions=True)
+    assert not isinstance(results[1], BaseException)
+    assert book.open_orders(ACCOUNT) == []
+    assert book.free(ACCOUNT, "manual", "USDT") == 10_000
+
+
+async def test_a_reset_that_cannot_be_committed_did_not_happen(floor: Floor) -> None:
+    desk, room = floor.engine.desk, floor.room
+    await floor.buy("0.1", limit=D(20_000))
+    whole = room.record.unit
+
+    @contextlib.asynccontextmanager
+    async def unit() -> AsyncIterator[Any]:
+        async with whole() as inside:
+            yield inside
+            raise OSError("No space left on device")
+
+    room.record.unit = unit  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="No space"):
+        await desk.reset(ACCOUNT, D(500))
+    room.record.unit = whole  # type: ignore[method-assign]
+    assert [each.number for each in await desk.orders(ACCOUNT)] == [1]
+    assert floor.engine.book.free(ACCOUNT, "manual", "USDT") == D("7998.00")
+    await floor.tick(19_000)
+    assert (await desk.orders(ACCOUNT, open_only=False))[0].status is OrderStatus.FILLED
+    assert await floor.engine.book.differences(ACCOUNT) == []
+
+
+async def test_a_position_that_cannot_be_sold_keeps_no_other_from_being_sold(floor: Floor) -> None:
+    desk = floor.engine.desk
+    await floor.buy("0.1")
+    request = await desk.draft(ACCOUNT, "buy", ETH, quantity=D("0.0026"))
+    await desk.submit(request)
+    await floor.tick(500, ETH)  # worth 1.3 USDT now, less than the smallest order
+    await floor.buy("0.01")
+    with pytest.raises(RiskRefused, match="at least 5 USDT"):
+        await desk.flatten(ACCOUNT)
+    assert [each.instrument for each in (await desk.portfolio(ACCOUNT)).positions] == [ETH]

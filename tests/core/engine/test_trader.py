@@ -1,5 +1,6 @@
 """Strategies on paper: ledgers of their own, one decision per bar, and a failure that stays alone."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,6 +19,7 @@ from core.outbox import Relay
 from core.risk.limits import PAPER, InsufficientFunds
 from core.store.outbox import SqlOutbox
 from core.store.registry import CODEC
+from core.trading.costs import Costs
 from core.trading.orders import OrderStatus, Side
 from core.trading.portfolio import fold
 from core.trading.strategy import Context, Parameter, Signals
@@ -273,3 +275,45 @@ async def test_a_strategy_joins_where_its_signals_stand_once(tmp_path: Path) -> 
         assert len(await room.record.orders(ACCOUNT)) == 1
     finally:
         await room.close()
+
+
+async def test_stopping_while_an_order_is_partly_filled_sells_the_part_and_ends_the_rest(tmp_path: Path) -> None:
+    room = Room(tmp_path, [synthetic_bars(1, 30, volume=0.2)], Costs(volume_share=0.1), {"steady": Steady()})
+    await room.open()
+    try:
+        run = await room.engine.trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(9_000))
+        await room.play(0, 3)
+        (entry,) = room.engine.venue.open_orders(ACCOUNT)
+        assert entry.status is OrderStatus.PARTIAL
+        stopped = await room.engine.trader.stop(ACCOUNT, run.id)
+        orders = {each.id: each for each in await room.record.orders(ACCOUNT)}
+        part = orders[entry.id]
+        assert (part.status, part.filled) == (OrderStatus.CANCELLED, entry.filled)
+        (sale,) = [each for each in orders.values() if each.id != entry.id]
+        assert (sale.status, sale.filled) == (OrderStatus.FILLED, entry.filled)
+        book = room.engine.book
+        assert book.portfolio(ACCOUNT, run.ledger).balances == {"USDT": ZERO, "BTC": ZERO}
+        assert book.portfolio(ACCOUNT, "manual").balances["USDT"] == 1_000 + (stopped.returned or ZERO)
+        assert book.open_orders(ACCOUNT) == []
+        assert await book.differences(ACCOUNT) == []
+        await room.play(3, 10)
+        assert len([fill for fill in await room.fills() if fill.order == entry.id]) == 2
+    finally:
+        await room.close()
+
+
+async def test_a_reset_in_the_middle_of_a_decision_ends_the_run_for_good(room: Room) -> None:
+    trader = room.engine.trader
+    run = await trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(4_000))
+    await room.play(0, 1)
+    room.clock.set(room.clock.now())
+    bar = bar_at(room.recording[0], 1)
+    await asyncio.gather(trader.on_bar(BarClosed(BTC, "1h", bar)), room.engine.desk.reset(ACCOUNT, Decimal(500)))
+    found = await trader.find(ACCOUNT, run.id)
+    assert (found.state, found.reason) == ("stopped", "The account was reset.")
+    await room.play(2, 6)
+    assert (await trader.find(ACCOUNT, run.id)).state == "stopped"
+    assert trader.watched() == []
+    assert room.engine.book.portfolio(ACCOUNT, "manual").balances == {"USDT": Decimal(500)}
+    assert await room.fills() == []
+    assert await room.engine.book.differences(ACCOUNT) == []
