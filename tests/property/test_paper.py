@@ -106,3 +106,21 @@ def test_recorded_bars_fill_alike_in_backtest_on_paper_and_on_paper_killed_half_
     wanted = expected(Whims(7), bars, costs)
     assert len(wanted) > 50
     assert run(traded(7, bars, costs, [50, 199, 200, 333])) == wanted
+
+
+@pytest.mark.realdata
+@settings(max_examples=4, phases=[Phase.generate], suppress_health_check=list(HealthCheck), deadline=None)
+@given(
+    name=st.sampled_from(["BTCUSDT", "ETHUSDT"]),
+    seed=st.integers(0, 10**9),
+    start=st.integers(0, 12_000),
+    cuts=st.lists(st.integers(1, 199), min_size=1, max_size=3, unique=True),
+)
+def test_random_strategies_fill_alike_on_recorded_bars(
+    shared_data: Path, name: str, seed: int, start: int, cuts: list[int]
+) -> None:
+    bars = Bars.read(shared_data / "market" / "binance" / "1h" / f"{name}.parquet")[start : start + 200]
+    costs = Costs(volume_share=1e-4)
+    wanted = expected(Whims(seed), bars, costs)
+    assert len(wanted) > 5
+    assert run(traded(seed, bars, costs, cuts)) == wanted
