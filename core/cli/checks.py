@@ -18,6 +18,7 @@ from core.errors import AppError
 
 if TYPE_CHECKING:
     from core.settings import Settings
+    from core.store.sql import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 REACH_SECONDS = 6.0
@@ -122,9 +123,22 @@ async def database(settings: "Settings") -> list[Check]:
             checks.append(Check("outbox", "warn", f"{parked} events were set aside, {waiting} wait", cure))
         else:
             checks.append(Check("outbox", "ok", f"{waiting} events wait for delivery"))
-        return checks
+        return [*checks, await ledgers(store)]
     finally:
         await store.close()
+
+
+async def ledgers(store: "Store") -> Check:
+    """Whether every simulated ledger holds what the journal's fills and transfers add up to, and filled orders too."""
+    from core.engine.audit import discrepancies
+    from core.store.trading import SqlTradingStore
+
+    wrong, counted = await discrepancies(SqlTradingStore(store))
+    if wrong:
+        more = f", and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        cure = "Do not trade on; restore the last backup, and report these lines."
+        return Check("ledgers", "broken", "; ".join(wrong[:3]) + more, cure)
+    return Check("ledgers", "ok", f"balances equal the fold of fills in {counted} ledgers")
 
 
 async def cache(settings: "Settings") -> list[Check]:
