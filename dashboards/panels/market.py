@@ -129,6 +129,7 @@ class MarketPanel:
         self._stats.value = words.statistics(result)
         self._trades.value = words.trades(result)
         self._result.layout.display = ""
+        self.says.value = words.done(result)
 
     def _show_price(self) -> None:
         try:

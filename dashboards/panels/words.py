@@ -41,6 +41,14 @@ def says(sentence: str) -> str:
     return f'<p class="says" role="alert">{escape(sentence)}</p>'
 
 
+def done(result: Mapping[str, Any]) -> str:
+    """That the backtest is done, told beside its button: the details may lie below the screen's end."""
+    stats = result["stats"]
+    told = f"Done: return {figure('total_return', stats.get('total_return'))}, "
+    told += f"drawdown {figure('max_drawdown', stats.get('max_drawdown'))}. The details are below."
+    return f'<p class="hint" role="status">{escape(told)}</p>'
+
+
 def hint(text: str) -> str:
     return f'<p class="hint">{escape(text)}</p>'
 

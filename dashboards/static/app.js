@@ -103,7 +103,9 @@ const render = {
     bar.setAttribute("aria-label", block.text);
     if (block.fraction !== null) { bar.max = 1; bar.value = block.fraction; }
     const eta = block.eta !== null && block.eta >= 1 ? ` · about ${Math.ceil(block.eta)} s left` : "";
-    return make("div", "working", make("p", "", block.text + eta), bar);
+    const working = make("div", "working", make("p", "", block.text + eta), bar);
+    working.setAttribute("aria-live", "off"); // a reader is told the answer, not every step towards it
+    return working;
   },
   Form(block) {
     const element = make("form", "card wide", heading(block.title));
@@ -157,7 +159,9 @@ function say(line, shown) {
   if (!text) return;
   document.getElementById("welcome")?.remove();
   const id = ++number;
-  const answer = make("section", "answer", make("p", "thinking", "Thinking"));
+  const thinking = make("p", "thinking", "Thinking");
+  thinking.setAttribute("aria-live", "off");
+  const answer = make("section", "answer", thinking);
   answer.setAttribute("aria-label", `Answer to ${shown || text}`);
   asked = make("div", "said", make("p", "", shown || text));
   log.append(asked, answer);

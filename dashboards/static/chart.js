@@ -194,14 +194,15 @@ export function drawChart(container, chart) {
     const candles = current.panes.flatMap((pane) => pane.series).find((series) => series.kind === "candles");
     drawn = { api, plot, live, count: candles ? candles.times.length : 0 };
     frame();
+    container.dataset.scheme = scheme.matches ? "dark" : "light";
     container.dataset.drawn = "true";
   }
 
-  /* As many bars as can be told apart; a narrow screen begins with the newest and is dragged to the others. */
+  /* As many bars as can be told apart; the chart begins with the newest and is dragged to the others. */
   function frame() {
     const { api, plot, count } = drawn;
-    const room = Math.floor(plot.clientWidth / 3.2);
-    if (plot.clientWidth < 520 && count > room) {
+    const room = Math.floor(plot.clientWidth / 4.8); // below five pixels a bar is a line
+    if (count > room) {
       api.timeScale().setVisibleLogicalRange({ from: count - room, to: count + 4 });
     } else api.timeScale().fitContent();
   }

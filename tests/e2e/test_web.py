@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, WebSocketRoute, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, WebSocketRoute, async_playwright, expect
 
 from core.app import App, build
 from core.errors import AppError
@@ -21,7 +21,7 @@ SWITCHES = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-DESKTOP = {"width": 1280, "height": 800}
+DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 PATIENCE = 30_000  # ms; a shared machine may be slow
 
@@ -96,6 +96,41 @@ async def fits(page: Page) -> None:
     assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
+async def scrolls_inside(table: Locator) -> None:
+    """A table that is wider than the screen is moved within its card."""
+    wider, ends, window = await table.evaluate(
+        "table => [table.scrollWidth > table.clientWidth, table.getBoundingClientRect().right, window.innerWidth]"
+    )
+    assert wider
+    assert ends <= window
+
+
+async def in_the_dark(page: Page, name: str, tmp_path: Path) -> None:
+    """The same page in a system's dark setting: its charts are drawn anew, and everything can be read."""
+    await page.emulate_media(color_scheme="dark")
+    await expect(page.locator("[data-scheme=dark]").first).to_be_visible()
+    await is_accessible(page)
+    await picture(page, name, tmp_path)
+    await page.emulate_media(color_scheme="light")
+    await expect(page.locator("[data-scheme=light]").first).to_be_visible()
+
+
+async def tabbed(page: Page, count: int) -> list[str]:
+    """The names of what Tab reaches, one after another; each shows that it has the focus."""
+    names = []
+    for _ in range(count):
+        await page.keyboard.press("Tab")
+        name, width, style = await page.evaluate(
+            "(() => { const on = document.activeElement, style = getComputedStyle(on);"
+            " return [on.getAttribute('aria-label') || on.labels?.[0]?.innerText || on.innerText || on.tagName,"
+            " parseFloat(style.outlineWidth), style.outlineStyle]; })()"
+        )
+        assert width >= 2, name
+        assert style == "solid", name
+        names.append(name.strip())
+    return names
+
+
 async def ask(page: Page, line: str) -> Any:
     """Types a line as a person does; the answer's element, complete."""
     await page.get_by_label("Message").fill(line)
@@ -109,23 +144,27 @@ async def test_a_person_signs_in_and_chats(visit: Watched, app: App, tmp_path: P
     page = visit.page
     assert page.url == f"{app.url}/"  # the token is gone from the address
     await is_accessible(page)
-    answer = await ask(page, "price btc")
-    await expect(answer).to_contain_text("BTC/USDT")
-    await expect(answer).to_contain_text("SIMULATED")
     preview = await ask(page, "buy 0.01 btc")
     await expect(preview).to_contain_text("PAPER")
+    await page.set_viewport_size({"width": 1280, "height": 720})
     await picture(page, "web-preview", tmp_path)
     await preview.locator("button.primary").click()
     await expect(page.locator("section.answer").last).to_contain_text("ought", timeout=PATIENCE)
+    answer = await ask(page, "price btc")
+    await expect(answer).to_contain_text("BTC/USDT")
+    await expect(answer).to_contain_text("SIMULATED")
     await ask(page, "balance")
     chart = await ask(page, "chart btc 1h")
     await expect(chart.locator("[data-drawn=true]")).to_be_visible(timeout=PATIENCE)
     await page.wait_for_function("document.getElementById('log').scrollTop > 0")
     await is_accessible(page)
     await fits(page)
+    await page.set_viewport_size({"width": 1280, "height": 820})
+    await page.locator(".said").last.evaluate("line => line.scrollIntoView()")
     await picture(page, "web-chat", tmp_path)
+    await in_the_dark(page, "web-chat-dark", tmp_path)
     await page.set_viewport_size(PHONE)  # type: ignore[arg-type]
-    await page.evaluate("document.getElementById('log').scrollTo(0, 1e9)")
+    await page.locator(".said").last.evaluate("line => line.scrollIntoView()")
     await fits(page)
     await picture(page, "web-chat-phone", tmp_path)
     await page.set_viewport_size({"width": 360, "height": 640})
@@ -180,6 +219,7 @@ async def test_a_person_backtests_on_the_dashboard(visit: Watched, app: App, tmp
     await fits(page)
     await page.evaluate("window.scrollTo(0, 0)")
     await picture(page, "web-dashboard", tmp_path)
+    await in_the_dark(page, "web-dashboard-dark", tmp_path)
     await page.locator(".panel-result").evaluate("element => element.scrollIntoView()")
     await picture(page, "web-backtest", tmp_path)
     await page.evaluate("window.scrollTo(0, 0)")
@@ -190,6 +230,10 @@ async def test_a_person_backtests_on_the_dashboard(visit: Watched, app: App, tmp
     )
     await fits(page)
     await picture(page, "web-dashboard-phone", tmp_path)
+    await page.locator(".panel-result").evaluate("element => element.scrollIntoView()")
+    await expect(page.locator(".panel-result .headline")).to_be_in_viewport()
+    await scrolls_inside(page.locator(".panel-trades .scroller"))
+    await picture(page, "web-backtest-phone", tmp_path)
     await is_accessible(page)
     visit.is_quiet()
 
@@ -232,3 +276,39 @@ async def test_a_stranger_reads_how_to_come_in(app: App, browser: Browser) -> No
     await page.goto(f"{app.url}/login?token=used")
     await expect(page.get_by_role("alert")).to_contain_text("used or has expired")
     await page.close()
+
+
+async def test_the_chat_is_reached_with_the_tab_key(visit: Watched) -> None:
+    page = visit.page
+    await page.get_by_role("link", name="Skip to the input").focus()
+    names = await tabbed(page, 12)
+    assert names[:5] == ["CryptoOrchestrator", "Chat", "Market", "Sign out", "Conversation"]
+    assert names[5] == "price btc"
+    assert names[-2:] == ["Message", "Send"]
+
+
+async def test_the_dashboard_is_reached_with_the_tab_key(visit: Watched, app: App) -> None:
+    page = visit.page
+    await page.goto(f"{app.url}/dashboards/")
+    await expect(page.locator(".panel-chart [data-drawn=true]")).to_be_visible(timeout=60_000)
+    await page.get_by_label("Instrument").focus()
+    names = await tabbed(page, 10)
+    assert names == [
+        "Timeframe", "Charts by TradingView", "Strategy", "Fast", "Slow", "Bars to test", "Starting cash",
+        "Fee per trade, %", "Slippage, %", "Run backtest",
+    ]  # fmt: skip
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("status")).to_contain_text("Done", timeout=PATIENCE)
+
+
+async def test_the_description_of_the_api_is_drawn_without_another_site(visit: Watched, app: App) -> None:
+    page = visit.page
+    await page.goto(f"{app.url}/api/docs")
+    for path in ("/api/v1/quote", "/api/v1/backtests", "/health/ready"):
+        await expect(page.locator(f'.opblock [data-path="{path}"]')).to_be_visible(timeout=PATIENCE)
+    await page.locator('.opblock-summary-control:has([data-path="/api/v1/quote"])').click()
+    await page.get_by_role("button", name="Try it out").click()
+    await page.get_by_placeholder("instrument").fill("eth")
+    await page.get_by_role("button", name="Execute").click()
+    await expect(page.locator(".live-responses-table .response").first).to_contain_text("ETH/USDT", timeout=PATIENCE)
+    visit.is_quiet()
