@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from core.commands.context import Caller
+from core.errors import Unavailable
 from core.events import AlertFired
+from core.exchanges.sandbox import SandboxData
 from core.reply import Chart, Choices, Confirm, Progress, Text
 from tests.dialog.conftest import Room
 
@@ -260,3 +262,111 @@ async def test_a_role_that_was_lowered_counts_from_the_next_line_on(room: Room) 
     token = await room.token("buy 0.01 btc", tom)
     await room.says("allow telegram 78 viewer")
     assert "Bought" not in await room.says(f"yes {token}", tom)
+
+
+async def test_panic_and_a_reset_withdraw_every_other_preview_of_the_person_everywhere(room: Room) -> None:
+    here, there = await room.trader("7"), await room.caller("telegram", "7", "another chat")
+    for line in ("panic", "reset", "sell everything"):
+        await room.says("resume", here)
+        token = await room.token("buy 0.01 btc", there)
+        assert "1 open preview withdrawn" in await room.says(line, here)
+        assert "withdrawn" in await room.says(f"yes {token}", there)
+        await room.says("no all", here)
+    assert "You hold no coins" in await room.says("positions", here)
+
+
+async def test_after_panic_a_bare_yes_answers_its_own_question(room: Room) -> None:
+    await room.says("buy 0.01 btc")
+    await room.says("yes")
+    await room.says("buy 0.02 btc")
+    await room.says("buy 0.03 eth")
+    assert "2 open previews withdrawn" in await room.says("panic!")
+    answer = await room.says("yes")
+    assert "Sold 0.01 BTC" in answer
+    assert "Everything is sold" in answer
+
+
+async def test_selling_everything_sets_no_kill_switch_before_a_yes(room: Room) -> None:
+    owner = await room.app.services.users.owner()
+    await room.says("buy 0.01 btc")
+    await room.says("yes")
+    await room.says("buy 0.01 btc at 45k")
+    await room.says("yes")
+    await room.says("sell everything")
+    assert not await room.app.services.desk.halted(owner.id)
+    assert len(await room.app.services.desk.orders(owner.id)) == 1
+    await room.says("no")
+    assert "0.01" in await room.says("positions")
+
+
+async def test_a_repeated_preview_takes_the_place_of_the_first(room: Room) -> None:
+    first = await room.token("buy 0.01 btc")
+    second = await room.token("/buy btc 0.01")
+    assert "A newer preview took its place" in await room.says(f"yes {first}")
+    assert "Bought" in await room.says(f"yes {second}")
+
+
+async def test_a_stop_that_the_market_passes_before_the_yes_leaves_nothing(room: Room) -> None:
+    price = float(re.search(r"Price: ([\d,.]+)", await room.says("price btc"))[1].replace(",", ""))  # type: ignore[index]
+    await room.says(f"buy 0.01 btc stop {price - 0.01:.2f}")
+    for _ in range(50):
+        await room.clock.advance(1)
+        now = float(re.search(r"Price: ([\d,.]+)", await room.says("price btc"))[1].replace(",", ""))  # type: ignore[index]
+        if now < price - 0.02:
+            break
+    else:
+        raise AssertionError("the market never fell")
+    assert "must lie below the market" in await room.says("yes")
+    assert "You hold no coins" in await room.says("positions")
+    assert "No open orders" in await room.says("orders")
+
+
+async def holding_strategy(room: Room) -> None:
+    """A strategy that has bought."""
+    await room.says("start buy_and_hold on btc 1m with 1000")
+    assert "is running" in await room.says("yes")
+    owner = await room.app.services.users.owner()
+    for _ in range(200):
+        await room.clock.advance(2)
+        await asyncio.sleep(0.005)
+        if (await room.app.services.desk.portfolio(owner.id)).positions:
+            return
+    raise AssertionError("it never bought")
+
+
+async def test_stopping_a_strategy_that_holds_something_asks_first(room: Room) -> None:
+    await holding_strategy(room)
+    asked = await room.says("stop 1")
+    assert "and sell at the market?" in asked
+    assert re.search(r"sells 0\.0\d+ BTC at about [\d,.]+ USDT; about [\d,.]+ USDT come back", asked)
+    assert "(Stop and keep the coins) stop 1 and keep the coins" in asked
+    assert "buy_and_hold" in await room.says("running")
+    assert "Stopped strategy 1" in await room.says("yes")
+    assert "You hold no coins" in await room.says("positions")
+
+
+async def test_a_strategy_stops_without_selling_also_while_the_market_is_silent(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await holding_strategy(room)
+
+    async def silent(*_: object, **__: object) -> None:
+        raise Unavailable("The market does not answer.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SandboxData, "quote", silent)
+        patch.setattr(SandboxData, "bars", silent)
+        kept = await room.says("stop 1 and keep the coins")
+        assert "is stopped and keeps 0.0" in kept
+        assert "No strategy is running" in await room.says("running")
+    assert "Sell what strategy 1 (buy_and_hold on BTC) left?" in await room.says("stop 1")
+    assert "came back" in await room.says("yes")
+    assert "You hold no coins" in await room.says("positions")
+
+
+async def test_names_are_short_and_printable(room: Room) -> None:
+    long = await room.app.conversation.caller("telegram", "5", "5", name="\x1b[31m" + "n" * 200)
+    assert long.name == "[31m" + "n" * 60
+    assert "at most 64 characters" in await room.says(f"/allow telegram 9 viewer name={'x' * 65}")
+    assert "is allowed" in await room.says("/allow telegram 9 viewer name=Eve\x07")
+    assert "Eve |" in await room.says("people")

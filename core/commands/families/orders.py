@@ -68,7 +68,7 @@ async def orders(ctx: Context, *words: str) -> Reply:
         "cancel {order} [order]",
         "(cancel|withdraw|remove|delete) [all] [of] [my|the] [open] {instrument} (order|orders)",
         "cancel (all|everything){order=all}",
-        "(cancel|withdraw|kill|remove|delete) (all [of] [my|the] [open|pending] "
+        "(cancel|withdraw|kill|remove|delete|close|clear) (all [of] [my|the] [open|pending] "
         "orders|[my|the] [open] orders|every order){order=all}",
     ),
 )

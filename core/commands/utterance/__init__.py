@@ -15,6 +15,7 @@ __all__ = ["Understood", "understand"]
 
 STUDY = re.compile(r"(backtest|back-test|simulate|test|try|how would)\b")
 PAID = re.compile(r"(?:spend|invest|put) (.+?) (?:on|in|into) (\S+)(.*)$")
+AT_ONCE = {"panic"}  # acts before it asks: only the word itself, said and not asked, does it
 START = re.compile(r"(start|run|launch|activate|deploy|trade|begin)\b")
 
 
@@ -75,7 +76,14 @@ def spelled(head: str, registry: Registry) -> str | None:
     head = head.lower()
     if len(head) < 3 or not head.isalpha():
         return None
-    words = {word for word in registry.words() if len(word) >= 3} | {"buy", "sell", "show", "what", "alert", "delete"}
+    words = {word for word in registry.words() if len(word) >= 3 and word not in AT_ONCE} | {
+        "buy",
+        "sell",
+        "show",
+        "what",
+        "alert",
+        "delete",
+    }
     near = [word for word in words if slip(head, word)]
     if len(near) > 1:
         near = [word for word in near if sorted(word) == sorted(head)] or near
@@ -108,6 +116,8 @@ def sentence(line: str, registry: Registry) -> Understood | None:
             for template in command.phrases:
                 values = phrases.matched(template, form)
                 if values is not None:
+                    if command.name in AT_ONCE and whole.endswith("?"):
+                        return ask("That is a question, so nothing is stopped. To stop everything at once:", "panic")
                     return Understood(command.name, values)
     words = tokenise(stripped)
     if not words:
@@ -132,6 +142,10 @@ def sentence(line: str, registry: Registry) -> Understood | None:
 
 def trade(text: str, words: list[Token], texts: list[str]) -> Understood | None:
     """The order, or the question about one; None when the sentence is not about trading."""
+    if text.startswith(("get rid of ", "cash out ")):
+        text = "liquidate " + text.split(" ", 3 if text.startswith("get") else 2)[-1]
+        words = tokenise(text)
+        texts = [token.text for token in words]
     if paid := PAID.match(text):
         sums = tokenise(paid[1])
         if len(sums) == 1 and sums[0].amount and sums[0].amount.unit in ("", "quote"):
@@ -158,9 +172,6 @@ def trade(text: str, words: list[Token], texts: list[str]) -> Understood | None:
             return refused
     else:
         return protecting.protection(words)
-    if text.startswith(("get rid of ", "cash out ")):
-        text = "liquidate " + text.split(" ", 3 if text.startswith("get") else 2)[-1]
-        words = tokenise(text)
     if words[0].text not in orders.VERBS:
         return ask(
             "I am not sure whether that is an order, so nothing is ordered. Say it like this: buy 0.1 btc, "

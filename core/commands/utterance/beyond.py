@@ -4,14 +4,16 @@ import re
 
 from core.commands.utterance.reading import Understood, ask
 
-MONEY = re.compile(r"(withdraw|deposit|pay out|cash out|payout|transfer|send|wire|top up|add funds|fund my account)\b")
+MONEY = re.compile(
+    r"(withdraw|deposit|pay out|cash out|payout|transfer|send(?! me\b)|wire|top up|add funds|fund my account)\b"
+)
 LEND = re.compile(r"(stake|lend|borrow|leverage|margin|bridge|mint|airdrop)\b")
 WIPE = re.compile(
     r"(delete|remove|clear|erase|wipe|withdraw|kill|drop)( it)?( all| everything| it all| all of it| all of them)$"
 )
 HALT = re.compile(
-    r"((stop|halt|kill|pause|freeze|end|abort) (everything|it all|all|all of it|all trading|trading|now)|emergency|"
-    r"kill switch|abort|help me stop|stop stop( stop)*)$"
+    r"((stop|halt|kill|pause|freeze|end|abort) (everything|it all|all of it|all trading|trading|now)|"
+    r"(halt|kill) all|emergency|kill switch|abort|help me stop|stop stop( stop)*)$"
 )
 
 

@@ -17,12 +17,12 @@ REMOVING = words_of("remove delete cancel drop clear lift unprotect")
 SETTING = words_of("put set add place create attach move change raise lower update")
 MOVING = words_of("move change raise lower update shift")
 KIND = re.compile(
-    r"(?P<trail>\btrail(?:ing)?(?: stop)?(?:[ -]loss)?\b)|(?P<stop>\b(?:stop[ -]?loss(?:es)?|stop(?: order)?|sl)\b)"
-    r"|(?P<target>\b(?:take[ -]?profit|tp|target|profit target)\b)"
+    r"(?P<trail>\btrail(?:ing)?(?: stop)?(?:[ -]loss)?\b)|(?P<stop>\b(?:stop[ -]?loss(?:es)?|stops?(?: orders?)?|sl)\b)"
+    r"|(?P<target>\b(?:take[ -]?profit|tp|targets?|profit target)\b)"
 )
 SMALL = HEADS | words_of(
     "a an the my our me at of to for on in is it's with and , price position positions coin coins all whole entire "
-    "holdings order loss losses profit away off its new from under protection it"
+    "holdings order loss losses stops targets orders profit away off its new from under protection it"
 )
 EXAMPLE = "put a stop at 55000 on btc"
 
@@ -39,8 +39,8 @@ def protection(words: list[Token]) -> Understood | None:
         token.amount for place, token in enumerate(words) if token.amount and not moved_from(texts, words, place)
     ]
     protecting = texts[0] in ("protect", "guard", "unprotect") or "protection" in texts
-    if not kinds and not protecting:
-        return None
+    if (not kinds and not protecting) or (joined.startswith("stop ") and "loss" not in texts and not coins):
+        return None  # 'stop 1 and 2' is about strategies
     removing = texts[0] in REMOVING or texts[-1] in ("off", "away")
     if not amounts and not removing and not protecting and not (coins and texts[0] in SETTING):
         return None

@@ -32,6 +32,7 @@ PAYING = words_of("for with using spend spending")
 EVERYTHING = words_of("all everything entire whole max")
 CASH = words_of("cash balance money funds usdt account savings tether usd dollars")
 BETTER = words_of("better best lower higher less more")
+WORSE = {"buy": words_of("higher more"), "sell": words_of("lower less")}
 EACH = words_of("each apiece per")
 
 
@@ -244,6 +245,10 @@ class Reader:
         elif text in VERBS:
             raise Open(ask("One order at a time, please: say the first, confirm it, then say the next."))
         elif text == "or" and self._ahead().text in BETTER:
+            if self._ahead().text in WORSE[self.draft.side]:
+                raise Open(
+                    ask("A limit order buys at its price or below, and sells at its price or above. Which price is it?")
+                )
             self._step()
         elif text not in FILLER:
             self.draft.left.append(text)

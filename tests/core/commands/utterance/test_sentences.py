@@ -234,6 +234,11 @@ OTHERS = {
     "stop sma cross": does("stop", run="sma_cross"),
     "stop strategy 2": does("stop", run="2"),
     "stop": does("stop"),
+    "stop all": does("stop", run="all"),
+    "remove all my stops": does("protect", remove="stop"),
+    "cash out my btc": sells("BTC", fraction="1"),
+    "close all orders": does("cancel", order="all"),
+    "buy 0.1 btc at 60k or lower": buys("BTC", quantity="0.1", limit="60000"),
     "what strategies are there": does("strategies"),
     "close everything": does("flatten"),
     "sell everything": does("flatten"),
@@ -259,6 +264,20 @@ OTHERS = {
 }
 
 QUESTIONS = [
+    "panic?",
+    "buy 0.1 btc at 60k or higher",
+    "sell 0.1 btc at 60k or lower",
+    "kill all",
+    "protect btc 55k",
+    "move my stop to 58k on btc and eth",
+    "cash out 100",
+    "sell everything but btc",
+    "close everything except btc",
+    "panic sell btc",
+    "buy 0.1 btc with 10x leverage",
+    "buy 0.1 btc 3 times",
+    "buy at least 0.1 btc",
+    "tell me when to buy btc",
     "sell 0.5 of my btc",
     "sell 0.25 of my eth",
     "sell 0.5 of the btc",
@@ -383,6 +402,10 @@ QUESTIONS = [
 ]
 
 NOTHING = [
+    "panik",
+    "manic",
+    "don't panic",
+    "send me a postcard",
     "xyzzy",
     "the weather is nice",
     "",
