@@ -1,13 +1,20 @@
 """The README keeps its promises: its strategy runs, its links and pictures exist, its verbs are known."""
 
+import asyncio
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from core.app import build
 from core.cli import VERBS
+from core.clock import SimulatedClock
+from core.exchanges.sandbox import SandboxData
 from core.market.synthetic import SandboxMarket
+from core.reply import Confirm
 from core.research.backtest import backtest
+from core.settings import Settings
 from core.strategies import load
 
 ROOT = Path(__file__).parent.parent
@@ -48,3 +55,32 @@ def test_every_verb_the_guides_show_exists() -> None:
     }
     assert shown
     assert shown <= set(VERBS)
+
+
+async def test_the_session_of_the_readme_is_what_the_product_shows(tmp_path: Path) -> None:
+    clock = SimulatedClock(datetime(2026, 3, 2, 12, 0, 7, tzinfo=UTC))
+    app = build(Settings(data_dir=tmp_path), clock=clock, roles=("trader",), sources=[SandboxData(clock, 1)])
+    await app.start()
+    try:
+        caller = await app.conversation.caller("console", "local", "local")
+        preview = (await app.conversation.answer("buy 0.01 btc", caller))[0]
+    finally:
+        stopping = asyncio.ensure_future(app.stop())
+        while not stopping.done():
+            await clock.advance(1.0)
+            await asyncio.sleep(0.005)
+        await stopping
+    assert isinstance(preview, Confirm)
+    session = re.search(r"```\n> buy 0\.01 btc\n(.+?)```", README, re.DOTALL)
+    assert session is not None
+    question, *lines = session.group(1).splitlines()
+    assert question == f"{preview.question}  [{preview.mode}]"
+    rows = [re.split(r" {2,}", line.strip(), maxsplit=1) for line in lines if line.startswith("  ")]
+    assert [row[0] for row in rows] == [name for name, _ in preview.facts]
+    shapes = [
+        (re.sub(r"[\d.,]+", "0", shown), re.sub(r"[\d.,]+", "0", told))
+        for (_, shown), (_, told) in zip(rows, preview.facts, strict=True)
+    ]
+    assert [shown for shown, told in shapes if not told.startswith(shown.partition(" …")[0].rstrip("0"))] == []
+    yes = preview.yes.lower().replace("btc", "BTC")
+    assert f"Write yes to {yes}, or no. It waits {preview.expires_in} seconds." in lines
