@@ -26,7 +26,7 @@ from core.engine.feed import Feed
 from core.engine.lease import Lease
 from core.engine.ports import TradingStore
 from core.engine.views import MANUAL, Run
-from core.errors import AppError, Conflict, InvalidInput, NotFound
+from core.errors import AppError, Conflict, InvalidInput, NotFound, Unavailable
 from core.events import Bar, BarClosed, StrategyChanged
 from core.exchanges.paper import Batch, PaperVenue
 from core.market import timeframes
@@ -34,7 +34,7 @@ from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.money import ZERO, plain
 from core.risk import limits as risk
-from core.trading.orders import Market, OrderRequest, Side
+from core.trading.orders import Market, Order, OrderRequest, Side
 from core.trading.portfolio import Transfer
 from core.trading.strategy import Context, Signals, Strategy
 
@@ -344,7 +344,7 @@ class Trader:
         if held != 0:
             side = Side.SELL if held > 0 else Side.BUY
             request = OrderRequest(
-                f"{run.id}-close-{self._clock.now_ms()}",
+                f"{run.id}-close-{uuid.uuid4().hex}",
                 run.account,
                 run.instrument,
                 side,
@@ -356,9 +356,8 @@ class Trader:
             )
             await self._feed.poke(run.instrument)  # no price, no sale: it fails here, before anything is placed
             await self._venue.carry_out(Batch(run.account, run.ledger, place=(request,)))
-            await self._feed.poke(run.instrument)
-            sold = await self._store.order(request.id)
-            if sold is not None and sold.average_price is not None:
+            sold = await self._sold(run, request.id)
+            if sold.average_price is not None:
                 reason = (
                     f"Its {plain(abs(held))} {run.instrument.base} were "
                     f"{'sold' if held > 0 else 'bought back'} at {plain(sold.average_price)}."
@@ -373,6 +372,18 @@ class Trader:
             await self._venue.transfer(self._move(run, amount, f"return from {run.strategy}"), also)
             return run
         return await self._save(run)
+
+    async def _sold(self, run: Run, order_id: str) -> Order:
+        """The closing order when it is over. Raises Unavailable when it is not: the cash stays until it is."""
+        for _ in range(self._venue.costs.latency + 1):
+            await self._feed.poke(run.instrument)
+            order = await self._store.order(order_id)
+            if order is not None and order.status.final:
+                return order
+        raise Unavailable(
+            f"Run #{run.number} ({run.strategy}) is stopped, and its position is not sold yet.",
+            hint="Stop it once more to finish; the next start of the product does so, too.",
+        )
 
     async def _save(self, run: Run) -> Run:
         async with self._store.unit() as unit:

@@ -11,15 +11,17 @@ import numpy as np
 import pytest
 
 from core.engine.recorded import bar_at
-from core.errors import Conflict, InvalidInput, NotFound
+from core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from core.events import BarClosed, StrategyChanged
 from core.market.bars import Bars
+from core.market.instrument import Instrument
 from core.money import ZERO
 from core.outbox import Relay
 from core.risk.limits import PAPER, InsufficientFunds
 from core.store.outbox import SqlOutbox
 from core.store.registry import CODEC
 from core.trading.costs import Costs
+from core.trading.exchange import Quote
 from core.trading.orders import OrderStatus, Side
 from core.trading.portfolio import fold
 from core.trading.strategy import Context, Parameter, Signals
@@ -317,3 +319,44 @@ async def test_a_reset_in_the_middle_of_a_decision_ends_the_run_for_good(room: R
     assert room.engine.book.portfolio(ACCOUNT, "manual").balances == {"USDT": Decimal(500)}
     assert await room.fills() == []
     assert await room.engine.book.differences(ACCOUNT) == []
+
+
+async def test_a_position_that_is_sold_late_keeps_its_cash_on_the_ledger_until_then(tmp_path: Path) -> None:
+    room = Room(tmp_path, [synthetic_bars(1, 30)], Costs(latency=2), {"steady": Steady()})
+    await room.open()
+    try:
+        trader, book = room.engine.trader, room.engine.book
+        run = await trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(4_000))
+        await room.play(0, 8)
+        assert book.portfolio(ACCOUNT, run.ledger).positions[BTC.key].quantity > 0
+        stopped = await trader.stop(ACCOUNT, run.id)
+        assert stopped.returned is not None
+        assert book.portfolio(ACCOUNT, run.ledger).balances == {"USDT": ZERO, "BTC": ZERO}
+        assert book.open_orders(ACCOUNT) == []
+        assert book.portfolio(ACCOUNT, "manual").balances["USDT"] == 6_000 + stopped.returned
+    finally:
+        await room.close()
+
+
+async def test_a_stop_that_finds_no_price_after_its_order_is_finished_by_the_next(room: Room) -> None:
+    trader, book = room.engine.trader, room.engine.book
+    run = await trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(4_000))
+    await room.play(0, 10)
+    whole, looks = room.engine.feed.poke, iter([True])
+
+    async def once(instrument: Instrument) -> Quote:
+        if not next(looks, False):
+            raise Unavailable("The venue is away.")
+        return await whole(instrument)
+
+    room.engine.feed.poke = once  # type: ignore[method-assign]
+    with pytest.raises(Unavailable):
+        await trader.stop(ACCOUNT, run.id)
+    room.engine.feed.poke = whole  # type: ignore[method-assign]
+    assert len(book.open_orders(ACCOUNT)) == 1
+    stopped = await trader.stop(ACCOUNT, run.id)
+    assert book.portfolio(ACCOUNT, run.ledger).balances == {"USDT": ZERO, "BTC": ZERO}
+    assert book.portfolio(ACCOUNT, "manual").balances["USDT"] == 6_000 + (stopped.returned or ZERO)
+    sales = [each for each in await room.record.orders(ACCOUNT) if each.request.side is Side.SELL]
+    assert [each.status for each in sales] == [OrderStatus.CANCELLED, OrderStatus.FILLED]
+    assert await book.differences(ACCOUNT) == []
