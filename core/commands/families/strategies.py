@@ -158,26 +158,6 @@ async def running(ctx: Context) -> Reply:
     return [table, *(Text(kept(each, view)) for each in ended)]
 
 
-@command(
-    family="strategies",
-    role=Role.TRADER,
-    private=True,
-    examples=("resume",),
-    phrases=("(resume|continue|allow) trading [again]", "trade again", "lift the (halt|kill switch)"),
-)
-async def resume(ctx: Context) -> Reply:
-    """Allows trading again after a panic stop; stopped strategies stay stopped."""
-    await ctx.services.desk.resume(ctx.account)
-    view = await ctx.services.desk.portfolio(ctx.account)
-    return [
-        Text(
-            f"Trading is allowed again. Strategies that were stopped stay stopped. "
-            f"{wording.badge(view.mode, view.simulated)}.",
-            "good",
-        )
-    ]
-
-
 def settings_of(name: str, parameters: dict[str, object]) -> str:
     """'sma_cross fast=20 slow=50'."""
     return " ".join([name, *(f"{key}={value}" for key, value in parameters.items())])
