@@ -21,7 +21,7 @@ from core.reply import Block, Facts, Reply, Text
 from core.store.deliveries import Delivery, SqlDeliveries
 from core.store.registry import concerns
 from core.store.trading import SqlTradingStore
-from core.trading.orders import Bracket, Market, Order
+from core.trading.orders import Bracket, Limit, Market, Order
 from core.trading.portfolio import Fill
 
 LATE = timedelta(hours=24)
@@ -260,12 +260,16 @@ class Notifier:
 
 
 def answered(order: Order, fill: Fill) -> bool:
-    """Whether the fill was part of the answer to a person's own market order."""
+    """Whether the fill was part of the answer to a person's own order: at the market, or at a limit met at once.
+
+    A limit order that is met when it is placed takes; one that had to wait makes.
+    """
     request = order.request
     if request.ledger != "manual":
         return False
     entry = request.type.entry if isinstance(request.type, Bracket) else request.type
-    return isinstance(entry, Market) and fill.side is request.side
+    at_once = isinstance(entry, Market) or (isinstance(entry, Limit) and not fill.maker)
+    return at_once and fill.side is request.side
 
 
 def alert_text(event: AlertFired) -> Reply:

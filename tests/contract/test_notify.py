@@ -1,5 +1,6 @@
 """Deliveries on every store: in order per person, kept until sent, never blocking each other."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -282,13 +283,16 @@ def fill(side: Side = Side.BUY, ledger: str = "manual") -> Fill:
     ("kind", "filled", "seen"),
     [
         (order(Market()), fill(), True),
-        (order(Limit(Decimal(1))), fill(), False),
+        (order(Limit(Decimal(1))), replace(fill(), maker=True), False),
+        (order(Limit(Decimal(70_000))), fill(), True),
         (order(Bracket(Market(), stop=Decimal(1))), fill(), True),
         (order(Bracket(Market(), stop=Decimal(1))), fill(Side.SELL), False),
         (order(Market(), "run-1"), fill(ledger="run-1"), False),
     ],
 )
-def test_only_the_fill_of_a_market_order_just_given_is_not_told_again(kind: Order, filled: Fill, seen: bool) -> None:
+def test_only_the_fill_of_an_order_filled_in_its_answer_is_not_told_again(
+    kind: Order, filled: Fill, seen: bool
+) -> None:
     assert answered(kind, filled) is seen
 
 

@@ -134,7 +134,7 @@ async def test_an_alert_fires_and_outlives_an_outage(app: App, telegram: Telegra
         while not await app.services.notifier.pending("telegram"):  # noqa: ASYNC110  the outbox's relay writes it
             await asyncio.sleep(0.02)
     await telegram.up()
-    await ann.expect("Alert 2: ETH/USDT is above 950000", seconds=60)
+    await ann.expect("Alert 2: ETH/USDT is above 950,000", seconds=60)
 
 
 async def test_a_long_answer_comes_in_parts(app: App, telegram: TelegramServer) -> None:
