@@ -87,12 +87,20 @@ class Polling(HTTPXRequest):
         return status, body
 
 
+def quieten_libraries() -> None:
+    """Their lines carry addresses, and those the token; outages are told by Line, once."""
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("telegram").setLevel(logging.CRITICAL)
+
+
 class TelegramSurface:
     """Receives updates, asks the conversation, sends its replies; and delivers notifications at its own pace."""
 
     def __init__(self, services: Services, conversation: Conversation, token: str, api_url: str) -> None:
         self._services, self._conversation = services, conversation
         self._line = Line()
+        quieten_libraries()  # before the bot is made: making it writes a line with the token
         sending = HTTPXRequest(
             connection_pool_size=16, connect_timeout=5, read_timeout=15, write_timeout=15, pool_timeout=10,
             media_write_timeout=30, http_version="1.1",
@@ -122,9 +130,6 @@ class TelegramSurface:
 
     async def start(self) -> None:
         """Connects in the background; Telegram being down holds nothing up. Raises ConfigError for a refused token."""
-        for name in ("httpx", "httpcore"):  # their lines carry addresses, and those the token
-            logging.getLogger(name).setLevel(logging.WARNING)
-        logging.getLogger("telegram").setLevel(logging.CRITICAL)  # the library; Line tells outages, once
         connecting = asyncio.create_task(self._connect(), name="telegram connect")
         await asyncio.wait({connecting}, timeout=FIRST_ANSWER)
         if connecting.done() and (failed := connecting.exception()) is not None:
