@@ -9,7 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from bots.charts import DARK, LIGHT, LONGEST, _merge_candles, _merge_sums, _thin, _time_ticks, amount, png
+from bots.charts import png
+from bots.charts.arrays import LONGEST, merge_candles, merge_sums, thin
+from bots.charts.label import amount
+from bots.charts.palette import DARK, LIGHT
+from bots.charts.time_axis import time_ticks
 from core.reply import Chart, Pane, Series, from_json, to_json
 
 HOUR = 3_600_000
@@ -147,7 +151,7 @@ def test_merged_candles_keep_the_extremes_and_both_ends(count: int, seed: int) -
     rng = np.random.default_rng(seed)
     body = rng.uniform(10, 20, (count, 2))
     prices = np.column_stack([body[:, 0], body.max(axis=1) + 1, body.min(axis=1) - 1, body[:, 1]])
-    when, merged = _merge_candles(times(count), prices)
+    when, merged = merge_candles(times(count), prices)
     assert len(when) == len(merged) <= LONGEST
     assert merged[:, 1].max() == prices[:, 1].max()
     assert merged[:, 2].min() == prices[:, 2].min()
@@ -157,17 +161,17 @@ def test_merged_candles_keep_the_extremes_and_both_ends(count: int, seed: int) -
 @given(count=st.integers(1, 3000))
 @settings(max_examples=40)
 def test_merged_volume_is_all_the_volume(count: int) -> None:
-    when, sums = _merge_sums(times(count), np.arange(1.0, count + 1))
+    when, sums = merge_sums(times(count), np.arange(1.0, count + 1))
     assert len(when) <= LONGEST
     assert sums.sum() == pytest.approx(count * (count + 1) / 2)
-    assert when.tolist() == _merge_candles(times(count), candles(count))[0].tolist()
+    assert when.tolist() == merge_candles(times(count), candles(count))[0].tolist()
 
 
 def test_a_thinned_line_keeps_its_peaks_and_its_gap() -> None:
     values = np.zeros(100_000)
     values[31_234], values[77_777] = 9.0, -9.0
     values[50_000:60_000] = np.nan
-    when, kept = _thin(times(100_000), values)
+    when, kept = thin(times(100_000), values)
     assert len(when) < 2000
     assert {np.nanmax(kept), np.nanmin(kept)} == {9.0, -9.0}
     assert np.isnan(kept).any()
@@ -176,7 +180,7 @@ def test_a_thinned_line_keeps_its_peaks_and_its_gap() -> None:
 @given(first=st.integers(0, 4_000_000_000_000), span=st.integers(1, 600_000_000_000), most=st.integers(2, 9))
 @settings(max_examples=200)
 def test_time_labels_lie_on_the_axis_and_are_few(first: int, span: int, most: int) -> None:
-    moments, labels = _time_ticks(first, first + span, most)
+    moments, labels = time_ticks(first, first + span, most)
     assert len(moments) == len(labels) <= most + 1
     assert all(first <= moment <= first + span for moment in moments)
 
