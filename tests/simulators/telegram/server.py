@@ -1,119 +1,23 @@
-"""A Bot API server on loopback, and people who use it.
-
-Every rule stands beside the sentence of https://core.telegram.org/bots/api that it comes from; the wording of errors is
-that of the public server, as bug reports quote it. That python-telegram-bot parses every answer is part of the tests.
-"""
+"""Server: the Bot API on loopback."""
 
 import asyncio
 import itertools
-import json
 import re
 import time
 from collections import defaultdict, deque
-from dataclasses import dataclass, field
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from tests.simulators.telegram.markup import units
+from tests.simulators.telegram.message import Sent
+from tests.simulators.telegram.parameters import keyboard_of, parsed, text_of
+from tests.simulators.telegram.person import Person
+from tests.simulators.telegram.refusal import Refused, not_modified
+
 TOKEN = "123456789:AAHfiqksKZ8WmR2zSjiQ7_simulated_token0"
-# "Only the tags mentioned above are currently supported."
-TAGS = frozenset(re.split(" ", "b strong i em u ins s strike del code pre a span tg-spoiler tg-emoji blockquote"))
-NAMED = {
-    "lt": "<",
-    "gt": ">",
-    "amp": "&",
-    "quot": '"',
-}  # "The API currently supports only the following named HTML entities"
 
 Trouble = Literal["flood", "bad gateway", "drop after accepting", "drop", "hang"]
-
-
-class Refused(Exception):
-    """An answer with ok false."""
-
-    def __init__(self, code: int, description: str, **parameters: int) -> None:
-        super().__init__(description)
-        self.code, self.description, self.parameters = code, description, parameters
-
-
-def units(text: str) -> int:
-    """ "offset: Offset in UTF-16 code units to the start of the entity" – lengths of texts are counted alike."""
-    return len(text.encode("utf-16-le")) // 2
-
-
-def parse_html(source: str) -> tuple[str, list[dict[str, Any]]]:
-    """The text and its entities, or the error of the real server.
-
-    "All <, > and & symbols that are not a part of a tag or an HTML entity must be replaced with the corresponding HTML
-    entities (< with &lt;, > with &gt; and & with &amp;)."
-    """
-    kinds = {
-        "b": "bold",
-        "strong": "bold",
-        "i": "italic",
-        "em": "italic",
-        "code": "code",
-        "pre": "pre",
-        "u": "underline",
-    }
-    text, entities, opened, at = "", [], [], 0
-    for match in re.finditer(r"<(/?)([^<>]*)>|&(#\d+|#x[0-9a-fA-F]+|\w+);|<", source):
-        text += source[at : match.start()]
-        at = match.end()
-        offset = len(source[: match.start()].encode())
-        if match[3]:
-            name = match[3]
-            if name.startswith("#"):
-                text += chr(int(name[2:], 16) if name[1] in "xX" else int(name[1:]))
-            else:
-                text += NAMED.get(name, match[0])
-        elif match[2] is None:
-            raise bad_entities(f'Unsupported start tag "" at byte offset {offset}')
-        elif match[1]:
-            name = match[2].strip().lower()
-            if not opened:
-                raise bad_entities(f"Unexpected end tag at byte offset {offset}")
-            expected, start = opened.pop()
-            if name not in ("", expected):
-                raise bad_entities(
-                    f'Unmatched end tag at byte offset {offset}, expected "</{expected}>", found "</{name}>"'
-                )
-            if units(text) > start:
-                kind = kinds.get(expected, expected)
-                entities.append({"type": kind, "offset": start, "length": units(text) - start})
-        else:
-            name = match[2].split()[0].lower() if match[2].split() else ""
-            if name not in TAGS:
-                raise bad_entities(f'Unsupported start tag "{name}" at byte offset {offset}')
-            opened.append((name, units(text)))
-    text += source[at:]
-    if opened:
-        raise bad_entities(f'Can\'t find end tag corresponding to start tag "{opened[-1][0]}"')
-    return text, entities
-
-
-def bad_entities(reason: str) -> Refused:
-    return Refused(400, f"Bad Request: can't parse entities: {reason}")
-
-
-@dataclass(slots=True)
-class Sent:
-    """A message in a chat, as its members see it."""
-
-    id: int
-    chat: int
-    text: str
-    entities: list[dict[str, Any]] = field(default_factory=list)
-    buttons: list[list[dict[str, Any]]] = field(default_factory=list)
-    photo: bytes | None = None
-    edits: int = 0
-    deleted: bool = False
-    by_bot: bool = True
-
-    @property
-    def labels(self) -> list[str]:
-        return [button["text"] for row in self.buttons for button in row]
 
 
 class TelegramServer:
@@ -187,7 +91,7 @@ class TelegramServer:
 
     # -- people and chats ----------------------------------------------------------------------------------------
 
-    def person(self, user_id: int, name: str = "Ann") -> "Person":
+    def person(self, user_id: int, name: str = "Ann") -> Person:
         """Somebody with a private chat with the bot; the same person again for the same id."""
         if user_id in self._people:
             return self._people[user_id]
@@ -369,10 +273,10 @@ class TelegramServer:
     async def on_sendMessage(self, values: dict[str, Any]) -> dict[str, Any]:
         """ "text: Text of the message to be sent, 1-4096 characters after entities parsing" """
         chat = self._chat(values)
-        text, entities = self._text(values, "text", 4096)
+        text, entities = text_of(values, "text", 4096)
         if not text:
             raise Refused(400, "Bad Request: message text is empty")
-        sent = Sent(next(self._numbers), chat, text, entities, self._keyboard(values))
+        sent = Sent(next(self._numbers), chat, text, entities, keyboard_of(values))
         self.messages.append(sent)
         return self._shown(sent)
 
@@ -389,16 +293,16 @@ class TelegramServer:
         width, height = int.from_bytes(photo[16:20], "big"), int.from_bytes(photo[20:24], "big")
         if len(photo) > 10 * 2**20 or width + height > 10_000 or max(width, height) > 20 * min(width, height):
             raise Refused(400, "Bad Request: PHOTO_INVALID_DIMENSIONS")
-        text, entities = self._text(values, "caption", 1024)
-        sent = Sent(next(self._numbers), chat, text, entities, self._keyboard(values), photo)
+        text, entities = text_of(values, "caption", 1024)
+        sent = Sent(next(self._numbers), chat, text, entities, keyboard_of(values), photo)
         self.messages.append(sent)
         return self._shown(sent)
 
     async def on_editMessageText(self, values: dict[str, Any]) -> dict[str, Any]:
         """ "On success, if the edited message is not an inline message, the edited Message is returned" """
         sent = self._message(values, "edit")
-        text, entities = self._text(values, "text", 4096)
-        keyboard = self._keyboard(values)
+        text, entities = text_of(values, "text", 4096)
+        keyboard = keyboard_of(values)
         if (text, entities, keyboard) == (sent.text, sent.entities, sent.buttons):
             raise not_modified()
         sent.text, sent.entities, sent.buttons, sent.edits = text, entities, keyboard, sent.edits + 1
@@ -407,7 +311,7 @@ class TelegramServer:
     async def on_editMessageReplyMarkup(self, values: dict[str, Any]) -> dict[str, Any]:
         """ "Use this method to edit only the reply markup of messages." """
         sent = self._message(values, "edit")
-        keyboard = self._keyboard(values)
+        keyboard = keyboard_of(values)
         if keyboard == sent.buttons:
             raise not_modified()
         sent.buttons, sent.edits = keyboard, sent.edits + 1
@@ -461,28 +365,6 @@ class TelegramServer:
                 return each
         raise Refused(400, f"Bad Request: message to {verb} not found")
 
-    def _text(self, values: dict[str, Any], name: str, limit: int) -> tuple[str, list[dict[str, Any]]]:
-        source, mode = values.get(name, ""), values.get("parse_mode", "")
-        text, entities = parse_html(source) if mode.lower() == "html" else (source, [])
-        text = text.strip()
-        if units(text) > limit:
-            raise Refused(400, f"Bad Request: message{' caption' if name == 'caption' else ''} is too long")
-        return text, entities
-
-    def _keyboard(self, values: dict[str, Any]) -> list[list[dict[str, Any]]]:
-        """ "callback_data: Data to be sent in a callback query to the bot when the button is pressed, 1-64 bytes" """
-        rows: list[list[dict[str, Any]]] = parsed(values.get("reply_markup"), {}).get("inline_keyboard", [])
-        for button in itertools.chain(*rows):
-            if not button.get("text"):
-                raise Refused(400, "Bad Request: text buttons are unallowed in the inline keyboard")
-            if "callback_data" in button and not 1 <= len(button["callback_data"].encode()) <= 64:
-                raise Refused(400, "Bad Request: BUTTON_DATA_INVALID")
-            if "url" in button and urlsplit(button["url"]).hostname in ("localhost", None):
-                raise Refused(
-                    400, f"Bad Request: inline keyboard button URL '{button['url']}' is invalid: Wrong HTTP URL"
-                )
-        return rows
-
     def _shown(self, sent: Sent) -> dict[str, Any]:
         """The Message object."""
         shown: dict[str, Any] = {
@@ -496,92 +378,3 @@ class TelegramServer:
         if sent.buttons:
             shown["reply_markup"] = {"inline_keyboard": sent.buttons}
         return shown
-
-
-def not_modified() -> Refused:
-    return Refused(
-        400,
-        "Bad Request: message is not modified: specified new message content and reply markup are exactly the same "
-        "as a current content and reply markup of the message",
-    )
-
-
-def parsed(value: Any, default: Any) -> Any:
-    """A parameter that is JSON inside a form."""
-    return default if value in (None, "") else json.loads(value) if isinstance(value, str) else value
-
-
-@dataclass(slots=True)
-class Person:
-    """Somebody at a phone."""
-
-    server: TelegramServer
-    id: int
-    name: str
-    _read: dict[int, int] = field(default_factory=dict)  # chat: messages already expected
-
-    @property
-    def user(self) -> dict[str, Any]:
-        return {"id": self.id, "is_bot": False, "first_name": self.name, "language_code": "en"}
-
-    async def send(self, text: str | None = None, *, chat: int | None = None, age: float = 0, **more: Any) -> int:
-        """Writes to the bot (or into a group); returns the update's id. age: seconds ago."""
-        server, place = self.server, chat or self.id
-        message: dict[str, Any] = {
-            "message_id": next(server._numbers), "from": self.user, "chat": server._chats[place],
-            "date": int(time.time() - age), **more,
-        }  # fmt: skip
-        if text is not None:
-            message["text"] = text
-            if command := re.match(r"/\w+(@\w+)?", text):
-                message["entities"] = [{"type": "bot_command", "offset": 0, "length": len(command[0])}]
-        return await server.update(message=message)
-
-    async def press(self, label: str, message: Sent | None = None) -> str:
-        """Presses the newest button of that label (or one that another person sees); returns the query's id."""
-        shown = message or next(
-            each for each in reversed(self.server.messages) if each.chat == self.id and label_in(each, label)
-        )
-        button = label_in(shown, label)
-        assert button is not None, f"no button {label!r} among {shown.labels}"
-        return await self.press_data(button["callback_data"], shown)
-
-    async def press_data(self, data: str, message: Sent) -> str:
-        """A press with any data: clients can be forged."""
-        query = str(7_000_000 + next(self.server._numbers))
-        self.server._queries[query] = self.id
-        await self.server.update(
-            callback_query={
-                "id": query, "from": self.user, "message": self.server._shown(message),
-                "chat_instance": "1", "data": data,
-            }
-        )  # fmt: skip
-        return query
-
-    async def expect(self, words: str, *, chat: int | None = None, seconds: float = 10) -> Sent:
-        """The next message of the bot, not expected before, that holds these words."""
-        place = chat or self.id
-
-        def found() -> Sent | None:
-            for each in self.server.in_chat(place):
-                if each.id > self._read.get(place, 0) and words.lower() in each.text.lower():
-                    return each
-            return None
-
-        try:
-            sent: Sent = await self.server.until(found, seconds)
-        except TimeoutError:
-            said = [each.text for each in self.server.in_chat(place)][-5:]
-            raise AssertionError(f"{words!r} did not come; the last messages are {said}") from None
-        self._read[place] = sent.id
-        return sent
-
-    async def notice(self, query: str, seconds: float = 10) -> str:
-        """What a press put on the screen, once it was answered."""
-        answer: dict[str, Any] = await self.server.until(lambda: self.server.answers.get(query), seconds)
-        return str(answer.get("text", ""))
-
-
-def label_in(message: Sent, label: str) -> dict[str, Any] | None:
-    """The button whose label holds these words."""
-    return next((button for row in message.buttons for button in row if label.lower() in button["text"].lower()), None)
