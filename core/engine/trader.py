@@ -21,12 +21,13 @@ import structlog
 from core.bus import Bus
 from core.clock import Clock, to_ms
 from core.engine.book import Book
-from core.engine.decision import held_of, last_row, request_of, situation_of, standing, with_bar
+from core.engine.decision import last_row, request_of, situation_of, standing, with_bar
 from core.engine.feed import Feed
 from core.engine.lease import Lease
 from core.engine.ports import TradingStore
+from core.engine.settlement import Settlement
 from core.engine.views import MANUAL, Run
-from core.errors import AppError, Conflict, InvalidInput, NotFound, Unavailable
+from core.errors import AppError, Conflict, InvalidInput, NotFound
 from core.events import Bar, BarClosed, StrategyChanged
 from core.exchanges.paper import Batch, PaperVenue
 from core.market import timeframes
@@ -34,8 +35,7 @@ from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.money import ZERO, plain
 from core.risk import limits as risk
-from core.trading.orders import Market, Order, OrderRequest, Side
-from core.trading.portfolio import Transfer
+from core.trading.orders import OrderRequest
 from core.trading.strategy import Context, Signals, Strategy
 
 HISTORY = 500  # bars a run sees before its first one, at least
@@ -68,6 +68,7 @@ class Trader:
         self._store, self._book, self._venue, self._feed = store, book, venue, feed
         self._clock, self._limits, self._lease, self._history = clock, limits, lease, history
         self._load = load or load_strategy
+        self._settlement = Settlement(store, book, venue, feed, clock)
         self._runs: dict[str, Run] = {}  # running
         self._strategies: dict[str, Strategy] = {}
         self._windows: dict[str, Bars] = {}
@@ -135,7 +136,7 @@ class Trader:
             unit.emit(self._changed(run, "started"))
 
         note = f"allocation to {strategy.name} on {instrument.symbol}"
-        await self._venue.transfer(self._move(run, -cash, note), also, adopt=instrument)
+        await self._venue.transfer(self._settlement.move(run, -cash, note), also, adopt=instrument)
         self._enlist(run, strategy, window)
         return run
 
@@ -153,7 +154,7 @@ class Trader:
                 found = await self._end(found, "stopped", None)
             for order in self._venue.open_orders(account, found.ledger):
                 await self._venue.cancel(order.id, "The strategy was stopped.")
-            return await self._save(replace(found, returned=ZERO)) if keep else await self._liquidate(found)
+            return await self._settlement.keep(found) if keep else await self._settlement.liquidate(found)
 
     async def runs(self, account: str, *, running_only: bool = False) -> list[Run]:
         """The account's runs by number."""
@@ -295,9 +296,6 @@ class Trader:
         self._seconds[run.id] = time.perf_counter() - began
         return signals
 
-    def _held(self, run: Run) -> Decimal:
-        return held_of(run, self._book.portfolio(run.account, run.ledger))
-
     def _halted(self, account: str) -> bool:
         state = self._book.account(account)
         return state is not None and state.halted
@@ -336,67 +334,6 @@ class Trader:
             unit.emit(self._changed(run, state))
         self._dismiss(run)
         return run
-
-    async def _liquidate(self, run: Run) -> Run:
-        """Sells what the ledger holds and gives its cash back to the manual ledger."""
-        held = self._held(run)
-        reason = run.reason
-        if held != 0:
-            side = Side.SELL if held > 0 else Side.BUY
-            request = OrderRequest(
-                f"{run.id}-close-{uuid.uuid4().hex}",
-                run.account,
-                run.instrument,
-                side,
-                Market(),
-                quantity=abs(held),
-                ledger=run.ledger,
-                reduce_only=True,
-                created=self._clock.now(),
-            )
-            await self._feed.poke(run.instrument)  # no price, no sale: it fails here, before anything is placed
-            await self._venue.carry_out(Batch(run.account, run.ledger, place=(request,)))
-            sold = await self._sold(run, request.id)
-            if sold.average_price is not None:
-                reason = (
-                    f"Its {plain(abs(held))} {run.instrument.base} were "
-                    f"{'sold' if held > 0 else 'bought back'} at {plain(sold.average_price)}."
-                )
-        amount = self._book.total(run.account, run.ledger, run.instrument.quote)
-        run = replace(run, returned=amount, reason=reason)
-
-        async def also(unit: Any) -> None:
-            await unit.save_run(run)
-
-        if amount > 0:
-            await self._venue.transfer(self._move(run, amount, f"return from {run.strategy}"), also)
-            return run
-        return await self._save(run)
-
-    async def _sold(self, run: Run, order_id: str) -> Order:
-        """The closing order when it is over. Raises Unavailable when it is not: the cash stays until it is."""
-        for _ in range(self._venue.costs.latency + 1):
-            await self._feed.poke(run.instrument)
-            order = await self._store.order(order_id)
-            if order is not None and order.status.final:
-                return order
-        raise Unavailable(
-            f"Run #{run.number} ({run.strategy}) is stopped, and its position is not sold yet.",
-            hint="Stop it once more to finish; the next start of the product does so, too.",
-        )
-
-    async def _save(self, run: Run) -> Run:
-        async with self._store.unit() as unit:
-            return await unit.save_run(run)
-
-    def _move(self, run: Run, amount: Decimal, note: str) -> tuple[Transfer, Transfer]:
-        """Cash into the manual ledger (+) or out of it (-), and the other way at the run's."""
-        now, name = self._clock.now(), f"{run.id}:{'out' if amount < 0 else 'back'}:{self._clock.now_ms()}"
-        asset = run.instrument.quote
-        return (
-            Transfer(f"{name}:manual", run.account, MANUAL, asset, amount, now, note),
-            Transfer(f"{name}:run", run.account, run.ledger, asset, -amount, now, note),
-        )
 
     def _changed(self, run: Run, state: Any) -> StrategyChanged:
         return StrategyChanged(
