@@ -4,55 +4,33 @@ A preview refuses at once what cannot be done. Submit looks again just before re
 still lies in the previewed band, the kill switch is off, the means are there. What it refuses leaves nothing behind.
 """
 
-import asyncio
 import contextlib
 import uuid
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
-from core import wording
 from core.clock import Clock
 from core.engine.book import Book
 from core.engine.drafting import demand_above, demand_protection, demand_sides, entry_of, order_type
-from core.engine.estimate import Cost, expected, warnings
+from core.engine.estimate import expected, warnings
 from core.engine.execution import Execution
 from core.engine.feed import Feed
+from core.engine.means import Means
 from core.engine.ports import AccountState, TradingStore
+from core.engine.register import Register
 from core.engine.trader import Trader
 from core.engine.valuation import FRESH, Valuation
-from core.engine.views import (
-    MANUAL,
-    AccountView,
-    Panic,
-    Preview,
-    ProfitView,
-    Run,
-)
+from core.engine.views import MANUAL, AccountView, Panic, Preview, ProfitView
 from core.errors import AppError, Conflict, InvalidInput, NotFound, Unavailable
-from core.events import AccountNotice
 from core.exchanges.paper import Batch, PaperVenue
-from core.exchanges.record import order_changed
 from core.market.instrument import Instrument
 from core.money import ONE, ZERO, plain
 from core.risk import limits as risk
 from core.simulation.account import SignalRow
 from core.trading.exchange import Quote
-from core.trading.orders import (
-    Limit,
-    Market,
-    Order,
-    OrderRequest,
-    OrderStatus,
-    Side,
-    Stop,
-    StopLimit,
-    TimeInForce,
-    TrailingStop,
-)
-from core.trading.portfolio import Fill, Transfer
+from core.trading.orders import Market, Order, OrderRequest, OrderStatus, Side, Stop, TimeInForce, TrailingStop
+from core.trading.portfolio import Fill
 
 OPENING = Decimal(10_000)
 CURRENCY = "USDT"
@@ -81,9 +59,10 @@ class Desk:
     ) -> None:
         self._store, self._book, self._venue, self._execution = store, book, venue, execution
         self._feed, self._trader, self._clock = feed, trader, clock
-        self._limits, self._opening, self._currency = limits, opening, currency
+        self._limits, self._currency = limits, currency
         self._valuation = Valuation(store, book, venue, feed, clock, currency)
-        self._opened = asyncio.Lock()
+        self._means = Means(book, self._valuation)
+        self._register = Register(store, book, venue, trader, clock, opening, currency)
 
     # -- orders -------------------------------------------------------------------------------------------------
 
@@ -126,7 +105,7 @@ class Desk:
         if side is Side.SELL and target is not None:
             demand_above("target", target, "the market at", (await self._feed.quote(instrument)).last)
         if fraction is not None:
-            quantity, spend = self._part(account, side, instrument, fraction)
+            quantity, spend = self._means.part(account, side, instrument, fraction)
         if spend is not None and (side is Side.SELL or limit is not None):
             price = limit or (await self._feed.quote(instrument)).last
             rate = Decimal(repr(self._venue.costs.taker_fee)) if side is Side.BUY else ZERO
@@ -151,7 +130,7 @@ class Desk:
         quote = await self._feed.quote(request.instrument)
         cost = expected(request, quote, self._venue.costs)
         demand_sides(request, quote.last, cost.price)
-        looked_at = risk.checks(self._situation(request, quote, cost), self._limits)
+        looked_at = risk.checks(self._means.situation(request, quote, cost), self._limits)
         risk.demand(looked_at)
         held = self._valuation.held(request.account, request.instrument)
         equity = self._valuation.equity(request.account)
@@ -193,7 +172,7 @@ class Desk:
         def demand() -> Decimal:
             cost = expected(request, quote, self._venue.costs)
             demand_sides(request, quote.last, cost.price)
-            risk.demand(risk.checks(self._situation(request, quote, cost), self._limits))
+            risk.demand(risk.checks(self._means.situation(request, quote, cost), self._limits))
             if request.side is Side.SELL:
                 return cost.quantity
             needed = request.spend or cost.notional + cost.fee
@@ -292,34 +271,17 @@ class Desk:
 
     async def open(self, account: str) -> AccountState:
         """The account's state; a new account gets its opening deposit."""
-        state = self._book.account(account)
-        if state is not None:
-            return state
-        async with self._opened:
-            state = self._book.account(account)
-            if state is None:
-                state = AccountState(account, self._currency, opened=self._clock.now())
-                await self._begin(state, self._opening, "opening deposit")
-            return state
+        return await self._register.open(account)
 
     async def reset(self, account: str, cash: Decimal = OPENING) -> AccountView:
         """Ends all runs and orders and begins anew with `cash`; what was stays as history. Raises InvalidInput."""
-        if not ZERO < cash <= Decimal("1e12"):
-            raise InvalidInput(f"A paper account starts with more than 0 and at most 1e12, not {plain(cash)}.")
-        before = await self.open(account)
-        runs = await self._trader.abandon(account)
-        state = replace(before, epoch=before.epoch + 1, opened=self._clock.now(), halted=False)
-        try:
-            await self._begin(state, cash, "reset", runs)
-        except BaseException:
-            await self._trader.resume()  # nothing was reset, so they go on
-            raise
+        await self._register.reset(account, cash)
         return await self.portfolio(account)
 
     async def panic(self, account: str) -> Panic:
         """Stops everything at once: no new exposure, no open order, no running strategy. Positions stay."""
         state = await self.open(account)
-        await self._save_account(replace(state, halted=True))
+        await self._register.save(replace(state, halted=True))
         cancelled = await self.cancel_all(account)
         stopped: list[str] = []
         for run in await self._trader.runs(account, running_only=True):
@@ -329,7 +291,7 @@ class Desk:
 
     async def resume(self, account: str) -> None:
         """Lifts the kill switch."""
-        await self._save_account(replace(await self.open(account), halted=False))
+        await self._register.save(replace(await self.open(account), halted=False))
 
     async def halted(self, account: str) -> bool:
         """Whether the kill switch is on."""
@@ -372,77 +334,12 @@ class Desk:
 
     # -- inside -------------------------------------------------------------------------------------------------
 
-    async def _begin(self, state: AccountState, cash: Decimal, note: str, runs: Sequence[Run] = ()) -> None:
-        now = self._clock.now()
-        deposit = Transfer(uuid.uuid4().hex, state.account, MANUAL, state.currency, cash, now, note)
-
-        async def also(unit: Any) -> None:
-            for order in self._book.open_orders(state.account):
-                ended = replace(order, status=OrderStatus.CANCELLED, reason="The account was reset.", updated=now)
-                await unit.save_order(ended)
-                unit.emit(order_changed(ended, self._clock))
-            for run in runs:
-                reason = "The account was reset."
-                await unit.save_run(replace(run, state="stopped", stopped=now, reason=reason, returned=ZERO))
-            await unit.drop_ledgers(state.account)
-            await unit.save_account(state)
-            if state.epoch:
-                text = f"The paper account was reset to {wording.money(cash, state.currency)}."
-                unit.emit(AccountNotice(f"reset:{state.account}:{state.epoch}", state.account, now, text))
-            self._book.set_account(state)  # taken back by a reload if the commit fails
-
-        try:
-            await self._venue.reset(deposit, also)
-        except BaseException:
-            await self._book.load()
-            raise
-
     async def _sell_out(self, account: str, instrument: Instrument) -> Order:
         for order in self._book.open_orders(account, MANUAL):
             if order.request.instrument.key == instrument.key:
                 await self._execution.cancel(order)
         quantity = self._book.total(account, MANUAL, instrument.base)
         return await self.submit(await self.draft(account, Side.SELL, instrument, quantity=quantity))
-
-    async def _save_account(self, state: AccountState) -> None:
-        async with self._store.unit() as unit:
-            await unit.save_account(state)
-        self._book.set_account(state)
-
-    def _part(
-        self, account: str, side: Side, instrument: Instrument, fraction: Decimal
-    ) -> tuple[Decimal | None, Decimal | None]:
-        """(quantity, spend) of a fraction of what is free."""
-        if fraction > 1:
-            raise InvalidInput(f"The fraction {plain(fraction)} is above 1.", hint="0.5 is half of what is free.")
-        asset = instrument.base if side is Side.SELL else instrument.quote
-        free = self._book.free(account, MANUAL, asset)
-        if free <= 0:
-            raise InvalidInput(f"There is no {asset} free: {risk.amount(free, asset)}.", asset=asset, free=str(free))
-        if side is Side.SELL:
-            return free * fraction, None
-        return None, (free * fraction).quantize(Decimal("1e-8"), "ROUND_DOWN")
-
-    def _situation(self, request: OrderRequest, quote: Quote, cost: Cost) -> risk.Situation:
-        account, ledger, instrument = request.account, request.ledger, request.instrument
-        state = self._book.account(account)
-        kind = entry_of(request.type)
-        return risk.Situation(
-            instrument,
-            request.side,
-            cost.quantity,
-            cost.price,
-            quote.last,
-            request.spend or cost.notional + cost.fee,
-            self._book.free(account, ledger, instrument.quote),
-            self._book.free(account, ledger, instrument.base),
-            self._held(request),
-            self._valuation.ledger_equity(account, ledger),
-            self._book.recent(account),
-            state is not None and state.halted,
-            kind.price if isinstance(kind, Limit | StopLimit) else None,
-            reducing=request.reduce_only,
-        )
 
     async def _fresh(self, instrument: Instrument) -> Quote:
         """The newest quote. Raises Unavailable when it is too old to act on."""
@@ -456,8 +353,3 @@ class Desk:
                 age=age,
             )
         return quote
-
-    def _held(self, request: OrderRequest) -> Decimal:
-        portfolio = self._book.portfolio(request.account, request.ledger)
-        position = portfolio.positions.get(request.instrument.key)
-        return ZERO if position is None else position.quantity

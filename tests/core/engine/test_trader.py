@@ -193,7 +193,7 @@ async def test_a_refusal_by_the_limits_is_kept_and_the_run_goes_on(tmp_path: Pat
     await room.open()
     try:
         run = await room.engine.trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(1_000))
-        await room.engine.desk._save_account(
+        await room.engine.desk._register.save(
             (await room.engine.desk.open(ACCOUNT)).__class__(ACCOUNT, opened=room.clock.now(), halted=True)
         )
         await room.play(0, 3)
