@@ -48,7 +48,7 @@ async def test_no_secret_is_logged_at_debug_level_and_files_are_private(tmp_path
                 await process.wait()
     told = logs.decode()
     assert process.returncode == 0, told
-    assert "debug" in told
+    assert '"event": "started"' in told
     login = facts["login"].partition("token=")[2]
     for secret in (telegram.token, telegram.token.partition(":")[2], facts["owner_code"], login, *PLANTED.values()):
         assert secret not in told
