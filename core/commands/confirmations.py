@@ -24,6 +24,7 @@ class Proposal:
 
     execute: performs it; it checks its own conditions again (price band, limits) and may refuse
     subject: the thing in a few words, e.g. 'buy 0.1 BTC', to tell several previews apart
+    about: what it would change, e.g. ids of runs; a newer preview of the same command about the same takes its place
     before: blocks shown above the preview
     """
 
@@ -37,6 +38,15 @@ class Proposal:
     no: str = "Cancel"
     seconds: int = SECONDS
     before: tuple[Block, ...] = ()
+    about: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a command returns that did something at once: open previews about the same are withdrawn."""
+
+    reply: Reply
+    about: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -68,7 +78,8 @@ class Confirmations:
     ) -> Confirm:
         """Keeps the proposal and returns the preview that shows it; an open one of the same gives way to it."""
         for each in self.open(caller):
-            if (each.command, dict(each.arguments)) == (command, dict(arguments or {})):
+            same = dict(each.arguments) == dict(arguments or {})
+            if each.command == command and (same or (proposal.about and each.proposal.about == proposal.about)):
                 each.state = "replaced"
         token = secrets.token_urlsafe(9)
         while token.startswith("-"):  # a surface may put it on a command line
@@ -107,8 +118,18 @@ class Confirmations:
 
     def withdraw_all(self, caller: Caller) -> int:
         """Closes every open preview of the person, in all chats and on all surfaces. Returns how many."""
+        return self._withdraw(self._of_person(caller))
+
+    def withdraw_about(self, caller: Caller, about: frozenset[str]) -> int:
+        """Closes the person's open previews that would change any of these. Returns how many."""
+        return self._withdraw([each for each in self._of_person(caller) if each.proposal.about & about])
+
+    def _of_person(self, caller: Caller) -> list[Pending]:
         user = key_of(caller)[0]
-        found = [each for each in self._known.values() if each.key[0] == user and self._state(each) == "open"]
+        return [each for each in self._known.values() if each.key[0] == user and self._state(each) == "open"]
+
+    @staticmethod
+    def _withdraw(found: list[Pending]) -> int:
         for each in found:
             each.state = "withdrawn"
         return len(found)

@@ -11,7 +11,7 @@ import structlog
 from core import wording
 from core.accounts.codes import looks_like_code
 from core.commands import converters, parsing
-from core.commands.confirmations import Confirmations, Pending, Proposal
+from core.commands.confirmations import Confirmations, Pending, Proposal, Settled
 from core.commands.context import LONGEST_NAME, Caller, Context, Report, Services, no_report
 from core.commands.registry import Command, Registry
 from core.commands.registry import registry as all_commands
@@ -212,8 +212,11 @@ class Conversation:
         words, named = await self._values(command, arguments)
         context = Context(caller, self._services, report, self.registry, line)
         gone = self._confirmations.withdraw_all(caller) if command.alone else 0
-        withdrawn = [Text(f"{wording.plural(gone, 'open preview')} withdrawn.")] if gone else []
         result = await command.function(context, *words, **named)
+        if isinstance(result, Settled):
+            gone += self._confirmations.withdraw_about(caller, result.about)
+            result = result.reply
+        withdrawn = [Text(f"{wording.plural(gone, 'open preview')} withdrawn.")] if gone else []
         if not isinstance(result, Proposal):
             return [*withdrawn, *typing.cast(Reply, result)]
         preview: Confirm = self._confirmations.offer(caller, command.name, line, result, arguments)

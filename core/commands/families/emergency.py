@@ -4,6 +4,7 @@ from core import wording
 from core.accounts import Role
 from core.commands.confirmations import Proposal
 from core.commands.context import Context
+from core.commands.families.stopping import PANIC
 from core.commands.outcomes import outcome, tone_of
 from core.commands.registry import command
 from core.engine.views import AccountView, PositionView
@@ -56,6 +57,7 @@ async def panic(ctx: Context) -> Reply | Proposal:
         "Sell everything",
         "Keep it",
         before=(told, *stuck),
+        about=frozenset({PANIC}),
     )
 
 

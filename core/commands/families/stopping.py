@@ -6,12 +6,14 @@ from typing import Literal
 
 from core import wording
 from core.accounts import Role
-from core.commands.confirmations import Proposal
+from core.commands.confirmations import Proposal, Settled
 from core.commands.context import Context
 from core.commands.registry import command
 from core.engine.views import AccountView, PositionView, Run
-from core.errors import AppError, NotFound
+from core.errors import AppError, Conflict, NotFound
 from core.reply import Block, Choice, Choices, Reply, Text
+
+PANIC = "panic"  # what the sale is about that a panic stop offers
 
 
 @command(
@@ -34,7 +36,7 @@ from core.reply import Block, Choice, Choices, Reply, Text
         "keep [the|their|my] [coins|positions|holdings] {keep=yes} {run=all}",
     ),
 )
-async def stop(ctx: Context, run: str = "", *, keep: Literal["yes", "no"] | None = None) -> Reply | Proposal:
+async def stop(ctx: Context, run: str = "", *, keep: Literal["yes", "no"] | None = None) -> Reply | Proposal | Settled:
     """Stops a strategy, sells what it holds and returns its money, after a preview where there is something to sell.
 
     run: its number or name, or all
@@ -59,7 +61,7 @@ async def stop(ctx: Context, run: str = "", *, keep: Literal["yes", "no"] | None
         )
         return [Choices("Which strategy should I stop?", (*options, Choice("All of them", "stop all")))]
     if keep == "yes":
-        return await left_standing(ctx, chosen)
+        return Settled(await left_standing(ctx, chosen), frozenset(each.id for each in chosen))
     orders = await ctx.services.desk.orders(ctx.account, open_only=True, limit=200)
     busy = {each.request.ledger for each in orders} | {each.ledger for each in view.positions if each.quantity}
     if not any(each.ledger in busy for each in chosen):
@@ -74,17 +76,16 @@ async def stop(ctx: Context, run: str = "", *, keep: Literal["yes", "no"] | None
     examples=("resume",),
     phrases=("(resume|continue|allow) trading [again]", "trade again", "lift the (halt|kill switch)"),
 )
-async def resume(ctx: Context) -> Reply:
+async def resume(ctx: Context) -> Settled:
     """Allows trading again after a panic stop; stopped strategies stay stopped."""
     await ctx.services.desk.resume(ctx.account)
     view = await ctx.services.desk.portfolio(ctx.account)
-    return [
-        Text(
-            f"Trading is allowed again. Strategies that were stopped stay stopped. "
-            f"{wording.badge(view.mode, view.simulated)}.",
-            "good",
-        )
-    ]
+    told = Text(
+        f"Trading is allowed again. Strategies that were stopped stay stopped. "
+        f"{wording.badge(view.mode, view.simulated)}.",
+        "good",
+    )
+    return Settled([told], frozenset({PANIC}))
 
 
 def named(wanted: str, runs: Sequence[Run]) -> list[Run]:
@@ -127,6 +128,13 @@ async def preview(ctx: Context, view: AccountView, chosen: Sequence[Run]) -> Pro
     subject = f"stop strategy {names}" if running else f"sell what strategy {names} left"
 
     async def execute() -> Reply:
+        now = {each.id: each for each in await ctx.services.strategies.runs(ctx.account)}
+        for run in chosen:
+            after = now.get(run.id, run)
+            if after.state != run.state and not after.returned:
+                raise Conflict(
+                    f"Strategy {run.number} was stopped since the preview and keeps its coins: none were sold."
+                )
         return await stopped(ctx, chosen)
 
     silent = ("Some prices are old: while the market does not answer, nothing can be sold.",) if view.stale else ()
@@ -142,6 +150,7 @@ async def preview(ctx: Context, view: AccountView, chosen: Sequence[Run]) -> Pro
         "Stop and sell" if running else "Sell",
         "Let it run" if running else "Keep it",
         before=(alternative,) if running else (),
+        about=frozenset(each.id for each in chosen),
     )
 
 
@@ -155,6 +164,9 @@ async def stopped(ctx: Context, chosen: Sequence[Run]) -> Reply:
         try:
             ended = await ctx.services.strategies.stop(ctx.account, each.id)
         except AppError as failed:
+            if isinstance(failed, Conflict) and (await ctx.services.strategies.find(ctx.account, each.id)).returned:
+                lines.append(Text(f"Strategy {each.number} is already stopped. {badge}.", "warning"))
+                continue
             lines.append(
                 Text(
                     f"Stopped {name}, but what it holds could not be sold: {failed.sentence()} "
