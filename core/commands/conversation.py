@@ -52,7 +52,8 @@ class Conversation:
         self.registry = registry or all_commands()
         self._confirmations = Confirmations(services.clock)
         self._expected: dict[tuple[str, str, str], Expectation] = {}
-        # Places where several previews were open and something else was asked since: a bare yes says too little.
+        # Places where something else was asked since, besides several previews or without leading to one: a bare yes
+        # says too little.
         self._vague: set[tuple[str, str, str]] = set()
         self._log = structlog.get_logger("conversation")
 
@@ -120,9 +121,15 @@ class Conversation:
         if expected and is_value(said):
             line = tidied = expected.line.replace("{}", tidied)
         read = understand(line, self.registry)
-        if read.command is None:
-            return self._unclear(read, tidied, caller)
-        return await self._run(read, tidied, caller, report)
+        unclear = read.command is None
+        vague = unclear or self.registry.get(read.command or "").confirm
+        try:
+            reply = self._unclear(read, tidied, caller) if unclear else await self._run(read, tidied, caller, report)
+            vague = vague and not any(isinstance(block, Confirm) for block in reply)
+            return reply
+        finally:
+            if vague:  # it asked for something and led to no preview: a bare yes may be meant for it
+                self._vague.add(self._place(caller))
 
     async def _decided(self, said: str, caller: Caller, report: Report) -> Reply | None:
         """The answer to a bare yes, no or all; None when the line is none of these."""

@@ -45,3 +45,38 @@ async def test_resuming_withdraws_the_sale_that_panic_offered(room: Room) -> Non
     assert "Sold" not in await room.says("buy 5 btc")
     assert "Sold" not in await room.says("yes")
     assert "BTC/USDT" in await room.says("positions")
+
+
+async def test_a_bare_yes_after_a_refused_order_does_not_confirm_the_one_before(room: Room) -> None:
+    token = await room.token("buy 0.02 btc")
+    assert "Buy 5 BTC" not in await room.says("buy 5 btc")
+    asked = await room.says("yes")
+    assert "Do you confirm this, asked earlier?" in asked
+    assert f"yes {token}" in asked
+    assert "Bought" not in asked
+    assert "You hold no coins" in await room.says("positions")
+    assert "Bought 0.02 BTC" in await room.says(f"yes {token}")
+
+
+async def test_a_bare_yes_after_an_open_question_does_not_confirm_what_was_asked_before(room: Room) -> None:
+    await room.says("buy 0.02 btc")
+    await room.says("yes")
+    assert "Protect your BTC?" in await room.says("put a stop at 20k on my btc")
+    for line in ("take profit at", "buy eth", "xyzzy"):
+        await room.says(line)
+        assert "Do you confirm this, asked earlier?" in await room.says("yes"), line
+        await room.says("put a stop at 20k on my btc")
+        assert "Stop: sells" not in await room.says("my stops"), line
+
+
+async def test_looking_at_something_in_between_leaves_a_bare_yes_as_it_was(room: Room) -> None:
+    await room.says("buy 0.02 btc")
+    await room.says("price btc")
+    await room.says("balance")
+    assert "Bought 0.02 BTC" in await room.says("yes")
+
+
+async def test_a_preview_that_follows_a_refused_order_is_confirmed_by_a_bare_yes(room: Room) -> None:
+    await room.says("buy 5 btc")
+    await room.says("buy 0.02 btc")
+    assert "Bought 0.02 BTC" in await room.says("yes")
