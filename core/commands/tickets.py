@@ -14,7 +14,7 @@ from core.errors import AppError, RiskRefused
 from core.market.instrument import Instrument
 from core.money import plain
 from core.reply import Choice, Choices, Reply, Text
-from core.trading.orders import Bracket, Limit, Market, OrderRequest, OrderStatus, Side
+from core.trading.orders import Bracket, Limit, OrderRequest, OrderStatus, Side
 
 FAR = Decimal("0.2")  # a limit this far from the market gets a warning
 GROUPED = re.compile(r"(?<![\d.,])[1-9]\d{0,2},\d{3}(?![\d.,])")
@@ -88,11 +88,12 @@ async def ticket(
 def facts_of(preview: Preview) -> list[tuple[str, str]]:
     """What the order itself comes to."""
     request, instrument = preview.request, preview.request.instrument
+    entry = request.type.entry if isinstance(request.type, Bracket) else request.type
     return [
         ("Amount", wording.quantity(preview.quantity, instrument.base)),
         (
             "Price",
-            f"{'' if isinstance(request.type, Limit) else 'about '}"
+            f"{'' if isinstance(entry, Limit) else 'about '}"
             f"{wording.price(preview.price, instrument)} {instrument.quote}",
         ),
         ("Total", wording.money(preview.notional, instrument.quote)),
@@ -119,12 +120,10 @@ def protection(request: OrderRequest, before: guards.Guard, held: Decimal, quant
     match request.type:
         case Bracket(_, stop, target, trail):
             return guards.brought(guards.Guard(stop, target, trail), before, held, quantity, request.instrument)
-        case Limit() | Market() if request.side is Side.BUY:
+        case _ if request.side is Side.BUY:
             return guards.brought(guards.Guard(), before, held, quantity, request.instrument)
-        case Limit() | Market():
-            return guards.left(before, held, quantity, request.instrument)
         case _:
-            return []
+            return guards.left(before, held, quantity, request.instrument)
 
 
 def replaced(request: OrderRequest, before: guards.Guard, instrument: Instrument) -> list[str]:

@@ -18,6 +18,7 @@ from core.money import ZERO, decimal_of
 from core.simulation.account import SignalRow, SimulatedAccount, SimulatedFill
 from core.trading.costs import Costs
 from core.trading.orders import (
+    Bracket,
     Limit,
     Order,
     OrderRequest,
@@ -40,6 +41,11 @@ ENDINGS = {
     "expired": "Its time had passed.",
     "not_immediate": "It could not be filled at once, as its time in force demanded.",
     "position_closed": "The position it was to reduce was closed before.",
+}
+REACHED = {
+    "stop": "The protective stop was reached.",
+    "target": "The target was reached.",
+    "trail": "The trailing stop was reached.",
 }
 
 
@@ -140,12 +146,13 @@ def step(ledger: Ledger, bars: Mapping[Instrument, Bar], effects: Effects) -> No
     before = set(ledger.simulated.open_refs())
     waited = bool(before) or any(index in present for index in concerned(ledger, effects.working))
     effects.touched.add((ledger.account, ledger.name))
+    guards = {index: ledger.simulated.protection(index) for index in present}
     fills = ledger.simulated.step(present)
     for index, bar in present.items():
         whole_bar = not math.isnan(bar.volume)  # ticks may come twice in a millisecond, bars come once
         ledger.cursors[ledger.instruments[index].key] = bar.time + whole_bar
     for fill in fills:
-        _book(ledger, fill, present[fill.index], effects)
+        _book(ledger, fill, present[fill.index], guards[fill.index], effects)
     endings = dict(ledger.simulated.ended())
     for ref in before - set(ledger.simulated.open_refs()):
         _end(ledger, ref, endings.get(ref), effects)
@@ -159,13 +166,13 @@ def step(ledger: Ledger, bars: Mapping[Instrument, Bar], effects: Effects) -> No
         effects.ledgers[ledger.account, ledger.name] = ledger
 
 
-def _book(ledger: Ledger, happened: SimulatedFill, bar: Bar, effects: Effects) -> None:
-    """One fill of the simulation into the journal and its order."""
+def _book(ledger: Ledger, happened: SimulatedFill, bar: Bar, guard: SignalRow, effects: Effects) -> None:
+    """One fill of the simulation into the journal and its order. guard: what protected the position before the step"""
     instrument = ledger.instruments[happened.index]
     quantity, price = decimal_of(happened.quantity), decimal_of(happened.price)
     order_id = _own(ledger, happened, effects)
     if order_id is None:
-        order_id = _exit(ledger, happened, instrument, bar, effects)
+        order_id = _exit(ledger, happened, instrument, bar, guard, effects)
     else:
         ledger.parents[happened.index] = order_id
     order = effects.order(order_id)
@@ -230,7 +237,9 @@ def _own(ledger: Ledger, happened: SimulatedFill, effects: Effects) -> str | Non
     return order_id if stops else None
 
 
-def _exit(ledger: Ledger, happened: SimulatedFill, instrument: Instrument, bar: Bar, effects: Effects) -> str:
+def _exit(
+    ledger: Ledger, happened: SimulatedFill, instrument: Instrument, bar: Bar, guard: SignalRow, effects: Effects
+) -> str:
     """The order of a protective exit; written down with its first fill, for until then it lives in its parent."""
     name = f"{happened.index}:{happened.reason}"
     known = effects.known(ledger.exits.get(name, ""))
@@ -240,8 +249,7 @@ def _exit(ledger: Ledger, happened: SimulatedFill, instrument: Instrument, bar: 
             return known.id
         _finish_exit(ledger, name, effects)
     parent_id = ledger.parents.get(happened.index, ledger.name)
-    price = decimal_of(happened.price)
-    kind: OrderType = Limit(price) if happened.reason == "target" else Stop(price)
+    kind = _kind(happened, _guard(guard, effects.known(parent_id), effects))
     request = OrderRequest(
         f"{parent_id}:{happened.reason}:{bar.time}",
         ledger.account,
@@ -253,13 +261,28 @@ def _exit(ledger: Ledger, happened: SimulatedFill, instrument: Instrument, bar: 
         reduce_only=True,
         created=from_ms(bar.time),
     )
-    told = {"stop": "The protective stop was reached.", "target": "The target was reached."}
-    effects.orders[request.id] = Order(
-        request, OrderStatus.OPEN, reason=told.get(happened.reason, "The trailing stop was reached.")
-    )
+    effects.orders[request.id] = Order(request, OrderStatus.OPEN, reason=REACHED[happened.reason])
     effects.fresh[request.id] = ZERO
     ledger.exits[name] = request.id
     return request.id
+
+
+def _guard(before: SignalRow, parent: Order | None, effects: Effects) -> SignalRow:
+    """What protected the position when it was left: as before the step, but for what an entry brought within it."""
+    bracket = None if parent is None else parent.request.type
+    if parent is None or not isinstance(bracket, Bracket) or not any(f.order == parent.id for f in effects.fills()):
+        return before
+    brought = {"stop": bracket.stop, "target": bracket.target, "trail": bracket.trail}
+    return replace(before, **{name: float(value) for name, value in brought.items() if value is not None})
+
+
+def _kind(happened: SimulatedFill, guard: SignalRow) -> OrderType:
+    """The exit at its own level; at the fill's price where none is known."""
+    level = float(getattr(guard, happened.reason))
+    if happened.reason == "trail" and not math.isnan(level):
+        return TrailingStop(fraction=decimal_of(level))
+    price = decimal_of(happened.price if math.isnan(level) else level)
+    return Limit(price) if happened.reason == "target" else Stop(price)
 
 
 def _finish_exit(ledger: Ledger, name: str, effects: Effects) -> None:

@@ -43,6 +43,19 @@ DIALOGS: dict[str, Dialog] = {
         ("cancel order 1", ("no open order 1",)),
         ("cancel", ("no open order",)),
     ],
+    "a limit order that brings its protection": [
+        ("buy 0.02 btc at 20k stop 15k target 40k", ("Price: 20,000.00 USDT", "-about 20,000")),
+        ("yes", ("placed", "at 20,000")),
+        ("orders", ("at 20,000.00, stop 15,000.00, target 40,000.00",)),
+        ("cancel 1", ("Cancelled order 1",)),
+        ("orders all", ("Why", "buy 0.02 BTC", "Cancelled on request.")),
+    ],
+    "a stop sell below a protection": [
+        ("buy 0.02 btc stop 15k", ("Buy",)),
+        ("yes", ("Bought",)),
+        ("orders all", ("buy 0.02 BTC | at the market, stop 15,000.00 | filled",)),
+        ("sell 0.01 btc stop 20k", ("Stop: your stop at 15,000.00 then covers the 0.01 BTC left",)),
+    ],
     "two previews and a bare yes": [
         ("buy 0.01 btc", ("Buy 0.01 BTC",)),
         ("buy 0.1 eth", ("Buy 0.1 ETH",)),

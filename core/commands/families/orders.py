@@ -2,6 +2,7 @@
 
 from core import wording
 from core.accounts import Role
+from core.commands import guards
 from core.commands.context import Context
 from core.commands.families import protection
 from core.commands.outcomes import kind_of
@@ -9,6 +10,7 @@ from core.commands.registry import command
 from core.errors import InvalidInput, NotFound
 from core.market.instrument import Instrument
 from core.reply import Block, Choice, Choices, Reply, Table, Text
+from core.trading.orders import Bracket, Order, OrderRequest
 
 
 @command(
@@ -38,15 +40,16 @@ async def orders(ctx: Context, *words: str) -> Reply:
     rows = tuple(
         (
             str(order.number),
-            f"{order.request.side} "
-            f"{wording.quantity(order.request.quantity or order.request.estimate, order.request.instrument.base)}",
-            kind_of(order.request).strip(),
+            f"{order.request.side} {amount_of(order)}",
+            how(order.request),
             order.status.value.replace("_", " "),
+            *((order.reason or "",) if everything else ()),
         )
         for order in found
     )
     title = f"{'Orders' if everything else 'Open orders'} ({wording.badge(view.mode, view.simulated)})"
-    table = Table(title, ("No.", "Order", "How", "State"), rows, (0,), "No open orders.")
+    columns = ("No.", "Order", "How", "State", *(("Why",) if everything else ()))
+    table = Table(title, columns, rows, (0,), "No orders yet." if everything else "No open orders.")
     offers = tuple(
         Choice(f"Cancel {order.number}", f"cancel {order.number}") for order in found[:5] if not order.status.final
     )
@@ -55,6 +58,29 @@ async def orders(ctx: Context, *words: str) -> Reply:
     if guarded:
         blocks.append(Table("Protection", ("Pair", "What", "At"), tuple(guarded)))
     return [*blocks, Choices("Cancel one?", offers)] if offers else blocks
+
+
+def amount_of(order: Order) -> str:
+    """What was filled, of what was asked: '0.1 of 0.25 BTC'; what was asked until something is."""
+    asked, base = order.request.quantity, order.request.instrument.base
+    if not order.filled:
+        return wording.quantity(asked or order.request.estimate, base)
+    whole = asked is None or wording.quantity(asked) == wording.quantity(order.filled)
+    return (
+        wording.quantity(order.filled, base)
+        if whole
+        else (f"{wording.quantity(order.filled)} of {wording.quantity(asked or order.filled, base)}")
+    )
+
+
+def how(request: OrderRequest) -> str:
+    """'at 50,000.00, stop 45,000.00, target 70,000.00': how it trades, and what it brings to protect its coins."""
+    kind = kind_of(request).strip()
+    match request.type:
+        case Bracket(_, stop, target, trail):
+            return f"{kind}, {guards.short(guards.Guard(stop, target, trail), request.instrument)}"
+        case _:
+            return kind
 
 
 @command(

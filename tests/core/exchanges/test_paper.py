@@ -13,9 +13,10 @@ from core.errors import InvalidInput, OrderRefused
 from core.events import Bar, FillRecorded, OrderChanged
 from core.exchanges.paper import Batch
 from core.exchanges.record import Change
+from core.simulation.account import SignalRow
 from core.store.outbox import SqlOutbox
 from core.trading.costs import Costs
-from core.trading.orders import Bracket, Limit, Market, OrderRequest, OrderStatus, Side
+from core.trading.orders import Bracket, Limit, Market, OrderRequest, OrderStatus, Side, Stop, TrailingStop
 from core.trading.portfolio import Transfer
 from tests.trading import ACCOUNT, BTC, EPOCH, HOUR, Room, synthetic_bars
 
@@ -117,11 +118,37 @@ async def test_a_stop_and_a_target_that_share_the_exit_are_two_orders_within_the
     assert entry.status is OrderStatus.FILLED
     assert (target.filled, target.status) == (Decimal("0.1"), OrderStatus.CANCELLED)
     assert (stop.filled, stop.status) == (Decimal("0.15"), OrderStatus.FILLED)
+    assert (target.request.type, stop.request.type) == (Limit(Decimal(31_000)), Stop(Decimal(29_000)))
     for each in (entry, target, stop):
         assert each.request.quantity is not None
         assert each.filled <= each.request.quantity
     assert room.engine.venue.waiting() == {}
     assert room.engine.venue.open_orders() == []
+
+
+async def test_an_exit_is_kept_with_its_own_level_and_not_with_the_price_it_got(room: Room) -> None:
+    venue = room.engine.venue
+    await venue.place(order("one", Bracket(Market(), Decimal(29_000))))
+    await bar(room, 30_000.0)
+    await venue.carry_out(Batch(ACCOUNT, "manual", protect=((BTC, SignalRow(stop=29_500.0)),)))
+    await bar(room, 29_100.0)
+    await venue.place(order("two", Bracket(Market(), trail=Decimal("0.05"))))
+    await bar(room, 30_000.0)
+    await bar(room, 28_000.0)
+    _, stop, _, trail = await room.record.orders(ACCOUNT)
+    assert stop.request.type == Stop(Decimal(29_500))
+    assert stop.average_price is not None
+    assert stop.average_price < 29_100
+    assert trail.request.type == TrailingStop(fraction=Decimal("0.05"))
+
+
+async def test_a_stop_that_comes_with_its_entry_in_one_bar_has_its_level(room: Room) -> None:
+    await room.engine.venue.place(order("one", Bracket(Limit(Decimal(30_000)), Decimal(29_000))))
+    start = room.clock.now_ms() // HOUR * HOUR
+    room.clock.set(room.clock.now() + timedelta(hours=1))
+    await room.engine.venue.on_market({BTC: Bar(start, 3.1e4, 3.1e4, 2.8e4, 2.85e4, 100.0)})
+    _, stop = await room.record.orders(ACCOUNT)
+    assert stop.request.type == Stop(Decimal(29_000))
 
 
 async def test_who_listens_hears_each_commit_once_and_the_outbox_holds_its_events(room: Room) -> None:
