@@ -64,7 +64,9 @@ def backtest(
 
 def strategies(as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False) -> None:
     from core.strategies import catalogue
+    from core.strategies.loading import own
 
+    mine, failed = own()
     rows = [
         {
             "name": name,
@@ -74,8 +76,10 @@ def strategies(as_json: Annotated[bool, typer.Option("--json", help="One JSON do
                 for key, each in kind.parameters.items()
             },
         }
-        for name, kind in catalogue().items()
+        for name, kind in (catalogue() | mine).items()
     ]
+    for sentence in failed:
+        typer.echo(sentence, err=True)
     if as_json:
         emit(rows)
         return

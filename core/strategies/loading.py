@@ -16,6 +16,7 @@ SHIPPED = (
     "sma_cross", "ema_cross", "rsi_reversion", "macd", "bollinger_breakout", "donchian", "buy_and_hold",
 )  # fmt: skip
 NEEDED = ("name", "summary", "parameters", "warmup", "signals")
+NO_CLASS = "no class with a method signals(bars, context)."
 
 
 def catalogue() -> dict[str, type[SignalStrategy]]:
@@ -27,13 +28,37 @@ def catalogue() -> dict[str, type[SignalStrategy]]:
     return found
 
 
-def load(name: str, parameters: Mapping[str, str | float] | None = None, folder: Path | None = None) -> SignalStrategy:
+def own(folder: Path | None = None) -> tuple[dict[str, type[SignalStrategy]], tuple[str, ...]]:
+    """The user's strategies in DATA_DIR/strategies: {file.py:Class: class}, and a sentence for each file that fails."""
+    found: dict[str, type[SignalStrategy]] = {}
+    failed: list[str] = []
+    for path in sorted((folder or _folder()).glob("*.py")):
+        if path.name.startswith("_"):
+            continue
+        try:
+            kinds = _classes(path)
+            if not kinds:
+                failed.append(f"{path.name}: {NO_CLASS}")
+            found |= {f"{path.name}:{name}": _checked(kind, path) for name, kind in kinds.items()}
+        except AppError as refused:
+            failed.append(refused.message.replace(str(path), path.name))
+    return found, tuple(failed)
+
+
+def load(
+    name: str,
+    parameters: Mapping[str, str | float] | None = None,
+    folder: Path | None = None,
+    *,
+    paths: bool = True,
+) -> SignalStrategy:
     """A strategy by name, class name or `path.py:Class`, with these parameters (texts are read as numbers).
 
     folder: where a path that does not exist here is looked up; by default DATA_DIR/strategies.
+    paths: whether the hint for an unknown name speaks of paths.
     Raises NotFound or InvalidInput with suggestions and ranges.
     """
-    kind = _from_file(name, folder) if ".py" in name else _by_name(name)
+    kind = _from_file(name, folder) if ".py" in name else _by_name(name, paths)
     given: dict[str, Any] = {}
     for key, value in (parameters or {}).items():
         described = kind.parameters.get(key)
@@ -45,20 +70,40 @@ def load(name: str, parameters: Mapping[str, str | float] | None = None, folder:
     return kind(**given)
 
 
-def _by_name(name: str) -> type[SignalStrategy]:
+def _by_name(name: str, paths: bool) -> type[SignalStrategy]:
     known = catalogue()
     wanted = name.strip().lower().replace("-", "_").replace(" ", "_")
     for key, kind in known.items():
         if wanted in (key, kind.__name__.lower(), key.replace("_", "")):
             return kind
     close = difflib.get_close_matches(wanted, known, n=2, cutoff=0.5)
-    hint = f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(known)}; or path.py:Class."
+    there = f"There are: {', '.join(known)}{'; or path.py:Class' if paths else ''}."
+    hint = f"Did you mean {' or '.join(close)}?" if close else there
     raise NotFound(f"There is no strategy '{name}'.", hint=hint, strategy=name)
 
 
 def _from_file(name: str, folder: Path | None) -> type[SignalStrategy]:
     path_text, _, class_name = name.rpartition(":") if not name.endswith(".py") else (name, "", "")
     path = _found(path_text, folder)
+    kinds = _classes(path)
+    if not class_name and len(kinds) == 1:
+        class_name = next(iter(kinds))
+    if class_name not in kinds:
+        there = f"It has: {', '.join(kinds)}." if kinds else f"It has {NO_CLASS}"
+        wanted = f"no strategy '{class_name}'" if class_name else "no single strategy"
+        raise NotFound(f"{path} has {wanted}.", hint=there, file=str(path))
+    return _checked(kinds[class_name], path)
+
+
+def _checked(kind: type[SignalStrategy], path: Path) -> type[SignalStrategy]:
+    missing = [each for each in NEEDED if not hasattr(kind, each)]
+    if missing:
+        raise InvalidInput(f"{path}: {kind.__name__} lacks {', '.join(missing)}.", file=str(path))
+    return kind
+
+
+def _classes(path: Path) -> dict[str, type[SignalStrategy]]:
+    """The classes with a method signals that a file defines. Raises InvalidInput when it cannot be run."""
     key = f"user_strategy_{abs(hash(str(path.resolve())))}"
     spec = importlib.util.spec_from_file_location(key, path)
     if spec is None or spec.loader is None:
@@ -75,32 +120,24 @@ def _from_file(name: str, folder: Path | None) -> type[SignalStrategy]:
         lines = [frame.lineno for frame in traceback.extract_tb(broken.__traceback__) if frame.filename == str(path)]
         place = f"{path}, line {lines[-1]}" if lines else str(path)
         raise InvalidInput(f"{place}: {type(broken).__name__}: {broken}", file=str(path)) from None
-    kinds = {
+    return {
         each.__name__: each
         for each in vars(module).values()
         if isinstance(each, type) and each.__module__ == key and hasattr(each, "signals")
     }
-    if not class_name and len(kinds) == 1:
-        class_name = next(iter(kinds))
-    if class_name not in kinds:
-        there = f"It has: {', '.join(kinds)}." if kinds else "It has no class with a method signals(bars, context)."
-        wanted = f"no strategy '{class_name}'" if class_name else "no single strategy"
-        raise NotFound(f"{path} has {wanted}.", hint=there, file=str(path))
-    kind = kinds[class_name]
-    missing = [each for each in NEEDED if not hasattr(kind, each)]
-    if missing:
-        raise InvalidInput(f"{path}: {class_name} lacks {', '.join(missing)}.", file=str(path))
-    return kind
+
+
+def _folder() -> Path:
+    from core import settings
+
+    return settings.load().data_dir / "strategies"
 
 
 def _found(text: str, folder: Path | None) -> Path:
     path = Path(text).expanduser()
     if path.is_file():
         return path
-    if folder is None:
-        from core import settings
-
-        folder = settings.load().data_dir / "strategies"
+    folder = folder or _folder()
     if (folder / path).is_file():
         return folder / path
     raise NotFound(f"There is no strategy file {text}.", hint=f"It is looked up here and in {folder}.", file=text)

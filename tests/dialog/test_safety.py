@@ -370,3 +370,44 @@ async def test_names_are_short_and_printable(room: Room) -> None:
     assert "at most 64 characters" in await room.says(f"/allow telegram 9 viewer name={'x' * 65}")
     assert "is allowed" in await room.says("/allow telegram 9 viewer name=Eve\x07")
     assert "Eve |" in await room.says("people")
+
+
+HOLDER = """import numpy as np
+
+from core.trading.strategy import Signals
+
+
+class Holder:
+    name, summary, parameters = "holder", "Holds.", {}
+
+    def warmup(self):
+        return 1
+
+    def signals(self, bars, context):
+        return Signals(np.ones(len(bars)))
+"""
+
+
+async def test_the_owner_starts_a_strategy_of_their_own_by_the_line_that_its_backtest_offers(
+    room: Room, tmp_path: Path
+) -> None:
+    folder = tmp_path / "strategies"
+    folder.mkdir(exist_ok=True)
+    (folder / "Holder.py").write_text(HOLDER)
+    (folder / "broken.py").write_text("def (")
+    listed = await room.says("strategies")
+    assert "Holder.py:Holder | Holds." in listed
+    assert "broken.py, line 1: " in listed
+    assert "sma_cross" in listed
+    trader = await room.trader("7")
+    assert ".py" not in await room.says("strategies", trader)
+    assert "start Holder.py:Holder on btc 1h" in await room.says("backtest Holder.py:Holder btc 1h")
+    assert "Only the owner" in await room.says("start Holder.py:Holder on btc 1h with 1000", trader)
+    assert "is a path" in await room.says(f"start {folder}/Holder.py:Holder on btc 1h with 1000")
+    assert "start Holder.py:Holder on btc 1h with 1000" in await room.says("start Holder.py:Holder on btc 1h")
+    assert "trade BTC by itself?" in await room.says("start Holder.py:Holder on btc 1h with 1000")
+    assert "is running" in await room.says("yes")
+    assert "path.py" not in await room.says("backtest nonsense btc 1h")
+    owner = await room.app.services.users.owner()
+    runs = await room.app.services.strategies.runs(owner.id)
+    assert runs[-1].source == f"{folder.resolve()}/Holder.py:Holder"  # where a restart finds it

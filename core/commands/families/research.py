@@ -11,13 +11,14 @@ from core.commands import charts
 from core.commands.context import Context
 from core.commands.converters import HOURLY, Period, Timeframe
 from core.commands.converters import period as period_of
-from core.commands.loading import strategy_named
+from core.commands.loading import own_strategies, strategy_named
 from core.commands.registry import command
 from core.errors import InvalidInput
 from core.market import timeframes
 from core.market.instrument import Instrument
 from core.reply import Choice, Choices, Facts, Progress, Reply, Table, Text
 from core.trading.costs import Costs
+from core.trading.strategy import SignalStrategy
 
 MOST_BARS = 200_000
 SHORTEST = 50
@@ -198,15 +199,20 @@ async def strategies(ctx: Context) -> Reply:
     """Lists the strategies that can be tested and started, with their settings."""
     from core.strategies import catalogue
 
-    rows = []
-    for name, kind in sorted(catalogue().items()):
-        settings = ", ".join(f"{key}={each.default}" for key, each in kind.parameters.items()) or "–"
-        rows.append((name, kind.summary, settings))
+    rows = [row_of(name, kind) for name, kind in sorted(catalogue().items())]
+    own, failed = own_strategies(ctx)
+    rows += [row_of(name, kind) for name, kind in own.items()]
     table = Table("Strategies", ("Name", "What it does", "Settings"), tuple(rows))
     return [
         table,
+        *(Text(sentence, "warning") for sentence in failed),
         Text(
             "To test one: backtest sma_cross btc 1h fast=10 slow=30. To let it trade: start sma_cross on btc "
             "1h with 2000."
         ),
     ]
+
+
+def row_of(name: str, kind: type[SignalStrategy]) -> tuple[str, str, str]:
+    """Name, what it does, settings."""
+    return name, kind.summary, ", ".join(f"{key}={each.default}" for key, each in kind.parameters.items()) or "–"

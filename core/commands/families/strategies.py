@@ -8,7 +8,7 @@ from core.commands.confirmations import Proposal
 from core.commands.context import Context
 from core.commands.converters import HOURLY, Timeframe
 from core.commands.families.stopping import kept
-from core.commands.loading import strategy_named
+from core.commands.loading import source_of, strategy_named
 from core.commands.registry import command
 from core.errors import InvalidInput
 from core.market.instrument import Instrument
@@ -67,7 +67,8 @@ async def start(
         )
 
     async def execute() -> Reply:
-        run = await ctx.services.strategies.start(ctx.account, chosen, instrument, timeframe, cash)
+        source = source_of(ctx, strategy)
+        run = await ctx.services.strategies.start(ctx.account, chosen, instrument, timeframe, cash, source=source)
         note = f"It decides when a {timeframe} bar closes, from the next one on. Past results promise nothing."
         return [
             Facts(f"Strategy {run.number} is running", facts, note),

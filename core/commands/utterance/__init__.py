@@ -108,6 +108,8 @@ def slip(first: str, second: str) -> bool:
 
 def sentence(line: str, registry: Registry) -> Understood | None:
     """The reading of a plain sentence; None when it is none that I know."""
+    if (filed := studies.file_in(line)) and (found := with_file(*filed)):
+        return found
     whole = timeframes_joined(normal(line).strip())
     text = re.sub(r"[\s.!?…,;]+$", "", whole)
     stripped = without_manners(text)
@@ -137,6 +139,16 @@ def sentence(line: str, registry: Registry) -> Understood | None:
         return studies.start(stripped, tokenise)
     if len(words) == 1 and words[0].coin:
         return Understood("price", {"instrument": words[0].coin})
+    return None
+
+
+def with_file(name: str, rest: str) -> Understood | None:
+    """The backtest or start of a strategy of the user's own; None when the rest of the sentence is neither."""
+    text = without_manners(re.sub(r"[\s.!?…,;]+$", "", timeframes_joined(normal(rest).strip())))
+    if STUDY.match(text):
+        return studies.backtest(text, tokenise, name)
+    if START.match(text):
+        return studies.start(text, tokenise, name)
     return None
 
 

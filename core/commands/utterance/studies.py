@@ -25,6 +25,7 @@ STRATEGIES = (
     ("macd", r"macd(?:[ _-]cross(?:over)?)?"),
     ("buy_and_hold", r"buy[ _-](?:and|&|n)[ _-]hold|hodl|holding|hold"),
 )
+FILE = re.compile(r"(?<!\S)(?:strategy=)?([^\s=]+\.py(?::\w+)?)(?=[,;.!?]*(?:\s|$))")
 PAIR = re.compile(r"([a-z][a-z0-9_]*)=(\S+)")
 SMALL = words_of(
     "a an the my me on in with for of over using to and strategy strategies bot please run try now at "
@@ -48,26 +49,36 @@ def strategy_in(text: str) -> tuple[str, str] | None:
     return name, f"{text[:start]} {text[end:]}"
 
 
+def file_in(line: str) -> tuple[str, str] | None:
+    """The file of a strategy that the line names, in its own letter case, and the line without it."""
+    match = FILE.search(line)
+    return (match[1], f"{line[: match.start()]} {line[match.end() :]}") if match else None
+
+
 def pairs_in(text: str) -> tuple[dict[str, str], str]:
     """The name=value pairs, and the text without them."""
     text = re.sub(r"\s*=\s*", "=", text)
     return {match[1]: match[2].rstrip(",;") for match in PAIR.finditer(text)}, PAIR.sub(" ", text)
 
 
-def backtest(text: str, tokenise: Tokenise) -> Understood:
-    """'backtest rsi on eth 1h fast=10 last year'."""
+def backtest(text: str, tokenise: Tokenise, strategy: str = "") -> Understood:
+    """'backtest rsi on eth 1h fast=10 last year'; strategy: the file that the sentence names."""
     pairs, rest = pairs_in(re.sub(r"^\S+", "", text))
+    if strategy:
+        pairs["strategy"] = strategy
     arguments: dict[str, str] = {}
     if taken := period_in(rest):
         arguments["period"], rest = taken
     return study("backtest", rest, tokenise, arguments, pairs)
 
 
-def start(text: str, tokenise: Tokenise) -> Understood:
-    """'start sma cross on btc 1h with 2000 dollars'."""
+def start(text: str, tokenise: Tokenise, strategy: str = "") -> Understood:
+    """'start sma cross on btc 1h with 2000 dollars'; strategy: the file that the sentence names."""
     if re.search(r"\b(not|never|no|if|when|once|unless|tomorrow|later)\b", text):
         return ask("No strategy is started. To start one: start sma_cross on btc 1h with 2000.")
     pairs, rest = pairs_in(re.sub(r"^\S+", "", text))
+    if strategy:
+        pairs["strategy"] = strategy
     return study("start", rest, tokenise, {}, pairs)
 
 

@@ -106,3 +106,16 @@ def test_strategies_and_indicators_are_listed_as_data() -> None:
     indicators = json.loads(orchestrator("indicators", "--json").stdout)
     assert {"rsi", "macd"} <= {each["name"] for each in indicators}
     assert "fast=20" in orchestrator("strategies").stdout
+
+
+def test_strategies_lists_the_users_own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "strategies"
+    folder.mkdir()
+    (folder / "mine.py").write_text(
+        "class Mine:\n    name, summary, parameters, warmup = 'mine', 'Mine.', {}, 1\n    def signals(self, b, c): ..."
+    )
+    (folder / "broken.py").write_text("def (")
+    monkeypatch.setenv("ORCHESTRATOR_DATA_DIR", str(tmp_path))
+    done = orchestrator("strategies", "--json")
+    assert "mine.py:Mine" in {each["name"] for each in json.loads(done.stdout)}
+    assert done.stderr.startswith("broken.py, line 1: ")

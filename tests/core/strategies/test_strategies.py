@@ -8,6 +8,7 @@ import pytest
 from core.errors import AppError
 from core.research.backtest import backtest
 from core.strategies import BollingerBreakout, BuyAndHold, Donchian, SmaCross, catalogue, load
+from core.strategies.loading import own
 from core.trading.strategy import Context
 from tests.core.simulation.market import walk
 
@@ -71,6 +72,22 @@ def test_names_classes_and_texts_are_understood() -> None:
     assert load("SmaCross", {"fast": "5", "slow": 9.0}) == SmaCross(5, 9)
     assert load("buy-and-hold") == BuyAndHold()
     assert load("bollinger_breakout", {"width": "2.5"}) == BollingerBreakout(20, 2.5)
+
+
+def test_the_files_of_a_folder_are_listed_and_a_broken_one_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(OWN)
+    (tmp_path / "broken.py").write_text("x = 1\ny = 1 / 0\n")
+    (tmp_path / "empty.py").write_text("")
+    (tmp_path / "half.py").write_text("class Half:\n    def signals(self, bars, context): ...\n")
+    (tmp_path / "_helpers.py").write_text("raise ValueError")
+    found, failed = own(tmp_path)
+    assert {name: kind.summary for name, kind in found.items()} == {"mine.py:Mine": "Mine."}
+    assert failed == (
+        "broken.py, line 2: ZeroDivisionError: division by zero",
+        "empty.py: no class with a method signals(bars, context).",
+        "half.py: Half lacks name, summary, parameters, warmup.",
+    )
+    assert own(tmp_path / "missing") == ({}, ())
 
 
 def test_a_users_own_file_is_loaded_and_tested(tmp_path: Path) -> None:

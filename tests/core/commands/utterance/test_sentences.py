@@ -229,6 +229,15 @@ OTHERS = {
     "start sma cross on btc 1h with 2000 dollars": on(
         "start", "BTC", strategy="sma_cross", timeframe="1h", cash="2000"
     ),
+    "start holder.py:Holder on btc 1m with 1000": on(
+        "start", "BTC", strategy="holder.py:Holder", timeframe="1m", cash="1000"
+    ),
+    "please run My_Own.py:Holder on eth 4h with $500 fast=10": on(
+        "start", "ETH", strategy="My_Own.py:Holder", timeframe="4h", cash="500", fast="10"
+    ),
+    "Backtest holder.py:Holder btc 1h last year": on(
+        "backtest", "BTC", strategy="holder.py:Holder", timeframe="1h", period="1y"
+    ),
     "start sma_cross fast=10 slow=30 on btc": on("start", "BTC", strategy="sma_cross", fast="10", slow="30"),
     "run rsi on eth 15m with 500 usdt": on("start", "ETH", strategy="rsi_reversion", timeframe="15m", cash="500"),
     "stop sma cross": does("stop", run="sma_cross"),
@@ -264,6 +273,7 @@ OTHERS = {
 }
 
 QUESTIONS = [
+    "start holder.py:Holder on btc tomorrow",
     "panic?",
     "buy 0.1 btc at 60k or higher",
     "sell 0.1 btc at 60k or lower",
