@@ -1,8 +1,11 @@
 """Which preview a yes may confirm, and what a preview of a sale tells."""
 
 import asyncio
+from dataclasses import replace
+from decimal import Decimal
 
 from core.commands.context import Caller
+from core.commands.families.stopping import kept
 from tests.dialog.conftest import Room
 from tests.dialog.test_safety import holding_strategy
 
@@ -80,3 +83,27 @@ async def test_a_preview_that_follows_a_refused_order_is_confirmed_by_a_bare_yes
     await room.says("buy 5 btc")
     await room.says("buy 0.02 btc")
     assert "Bought 0.02 BTC" in await room.says("yes")
+
+
+async def test_previews_of_protection_name_coin_and_price_and_the_newest_of_a_coin_counts(room: Room) -> None:
+    for line in ("buy 0.02 btc", "yes", "buy 0.1 eth", "yes"):
+        await room.says(line)
+    first = await room.token("protect btc stop 20k")
+    await room.says("protect btc stop 21k target 200k")
+    await room.says("protect eth stop 100")
+    asked = await room.says("yes")
+    assert "(stop 21,000.00, target 200,000.00 on BTC)" in asked
+    assert "(stop 100.00 on ETH)" in asked
+    assert "20,000.00 on" not in asked
+    assert "A newer preview took its place" in await room.says(f"yes {first}")
+    assert "falls to 21,000.00" in await room.says("yes all")
+
+
+async def test_a_strategy_that_keeps_its_coins_says_that_its_stop_stays_in_force(room: Room) -> None:
+    await holding_strategy(room)
+    owner = await room.app.services.users.owner()
+    view = await room.app.services.desk.portfolio(owner.id)
+    run = (await room.app.services.strategies.runs(owner.id))[0]
+    guarded = replace(view, positions=tuple(replace(each, stop=Decimal(20000)) for each in view.positions))
+    assert "Its stop 20,000.00 on BTC stays in force until stop 1 sells." in kept(run, guarded)
+    assert "in force" not in kept(run, view)

@@ -52,6 +52,8 @@ async def protect(
     if instrument is None:
         wanted = [each for each in held if guards.guard_of(each)] if remove else held
         wanted = [each for each in held if guards.guard_of(each)] or wanted if len(wanted) > 1 else wanted
+        if remove and not wanted:
+            return [Text(f"There is no {'protection' if remove == 'all' else remove} to remove.")]
         if len(wanted) != 1:
             return which(held, stop, target, trail, remove)
         instrument = wanted[0].instrument
@@ -62,6 +64,8 @@ async def protect(
     after = changed(before, Guard(stop, target, trail), remove)
     if stop is None and target is None and trail is None and remove is None:
         return shown(position, before)
+    if remove and after == before and stop is target is trail is None:
+        return [Text(f"There is no {'protection' if remove == 'all' else remove} to remove.")]
     if after == before:
         return [Text(f"That is how it stands already: {guards.short(before, instrument)}.", "warning")]
     if after:
@@ -93,9 +97,12 @@ async def protect(
         f"{verb} your {instrument.base}?",
         tuple(facts),
         execute,
-        f"{verb.lower()} your {instrument.base}",
+        f"{guards.short(after, instrument)} on {instrument.base}"
+        if after
+        else f"stop protecting your {instrument.base}",
         view.mode,
         (*await selling(ctx, instrument), *((PROCESS,) if after else ())),
+        about=frozenset({f"protection of {instrument.symbol}"}),
     )
 
 

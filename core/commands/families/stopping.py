@@ -6,6 +6,7 @@ from typing import Literal
 
 from core import wording
 from core.accounts import Role
+from core.commands import guards
 from core.commands.confirmations import Proposal, Settled
 from core.commands.context import Context
 from core.commands.registry import command
@@ -200,8 +201,14 @@ def kept(run: Run, view: AccountView) -> str:
     cash = sum((ledger.cash for ledger in view.ledgers if ledger.run == run.id), Decimal(0))
     coins = [wording.quantity(each.quantity, each.instrument.base) for each in held_by(run, view)]
     holds = wording.listed([*coins, wording.money(cash, view.currency)])
+    armed = "".join(
+        f"Its {guards.short(guards.guard_of(each), each.instrument)} on {each.instrument.base} stays in force "
+        f"until stop {run.number} sells. "
+        for each in held_by(run, view)
+        if guards.guard_of(each)
+    )
     return (
-        f"Strategy {run.number} ({run.strategy} on {run.instrument.base}) is stopped and keeps {holds}. "
+        f"Strategy {run.number} ({run.strategy} on {run.instrument.base}) is stopped and keeps {holds}. {armed}"
         f"To sell and get the money back: stop {run.number}."
     )
 
