@@ -10,12 +10,15 @@ from core.commands.utterance.reading import Understood, ask
 from core.commands.utterance.words import LONGEST, Token, normal, tidy, timeframes_joined
 from core.commands.utterance.words import tokens as tokenise
 from core.errors import AppError
+from core.money import plain
 
 __all__ = ["Understood", "understand"]
 
 STUDY = re.compile(r"(backtest|back-test|simulate|test|try|how would)\b")
 PAID = re.compile(r"(?:spend|invest|put) (.+?) (?:on|in|into) (\S+)(.*)$")
 AT_ONCE = {"panic"}  # acts before it asks: only the word itself, said and not asked, does it
+RESET = re.compile(r"(?:reset|restart) (?:(?:my |the )?(?:paper )?(?:account|balance|money) )?(?:to|with) .+")
+SPAN = re.compile(r"(?:my )?(?:profit|pnl|p&l) (?:(?:for|of) )?(?:the )?(day|week|month|year)")
 START = re.compile(r"(start|run|launch|activate|deploy|trade|begin)\b")
 
 
@@ -124,6 +127,8 @@ def sentence(line: str, registry: Registry) -> Understood | None:
     words = tokenise(stripped)
     if not words:
         return None
+    if found := amended(stripped, words):
+        return found
     texts = [token.text for token in words]
     if found := beyond.beyond(stripped):
         return found
@@ -139,6 +144,20 @@ def sentence(line: str, registry: Registry) -> Understood | None:
         return studies.start(stripped, tokenise)
     if len(words) == 1 and words[0].coin:
         return Understood("price", {"instrument": words[0].coin})
+    return None
+
+
+def amended(text: str, words: list[Token]) -> Understood | None:
+    """'reset to 5000', and what to say instead of 'profit week'; None for everything else."""
+    cash = words[-1].amount if RESET.fullmatch(text) and words[-2].text in ("to", "with") else None
+    if cash and cash.unit in ("", "quote") and cash.other is None:
+        return Understood("reset", {"cash": plain(cash.value)})
+    if span := SPAN.fullmatch(text):
+        lines = {
+            "day": ("profit today", "profit yesterday"), "week": ("profit this week", "profit 7d"),
+            "month": ("profit this month", "profit 30d"), "year": ("profit this year", "profit 1y"),
+        }[span[1]]  # fmt: skip
+        return ask(f"Which {span[1]}?", *lines)
     return None
 
 

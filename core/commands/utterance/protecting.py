@@ -20,6 +20,9 @@ KIND = re.compile(
     r"(?P<trail>\btrail(?:ing)?(?: stop)?(?:[ -]loss)?\b)|(?P<stop>\b(?:stop[ -]?loss(?:es)?|stops?(?: orders?)?|sl)\b)"
     r"|(?P<target>\b(?:take[ -]?profit|tp|targets?|profit target)\b)"
 )
+ANEW = re.compile(
+    r"(?:move|change|update|shift) (?:my |the )?(?:stop[ -]?loss|stop|sl|take[ -]?profit|tp|target) [$\d]\S*"
+)  # 'move stop 55k': a price; 'raise my stop 1000' may be a distance
 SMALL = HEADS | words_of(
     "a an the my our me at of to for on in is it's with and , price position positions coin coins all whole entire "
     "holdings order loss losses stops targets orders profit away off its new from under protection it"
@@ -61,9 +64,7 @@ def protection(words: list[Token]) -> Understood | None:
         if kinds:
             return ask(f"At which price? For example: protect {name} {kinds[0]} 55000.")
         return Understood("protect", arguments)
-    if not coins and texts[0] not in MOVING:
-        return ask(f"For which coin? For example: {EXAMPLE}.")
-    if texts[0] in MOVING and not {"to", "at"} & set(texts):
+    if texts[0] in MOVING and not ANEW.fullmatch(joined) and not {"to", "at"} & set(texts):
         return ask(f"To which price? For example: move my stop on {name} to 58000.")
     return priced(arguments, kinds, amounts, name)
 
