@@ -15,13 +15,14 @@ from core.accounts import UserService
 from core.bus import Bus
 from core.clock import Clock, to_ms
 from core.engine.views import Run
-from core.events import AccountNotice, AlertFired, DurableEvent, FillRecorded, StrategyChanged
+from core.events import AccountNotice, AlertFired, DurableEvent, FillRecorded, OrderChanged, StrategyChanged
+from core.exchanges.ledgers import ENDINGS, REACHED
 from core.market.instrument import parse_key
 from core.reply import Block, Facts, Reply, Text
 from core.store.deliveries import Delivery, SqlDeliveries
 from core.store.registry import concerns
 from core.store.trading import SqlTradingStore
-from core.trading.orders import Bracket, Limit, Market, Order
+from core.trading.orders import Bracket, Limit, Market, Order, OrderStatus, Stop, StopLimit, TrailingStop
 from core.trading.portfolio import Fill
 
 LATE = timedelta(hours=24)
@@ -31,6 +32,8 @@ LOOK_AGAIN = 30.0
 SCREEN = "screen"  # the surface under which is kept what waits for any console or page of a person
 SCREENS = ("console", "web")  # surfaces that are looked at; the others are written to
 SHOWN_WITHIN = 5.0  # seconds; a screen that takes longer is no longer looked at
+ENDED = frozenset(text for name, text in ENDINGS.items() if name != "nothing_to_do")  # not by anybody's wish
+OFTEN = frozenset(ENDINGS[name] for name in ("below_minimum", "position_closed", "not_immediate"))
 MOST = 50  # missed notices that are shown at once
 
 
@@ -77,7 +80,7 @@ class Notifier:
         self._acts: deque[Act] = deque(maxlen=500)
         self._told: deque[str] = deque(maxlen=500)  # events shown without being kept: the outbox delivers at least once
         self._log = structlog.get_logger("notify")
-        kinds = (AlertFired, FillRecorded, StrategyChanged, AccountNotice)
+        kinds = (AlertFired, FillRecorded, OrderChanged, StrategyChanged, AccountNotice)
         self._unsubscribe = [bus.subscribe(kind, self.on_event) for kind in kinds]
 
     async def stop(self) -> None:
@@ -117,6 +120,9 @@ class Notifier:
                 if order is not None and answered(order, event.fill):
                     return None
                 return fill_text(event, order, await self._trading.run(event.fill.ledger))
+            case OrderChanged() if event.status.final and event.reason in ENDED:
+                order = await self._trading.order(event.order)
+                return None if order is None else ending_text(event, order, await self._trading.run(event.ledger))
             case StrategyChanged():
                 return strategy_text(event)
             case AccountNotice():
@@ -298,7 +304,41 @@ def fill_text(event: FillRecorded, order: Order | None = None, run: Run | None =
         ("By", f"order {event.number}" + (f" of strategy {run.number}, {run.strategy}" if run else "")),
         ("Account", wording.badge("PAPER", venue == "sandbox")),  # the only mode there is before live accounts
     )
-    return [Facts(f"{verb} {wording.quantity(fill.quantity, base)}", facts)]
+    title = f"{verb} {wording.quantity(fill.quantity, base)}"
+    why = None if order is None else reached(order, run)
+    return [Facts(f"{title} — {why}" if why else title, facts)]
+
+
+def reached(order: Order, run: Run | None = None) -> str | None:
+    """'your stop at 61,546.11 was reached', of an order that waited for a price to protect coins; None of others."""
+    instrument = order.request.instrument
+    match order.request.type:
+        case Stop(level) | StopLimit(level):
+            what = f"stop at {wording.price(level, instrument)}"
+        case TrailingStop(fraction):
+            what = "trailing stop" if fraction is None else f"trailing stop of {wording.percent(fraction, 1)}"
+        case Limit(level) if order.reason == REACHED["target"]:
+            what = f"target at {wording.price(level, instrument)}"
+        case _:
+            return None
+    if run is None:
+        return f"your {what} was reached"
+    return f"the {what} of strategy {run.number}, {run.strategy}, was reached"
+
+
+def ending_text(event: OrderChanged, order: Order, run: Run | None = None) -> Reply | None:
+    """That an order ended without its owner's wish, and why; None where an answer or the next decision tells it."""
+    request = order.request
+    entry = request.type.entry if isinstance(request.type, Bracket) else request.type
+    if event.reason in OFTEN if run else isinstance(entry, Market):
+        return None
+    size = wording.quantity(request.quantity or request.estimate, request.instrument.base)
+    by = f" of strategy {run.number}, {run.strategy}," if run else ""
+    part = f" after {wording.quantity(order.filled, request.instrument.base)}" if order.filled else ""
+    badge = wording.badge("PAPER", request.instrument.venue == "sandbox")
+    ended = "has expired" if event.status is OrderStatus.EXPIRED else f"was {event.status.value}"
+    text = f"Order {event.number}{by} to {request.side} {size} {ended}{part}: {event.reason} {badge}."
+    return [Text(text, "warning")]
 
 
 def strategy_text(event: StrategyChanged) -> Reply | None:

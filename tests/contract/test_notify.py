@@ -1,5 +1,6 @@
 """Deliveries on every store: in order per person, kept until sent, never blocking each other."""
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,15 +11,29 @@ from core.accounts import Identity, Role, User, UserService
 from core.bus import Bus
 from core.cache import MemoryCache
 from core.clock import SimulatedClock
-from core.events import AccountNotice, AlertFired, FillRecorded, StrategyChanged
+from core.engine.ports import AccountState
+from core.engine.views import Run
+from core.events import AccountNotice, AlertFired, FillRecorded, OrderChanged, StrategyChanged
+from core.exchanges.ledgers import ENDINGS, REACHED
 from core.market.instrument import Instrument
-from core.notify import Notifier, answered
+from core.notify import Notifier, answered, ending_text, fill_text, reached
 from core.reply import Facts, Reply, Text
 from core.store.accounts import SqlAccounts
 from core.store.deliveries import Delivery, SqlDeliveries
 from core.store.sql import Store
 from core.store.trading import SqlTradingStore
-from core.trading.orders import Bracket, Limit, Market, Order, OrderRequest, OrderType, Side
+from core.trading.orders import (
+    Bracket,
+    Limit,
+    Market,
+    Order,
+    OrderRequest,
+    OrderStatus,
+    OrderType,
+    Side,
+    Stop,
+    TrailingStop,
+)
 from core.trading.portfolio import Fill
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
@@ -36,7 +51,7 @@ def bus() -> Bus:
 
 
 @pytest.fixture
-async def open_store(database_url: str, clock: SimulatedClock) -> Store:
+async def open_store(database_url: str, clock: SimulatedClock) -> AsyncIterator[Store]:
     store = Store(database_url, clock)
     await store.open()
     accounts = SqlAccounts(store)
@@ -45,7 +60,8 @@ async def open_store(database_url: str, clock: SimulatedClock) -> Store:
         await accounts.bind(Identity("telegram", f"{ident}-1", ident))
     await accounts.bind(Identity("telegram", "ann-2", "ann"))
     await accounts.bind(Identity("web", "ann-3", "ann"))
-    return store
+    yield store
+    await store.close()
 
 
 def notifier_of(store: Store, clock: SimulatedClock, bus: Bus) -> Notifier:
@@ -318,3 +334,75 @@ async def test_messages_say_what_happened_in_plain_numbers(notifier: Notifier) -
     assert await composed(notifier, failed) == [Text("Strategy sma_cross on BTC/USDT failed: no data", "bad")]
     started = StrategyChanged("e", "ann", NOW, "r1", "sma_cross", BTC.key, "started")
     assert await composed(notifier, started) is None
+
+
+RUN = Run(
+    "run-1", "ann", 1, "sma_cross", {}, BTC, "1h", Decimal(100), "running", NOW, anchor=0, decided=0, source="sma_cross"
+)
+LEVEL = Decimal("61546.11")
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "told"),
+    [
+        (Stop(LEVEL), REACHED["stop"], "your stop at 61,546.11 was reached"),
+        (Stop(LEVEL), None, "your stop at 61,546.11 was reached"),
+        (Limit(LEVEL), REACHED["target"], "your target at 61,546.11 was reached"),
+        (TrailingStop(fraction=Decimal("0.05")), REACHED["trail"], "your trailing stop of 5.0 % was reached"),
+        (Limit(LEVEL), None, None),
+        (Market(), None, None),
+    ],
+)
+def test_a_notice_says_which_stop_or_target_sold(kind: OrderType, reason: str | None, told: str | None) -> None:
+    assert reached(replace(order(kind), reason=reason)) == told
+
+
+def test_the_stop_of_a_strategy_is_told_as_its_own() -> None:
+    sold = FillRecorded("e", "ann", NOW, fill(Side.SELL, "run-1"), 7)
+    [block] = fill_text(sold, replace(order(Stop(LEVEL), "run-1"), reason=REACHED["stop"]), RUN)
+    assert isinstance(block, Facts)
+    assert block.title == "Sold 0.1 BTC — the stop at 61,546.11 of strategy 1, sma_cross, was reached"
+
+
+def ended(reason: str | None, status: OrderStatus = OrderStatus.CANCELLED) -> OrderChanged:
+    return OrderChanged(f"order:o1:{status.value}:0", "ann", NOW, "o1", 7, "manual", BTC.key, status, reason)
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "how"),
+    [
+        ("position_closed", OrderStatus.CANCELLED, "was cancelled"),
+        ("insufficient_funds", OrderStatus.REJECTED, "was rejected"),
+        ("expired", OrderStatus.EXPIRED, "has expired"),
+    ],
+)
+async def test_an_order_that_the_system_ended_is_told_to_its_owner_once(
+    notifier: Notifier, bus: Bus, open_store: Store, name: str, status: OrderStatus, how: str
+) -> None:
+    async with SqlTradingStore(open_store).unit() as unit:
+        await unit.save_account(AccountState("ann", "USDT", opened=NOW))
+        await unit.add_order(order(Limit(LEVEL)))
+    web = await looked_at(notifier, "web")
+    for _ in range(2):
+        await bus.deliver(ended(ENDINGS[name], status))
+    assert web == [[f"Order 7 to buy 1 BTC {how}: {ENDINGS[name]} PAPER, SIMULATED prices."]]
+
+
+@pytest.mark.parametrize(
+    "reason", ["Cancelled on request.", "The account was reset.", "The strategy was stopped.", None]
+)
+async def test_what_a_person_ended_is_not_echoed(
+    notifier: Notifier, bus: Bus, open_store: Store, reason: str | None
+) -> None:
+    async with SqlTradingStore(open_store).unit() as unit:
+        await unit.save_account(AccountState("ann", "USDT", opened=NOW))
+        await unit.add_order(order(Limit(LEVEL)))
+    web = await looked_at(notifier, "web")
+    await bus.deliver(ended(reason))
+    assert web == []
+
+
+def test_an_order_at_the_market_is_told_in_its_answer_and_a_strategy_s_small_rest_not_at_all() -> None:
+    assert ending_text(ended(ENDINGS["insufficient_funds"]), order(Market())) is None
+    assert ending_text(ended(ENDINGS["below_minimum"]), order(Limit(LEVEL), "run-1"), RUN) is None
+    assert ending_text(ended(ENDINGS["insufficient_funds"]), order(Market(), "run-1"), RUN) is not None
