@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
+from core import wording
 from core.clock import Clock
 from core.engine.book import Book
 from core.engine.drafting import demand_above, demand_protection, demand_sides, entry_of, order_type
@@ -163,8 +164,9 @@ class Desk:
         quote = await self._fresh(instrument)
         if preview is not None and not preview.band_low <= quote.last <= preview.band_high:
             raise Conflict(
-                f"{instrument.symbol} moved to {plain(quote.last)}, outside {plain(preview.band_low)} to "
-                f"{plain(preview.band_high)} of the preview.",
+                f"{instrument.symbol} moved to {wording.price(quote.last, instrument)}, outside "
+                f"{wording.price(preview.band_low, instrument)} to {wording.price(preview.band_high, instrument)} "
+                f"of the preview.",
                 hint="Nothing was sent; ask again for a new preview.",
                 last=str(quote.last),
             )

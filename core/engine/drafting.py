@@ -29,9 +29,13 @@ def order_type(
         if stop is None and target is None and trail is None:
             return entry
         if stop is not None and target is not None and stop >= target:
-            raise InvalidInput(f"The stop {plain(stop)} must lie below the target {plain(target)} of a buy.")
+            raise InvalidInput(
+                f"The stop {wording.grouped(stop)} must lie below the target {wording.grouped(target)} of a buy."
+            )
         if price is not None and stop is not None and stop >= price:
-            raise InvalidInput(f"The stop {plain(stop)} must lie below the limit {plain(price)} of a buy.")
+            raise InvalidInput(
+                f"The stop {wording.grouped(stop)} must lie below the limit {wording.grouped(price)} of a buy."
+            )
         if trail is not None and trail >= 1:
             raise InvalidInput(f"The trail {plain(trail)} is a fraction below 1: 0.05 is 5 %.")
         return Bracket(entry, stop, target, trail)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from core import wording
 from core.engine.drafting import entry_of
 from core.engine.valuation import FRESH
-from core.money import ZERO, plain
+from core.money import ZERO
 from core.risk import limits as risk
 from core.trading.costs import Costs
 from core.trading.exchange import Quote
@@ -65,7 +66,9 @@ def warnings(request: OrderRequest, quote: Quote, cost: Cost, equity: Decimal, a
         found.append(f"This is {risk.percent(cost.notional / equity)} of what the account is worth.")
     kind = entry_of(request.type)
     if isinstance(kind, Limit) and (quote.last - kind.price) * request.side.sign < 0:
-        found.append(f"The market is at {plain(quote.last)}: this limit order fills at once.")
+        found.append(
+            f"The market is at {wording.price(quote.last, request.instrument)}: this limit order fills at once."
+        )
     if isinstance(request.type, Bracket | Stop | TrailingStop | StopLimit):
         found.append("Stops live in this process: they rest while it does not run, and are made good afterwards.")
     return found

@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from core import wording
 from core.clock import Clock
 from core.engine.book import Book
 from core.engine.decision import held_of
@@ -13,7 +14,7 @@ from core.engine.ports import TradingStore
 from core.engine.views import MANUAL, Run
 from core.errors import Unavailable
 from core.exchanges.paper import Batch, PaperVenue
-from core.money import ZERO, plain
+from core.money import ZERO
 from core.trading.orders import Market, Order, OrderRequest, Side
 from core.trading.portfolio import Transfer
 
@@ -59,8 +60,8 @@ class Settlement:
             sold = await self._sold(run, request.id)
             if sold.average_price is not None:
                 reason = (
-                    f"Its {plain(abs(held))} {run.instrument.base} were "
-                    f"{'sold' if held > 0 else 'bought back'} at {plain(sold.average_price)}."
+                    f"Its {wording.quantity(abs(held), run.instrument.base)} were "
+                    f"{'sold' if held > 0 else 'bought back'} at {wording.price(sold.average_price, run.instrument)}."
                 )
         amount = self._book.total(run.account, run.ledger, run.instrument.quote)
         run = replace(run, returned=amount, reason=reason)

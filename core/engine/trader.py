@@ -18,6 +18,7 @@ from typing import Any
 
 import structlog
 
+from core import wording
 from core.bus import Bus
 from core.clock import Clock, to_ms
 from core.engine.book import Book
@@ -108,11 +109,7 @@ class Trader:
             )
         if cash <= 0:
             raise InvalidInput(f"The cash {plain(cash)} {currency} for a strategy must be above zero.")
-        free = self._book.free(account, MANUAL, currency)
-        if cash > free:
-            raise risk.InsufficientFunds(
-                currency, allowed=free, asked=cash, hint=f"Give it at most {risk.amount(max(free, ZERO), currency)}."
-            )
+        self._demand_free(account, cash, currency)
         window = await self._history_of(instrument, timeframe, max(self._history, 2 * strategy.warmup()))
         run = Run(
             uuid.uuid4().hex,
@@ -136,9 +133,27 @@ class Trader:
             unit.emit(self._changed(run, "started"))
 
         note = f"allocation to {strategy.name} on {instrument.symbol}"
-        await self._venue.transfer(self._settlement.move(run, -cash, note), also, adopt=instrument)
+        self._demand_free(account, cash, currency)  # another start may have been faster meanwhile
+        try:
+            await self._venue.transfer(self._settlement.move(run, -cash, note), also, adopt=instrument)
+        except InvalidInput:  # and once more while this one waited for its turn
+            self._demand_free(account, cash, currency)
+            raise
         self._enlist(run, strategy, window)
         return run
+
+    def _demand_free(self, account: str, cash: Decimal, currency: str) -> None:
+        """Raises InsufficientFunds when the manual ledger has less than `cash` free."""
+        free = max(self._book.free(account, MANUAL, currency), ZERO)
+        if cash > free:
+            refused = risk.InsufficientFunds(
+                currency, allowed=free, asked=cash, hint=f"Give it at most {wording.money(free, currency)}."
+            )
+            refused.message = (
+                f"You have {wording.money(free, currency)} free, and this needs {wording.money(cash, currency)}."
+            )
+            refused.args = (refused.message,)
+            raise refused
 
     async def stop(self, account: str, run: str | Run, *, keep: bool = False) -> Run:
         """Ends the run: its orders are cancelled, its position is sold at market and its cash goes back.

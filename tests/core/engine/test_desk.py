@@ -120,7 +120,7 @@ async def test_a_price_that_left_the_previewed_band_is_refused_and_leaves_nothin
     request = await desk.draft(ACCOUNT, "buy", BTC, quantity=D("0.1"))
     preview = await desk.preview(request)
     floor.dial.prices[BTC] = D(30_301)
-    with pytest.raises(Conflict, match="BTC/USDT moved to 30301, outside 29700 to 30300"):
+    with pytest.raises(Conflict, match=r"BTC/USDT moved to 30,301.00, outside 29,700.00 to 30,300.00"):
         await desk.submit(request, preview)
     assert await desk.orders(ACCOUNT, open_only=False) == []
 

@@ -60,6 +60,15 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
     await room.close()
 
 
+async def test_the_slower_of_two_starts_that_exceed_the_cash_is_refused_in_numbers_for_people(room: Room) -> None:
+    one, two = (room.engine.trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(6_000)) for _ in range(2))
+    found = await asyncio.gather(one, two, return_exceptions=True)
+    [refused] = [each for each in found if isinstance(each, BaseException)]
+    assert isinstance(refused, InsufficientFunds)
+    assert refused.message == "You have 4,000.00 USDT free, and this needs 6,000.00 USDT."
+    assert len(await room.engine.trader.runs(ACCOUNT)) == 1
+
+
 async def test_two_strategies_on_one_symbol_keep_separate_ledgers(room: Room) -> None:
     trader = room.engine.trader
     long = await trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(4_000))
@@ -206,7 +215,7 @@ async def test_a_refusal_by_the_limits_is_kept_and_the_run_goes_on(tmp_path: Pat
 
 async def test_what_cannot_be_funded_or_priced_is_refused(room: Room) -> None:
     trader = room.engine.trader
-    with pytest.raises(InsufficientFunds, match="needs 20000 USDT, and 10000 USDT is free"):
+    with pytest.raises(InsufficientFunds, match=r"You have 10,000.00 USDT free, and this needs 20,000.00 USDT"):
         await trader.start(ACCOUNT, Steady(), BTC, "1h", Decimal(20_000))
     with pytest.raises(InvalidInput, match="must be above zero"):
         await trader.start(ACCOUNT, Steady(), BTC, "1h", ZERO)
