@@ -1,6 +1,7 @@
 """Which preview a yes may confirm, and what a preview of a sale tells."""
 
 import asyncio
+import re
 from dataclasses import replace
 from decimal import Decimal
 
@@ -107,3 +108,31 @@ async def test_a_strategy_that_keeps_its_coins_says_that_its_stop_stays_in_force
     guarded = replace(view, positions=tuple(replace(each, stop=Decimal(20000)) for each in view.positions))
     assert "Its stop 20,000.00 on BTC stays in force until stop 1 sells." in kept(run, guarded)
     assert "in force" not in kept(run, view)
+
+
+def number(pattern: str, said: str) -> Decimal:
+    """The number that the pattern's group finds."""
+    found = re.search(pattern, said)
+    assert found, said
+    return Decimal(found[1].replace(",", ""))
+
+
+async def test_the_preview_of_a_stop_tells_what_selling_costs_and_what_comes_back(room: Room) -> None:
+    await holding_strategy(room)
+    asked = await room.says("stop 1")
+    assert re.search(r"come back after costs: slippage 0\.05 %, fee [\d.]+ USDT", asked)
+    assert "Market: SIMULATED prices" in asked
+    told = number(r"about ([\d,.]+) USDT come back", asked)
+    assert abs(number(r"([\d,.]+) USDT came back", await room.says("yes")) - told) < 1
+
+
+async def test_previews_of_selling_everything_tell_price_fee_and_the_cash_afterwards(room: Room) -> None:
+    for line in ("buy 0.02 btc", "yes"):
+        await room.says(line)
+    for line in ("sell everything", "panic"):
+        asked = await room.says(line)
+        assert re.search(r"0\.02 BTC: at about [\d,.]+, slippage 0\.05 %, fee [\d.]+ USDT, brings about", asked), line
+        assert "Market: SIMULATED prices" in asked
+        cash = number(r"Cash afterwards: about ([\d,.]+) USDT, after costs", asked)
+    worth = number(r"account is worth ([\d,.]+) USDT", await room.says("yes"))
+    assert abs(worth - cash) < 1

@@ -2,12 +2,13 @@
 
 from core import wording
 from core.accounts import Role
+from core.commands import sales
 from core.commands.confirmations import Proposal
 from core.commands.context import Context
 from core.commands.families.stopping import PANIC
 from core.commands.outcomes import outcome, tone_of
 from core.commands.registry import command
-from core.engine.views import AccountView, PositionView
+from core.engine.views import AccountView
 from core.errors import AppError
 from core.reply import Block, Reply, Text
 
@@ -40,16 +41,20 @@ async def panic(ctx: Context) -> Reply | Proposal:
         f"Nothing new is bought until you write resume. {badge}.",
         "warning",
     )
-    held = [each for each in done.positions if each.quantity]
+    held = [each for each in view.positions if each.quantity]
     if not held:
         return [told, *stuck, Text("You hold no coins, so there is nothing to sell.")]
+
+    facts = sales.rows(await sales.sales(ctx, held), view)
+    if view.simulated:
+        facts.append(("Market", f"{wording.SIMULATED} prices"))
 
     async def execute() -> Reply:
         return await sell_everything(ctx, view)
 
     return Proposal(
         "Sell everything you hold at the market, too?",
-        tuple(sale_of(each) for each in held),
+        tuple(facts),
         execute,
         "sell everything",
         view.mode,
@@ -87,14 +92,15 @@ async def flatten(ctx: Context) -> Reply | Proposal:
     runs = [each for each in await ctx.services.strategies.runs(ctx.account) if each.state == "running"]
     if not held and not orders and not runs:
         return [Text("You hold no coins, no order is open and no strategy runs: there is nothing to sell or to stop.")]
-    facts = [sale_of(each) for each in held] or [("Coins", "none to sell")]
+    *coins, cash = sales.rows(await sales.sales(ctx, held), view)
+    facts = coins or [("Coins", "none to sell")]
     if orders:
         numbers = wording.listed([str(each.number) for each in orders])
         facts.append(("Orders", f"{wording.plural(len(orders), 'order')} cancelled: {numbers}"))
     if runs:
         names = wording.listed([f"{each.number} ({each.strategy} on {each.instrument.base})" for each in runs])
         facts.append(("Strategies", f"stopped: {names}"))
-    facts.append(("Cash afterwards", f"about {wording.money(view.equity, view.currency)}, before fees and slippage"))
+    facts.append(cash)
     if view.simulated:
         facts.append(("Market", f"{wording.SIMULATED} prices"))
 
@@ -121,16 +127,6 @@ async def flatten(ctx: Context) -> Reply | Proposal:
         ("Some prices are old: the market did not answer lately.",) if view.stale and held else (),
         "Sell everything" if held else "Stop everything",
         "Keep it",
-    )
-
-
-def sale_of(position: PositionView) -> tuple[str, str]:
-    """'0.01 BTC', 'at about 61,000.00, worth 610.00 USDT'."""
-    instrument = position.instrument
-    worth = wording.money(position.value, instrument.quote)
-    return (
-        wording.quantity(position.quantity, instrument.base),
-        f"at about {wording.price(position.price, instrument)}, worth {worth}",
     )
 
 

@@ -6,10 +6,11 @@ from typing import Literal
 
 from core import wording
 from core.accounts import Role
-from core.commands import guards
+from core.commands import guards, sales
 from core.commands.confirmations import Proposal, Settled
 from core.commands.context import Context
 from core.commands.registry import command
+from core.commands.sales import Sale
 from core.engine.views import AccountView, PositionView, Run
 from core.errors import AppError, Conflict, NotFound
 from core.reply import Block, Choice, Choices, Reply, Text
@@ -110,13 +111,15 @@ async def preview(ctx: Context, view: AccountView, chosen: Sequence[Run]) -> Pro
     orders = await ctx.services.desk.orders(ctx.account, open_only=True, limit=200)
     facts = []
     for run in chosen:
-        held = held_by(run, view)
-        what = [f"sells {sale_of(each)}" for each in held]
+        held = await sales.sales(ctx, held_by(run, view))
+        what = [f"sells {sale_of(position, sale)}" for position, sale in held]
         open_orders = [str(each.number) for each in orders if each.request.ledger == run.ledger]
         if open_orders:
             what.append(f"cancels {wording.plural(len(open_orders), 'order')}: {wording.listed(open_orders)}")
         back = sum((ledger.equity for ledger in view.ledgers if ledger.run == run.id), Decimal(0))
-        what.append(f"{'about ' if held else ''}{wording.money(back, view.currency)} come back")
+        back -= sum((sale.lost for _, sale in held if sale is not None), Decimal(0))
+        costs = f" {sales.costs_of([sale for _, sale in held], view.currency)}" if held else ""
+        what.append(f"{'about ' if held else ''}{wording.money(back, view.currency)} come back{costs}")
         facts.append((f"{run.number}: {run.strategy} on {run.instrument.base}", "; ".join(what)))
     if view.simulated:
         facts.append(("Market", f"{wording.SIMULATED} prices"))
@@ -218,8 +221,8 @@ def held_by(run: Run, view: AccountView) -> list[PositionView]:
     return [each for each in view.positions if each.ledger == run.ledger and each.quantity]
 
 
-def sale_of(position: PositionView) -> str:
+def sale_of(position: PositionView, sale: Sale | None) -> str:
     """'0.01 BTC at about 61,000.00 USDT'."""
     instrument = position.instrument
     amount = wording.quantity(position.quantity, instrument.base)
-    return f"{amount} at about {wording.price(position.price, instrument)} {instrument.quote}"
+    return f"{amount} at about {wording.price(sale.price if sale else position.price, instrument)} {instrument.quote}"
