@@ -54,8 +54,6 @@ async def protect(
         wanted = [each for each in held if guards.guard_of(each)] or wanted if len(wanted) > 1 else wanted
         if remove and not wanted:
             return [Text(f"There is no {'protection' if remove == 'all' else remove} to remove.")]
-        if remove and not wanted:
-            return [Text(f"There is no {'protection' if remove == 'all' else remove} to remove.")]
         if len(wanted) != 1:
             return which(held, stop, target, trail, remove)
         instrument = wanted[0].instrument
@@ -66,8 +64,6 @@ async def protect(
     after = changed(before, Guard(stop, target, trail), remove)
     if stop is None and target is None and trail is None and remove is None:
         return shown(position, before)
-    if remove and after == before and stop is target is trail is None:
-        return [Text(f"There is no {'protection' if remove == 'all' else remove} to remove.")]
     if remove and after == before and stop is target is trail is None:
         return [Text(f"There is no {'protection' if remove == 'all' else remove} to remove.")]
     if after == before:
