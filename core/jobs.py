@@ -5,6 +5,7 @@ from a fork server, which neither copies our threads and locks (fork) nor runs `
 """
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
 import threading
@@ -25,6 +26,14 @@ class Cancelled(AppError):
     """The job was cancelled by the person who asked for it."""
 
     code = "cancelled"
+
+
+async def end_task(task: "asyncio.Task[Any] | None") -> None:
+    """Cancels a background task and waits until it is over; None is over already. Its own failure is raised."""
+    if task is not None:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 class Jobs:

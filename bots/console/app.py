@@ -21,6 +21,7 @@ from core.commands.context import Services
 from core.commands.conversation import Conversation
 from core.commands.registry import registry
 from core.errors import AppError
+from core.jobs import end_task
 from core.reply import Chart, Choices, Confirm, Progress, Reply, Text, to_json
 
 if TYPE_CHECKING:
@@ -57,11 +58,8 @@ class Console:
 
     async def stop(self) -> None:
         """Leaves the chat."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await end_task(self._task)
+        self._task = None
 
     async def run(self) -> None:
         """Chats on the terminal until the person leaves; without a terminal, until the lines end."""

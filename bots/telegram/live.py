@@ -7,6 +7,7 @@ from telegram.constants import ChatAction
 
 from bots.telegram.render import progress
 from bots.telegram.wire import Wire
+from core.jobs import end_task
 from core.reply import Progress
 
 SOON = 0.6  # seconds after which "typing" is shown
@@ -30,9 +31,7 @@ class Live:
 
     async def end(self) -> None:
         """Takes the progress message away: the answer follows it."""
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await end_task(self._task)
         if self._message is not None:
             message, self._message = self._message, None
             await self._wire.quietly(self._wire.bot.delete_message(self._chat, message))

@@ -1,7 +1,6 @@
 """`orchestrator run`: every role in one process, until it is told to stop."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
@@ -69,6 +68,7 @@ def start_logs(settings: "Settings", *, to_file: bool) -> Path | None:
 
 async def _serve(settings: "Settings", roles: list[str], chatting: bool, as_json: bool) -> None:
     from core.app import build
+    from core.jobs import end_task
 
     told_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -80,9 +80,7 @@ async def _serve(settings: "Settings", roles: list[str], chatting: bool, as_json
     try:
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
-            starting.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await starting
+            await end_task(starting)
             return
         await starting
         warm_kernels()

@@ -20,6 +20,7 @@ from core.engine.ports import TradingStore
 from core.errors import AppError, Conflict, InvalidInput, OrderRefused
 from core.events import AccountNotice, FillRecorded
 from core.exchanges.record import Change, order_changed
+from core.jobs import end_task
 from core.money import ZERO, plain
 from core.trading.exchange import Exchange
 from core.trading.orders import Order, OrderRequest, OrderStatus
@@ -66,11 +67,8 @@ class Execution:
 
     async def stop(self) -> None:
         """Ends the looking up; what is unknown stays so until the next start."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await end_task(self._task)
+        self._task = None
 
     async def _watch(self) -> None:
         while True:

@@ -20,6 +20,7 @@ from core.engine.recorded import bar_at, joined
 from core.engine.sources import Source, SourceState
 from core.errors import AppError, InvalidInput, NotFound, Unavailable
 from core.events import Bar, BarClosed, QuoteChanged
+from core.jobs import end_task
 from core.market import timeframes
 from core.market.bars import Bars
 from core.market.instrument import Instrument, parse_key
@@ -107,11 +108,8 @@ class Feed:
 
     async def stop(self) -> None:
         """Stops looking and closes the sources."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await end_task(self._task)
+        self._task = None
         for source in self._sources.values():
             await source.data.close()
 

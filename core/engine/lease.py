@@ -1,7 +1,6 @@
 """Lease: only one process trades. It is taken from a row with an expiry and kept alive by a heartbeat."""
 
 import asyncio
-import contextlib
 import uuid
 from datetime import datetime
 from typing import Protocol
@@ -10,6 +9,7 @@ import structlog
 
 from core.clock import Clock, to_ms
 from core.errors import AppError, Conflict
+from core.jobs import end_task
 
 
 class LeaseStore(Protocol):
@@ -57,11 +57,8 @@ class Lease:
 
     async def drop(self) -> None:
         """Gives the lease back."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await end_task(self._task)
+        self._task = None
         self._until = 0
         await self._store.drop_lease(self._name, self._owner)
 

@@ -15,6 +15,8 @@ import httpx
 import psutil
 import structlog
 
+from core.jobs import end_task
+
 HERE = Path(__file__).resolve().parent.parent
 BASE = "/dashboards/"
 READY_WITHIN = 60.0  # seconds
@@ -74,11 +76,8 @@ class VoilaChild:
 
     async def stop(self) -> None:
         """Ends the process and its kernels."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await end_task(self._task)
+        self._task = None
         self._ready.clear()
 
     async def _supervise(self) -> None:
