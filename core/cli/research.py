@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.cli import emit, note
-from core.errors import InvalidInput
+from core.cli.inputs import costs_of, opened, parameters_of
 
 if TYPE_CHECKING:
-    from core.market.bars import Bars
     from core.research.backtest import Result
 
 PERCENT = (
@@ -39,17 +38,11 @@ def backtest(
 ) -> None:
     from core.research.backtest import backtest as run
     from core.strategies import load
-    from core.trading.costs import Costs
 
-    chosen = load(strategy, _parameters(param or []))
-    costs = Costs()
-    costs = Costs(
-        taker_fee=costs.taker_fee if fee is None else fee,
-        maker_fee=costs.maker_fee if fee is None else fee,
-        slippage=costs.slippage if slippage is None else slippage,
-    )
-    bars = _opened(data)
-    parts = _opened(detail, bars) if detail else None
+    chosen = load(strategy, parameters_of(param or []))
+    costs = costs_of(fee, slippage)
+    bars = opened(data)
+    parts = opened(detail, bars) if detail else None
     result = run(chosen, bars, cash, costs, detail=parts, start=start, end=end)
     if report is not None:
         from core.research.report import write_report
@@ -110,41 +103,6 @@ def indicators(as_json: Annotated[bool, typer.Option("--json", help="One JSON do
         parameters: Any = row["parameters"]
         called = ", ".join([*map(str, row["inputs"]), *(f"{key}={value:g}" for key, value in parameters.items())])
         _line(str(row["name"]), f"{row['summary']}  ({called})")
-
-
-def _parameters(given: list[str]) -> dict[str, str]:
-    """name=value pairs. Raises InvalidInput."""
-    parameters = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not (name and equals and value):
-            raise InvalidInput(f"--param '{text}' is not name=value, such as fast=20.")
-        parameters[name.strip()] = value.strip()
-    return parameters
-
-
-def _opened(names: list[str], within: "Bars | dict[str, Bars] | None" = None) -> "Bars | dict[str, Bars]":
-    """The bars of one data set, or of several by symbol; only the time of the bars `within`, and like them in form."""
-    from core import settings
-    from core.market.bars import Bars
-    from core.market.datasets import is_file, open_data
-    from core.market.history import History
-    from core.market.timeframes import milliseconds
-
-    folder = Path() if all(is_file(name) for name in names) else settings.load().data_dir
-    around = [] if within is None else [within] if isinstance(within, Bars) else list(within.values())
-    start = min((int(each.timestamp[0]) for each in around if len(each)), default=None)
-    end = max((int(each.timestamp[-1]) + milliseconds(each.timeframe) for each in around if len(each)), default=None)
-    opened = [open_data(name, History(folder / "history"), start_ms=start, end_ms=end) for name in names]
-    if len(opened) == 1 and not isinstance(within, dict):
-        return opened[0]
-    by_symbol: dict[str, Bars] = {}
-    for bars in opened:
-        name = bars.instrument.symbol if bars.instrument.symbol not in by_symbol else bars.instrument.key
-        if name in by_symbol:
-            raise InvalidInput(f"{name} is given twice.")
-        by_symbol[name] = bars
-    return by_symbol
 
 
 def _line(name: str, text: str) -> None:
