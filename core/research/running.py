@@ -11,7 +11,7 @@ import numpy as np
 from core.indicators.shared import shared
 from core.jobs import Cancelled
 from core.research.trial import COLUMNS, Chunk, Floats, Ground, Span, run_chunk
-from core.research.workers import Crew, cores, crew
+from core.research.workers import Crew, Kind, cores, crew
 
 Told = Callable[[float], None]
 Parameters = dict[str, int | float]
@@ -61,7 +61,7 @@ class Runner:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *failure: object) -> None:
+    def __exit__(self, *failure: Any) -> None:
         self._close(*failure)
 
     def run(self, span: Span, parameters: Sequence[Parameters], progress: Told | None = None) -> Trials:
@@ -97,7 +97,7 @@ class Runner:
                     break
         self._each = fastest
         if done < len(parameters):
-            kind = "processes" if long and count > 1 and watch.held > HELD else "threads"
+            kind: Kind = "processes" if long and count > 1 and watch.held > HELD else "threads"
             self._crew = crew(self.ground, kind=kind, workers=count)
         return done
 
@@ -126,7 +126,7 @@ class Runner:
         timely = LARGEST if not self._each else int(PER_CHUNK / self._each)
         return max(1, min(even, timely, LARGEST))
 
-    def _close(self, *failure: object) -> None:
+    def _close(self, *failure: Any) -> None:
         if self._crew is not None:
             self._crew.__exit__(*failure)
             self._crew = None
@@ -146,7 +146,7 @@ class Watch:
         self._thread.start()
         return self
 
-    def __exit__(self, *failure: object) -> None:
+    def __exit__(self, *failure: Any) -> None:
         self._over.set()
         self._thread.join()
 

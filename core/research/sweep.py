@@ -69,7 +69,7 @@ class SweepResult:
     ) -> None:
         self.ground, self.span, self.grid, self.metric = ground, span, grid, metric
         kept = np.flatnonzero(trials.done)
-        self.strategies = tuple(strategies[i] for i in kept)
+        self.strategies = tuple(strategies[i] for i in kept.tolist())
         self.values: Floats = trials.table[kept]
         self.returns: Floats = trials.blocks[kept].T
         self.skipped, self.reason = skipped, reason

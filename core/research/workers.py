@@ -6,6 +6,7 @@ Answers come as (place, answer) in the order of their completion; the work of ea
 
 import contextlib
 import hashlib
+import importlib
 import os
 import pickle
 import signal
@@ -17,7 +18,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, Thr
 from concurrent.futures.process import BrokenProcessPool
 from contextvars import copy_context
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import Any, Literal, Protocol, Self
 
 from core.errors import InvalidInput, Unavailable
@@ -45,7 +46,7 @@ class Crew(Protocol):
         ...
 
     def __enter__(self) -> Self: ...
-    def __exit__(self, *failure: object) -> None: ...
+    def __exit__(self, *failure: Any) -> None: ...
 
 
 def crew(shared: Any, *, kind: Kind = "threads", workers: int | None = None, scheduler: str | None = None) -> Crew:
@@ -104,7 +105,7 @@ class Threads:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *failure: object) -> None:
+    def __exit__(self, *failure: Any) -> None:
         self._stop.set()
         self._pool.shutdown(cancel_futures=True)
 
@@ -138,7 +139,7 @@ class Processes:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *failure: object) -> None:
+    def __exit__(self, *failure: Any) -> None:
         if failure[0] is not None:  # do not wait for what nobody wants any more
             for process in list((self._pool._processes or {}).values()):  # no public way to end a busy worker
                 process.terminate()
@@ -152,11 +153,10 @@ class Cluster:
     kind = "dask"
 
     def __init__(self, shared: Any, scheduler: str) -> None:
-        from distributed import Client
-
+        distributed = library("distributed")
         self._address = scheduler
         try:
-            self._client: Any = Client(
+            self._client = distributed.Client(
                 scheduler, timeout=ANSWERS_WITHIN, set_as_default=False, direct_to_workers=False, name="orchestrator"
             )
         except (OSError, TimeoutError, ValueError) as failed:
@@ -170,12 +170,7 @@ class Cluster:
         self._pack = self._client.scatter(pack, broadcast=True, hash=False)
 
     def each(self, function: Work, items: Sequence[Any], progress: Told | None = None) -> Iterator[tuple[int, Any]]:
-        from distributed import CancelledError
-        from distributed import wait as finished
-        from distributed.client import FutureCancelledError
-        from distributed.comm.core import CommClosedError
-        from distributed.scheduler import KilledWorker
-
+        distributed, lost = library("distributed"), lost_errors()
         total = len(items)
         packs = [packed((function, item)) for item in items]
         try:
@@ -187,7 +182,7 @@ class Cluster:
             try:
                 while waiting:
                     with contextlib.suppress(TimeoutError):
-                        finished(waiting, timeout=TOLD_EVERY, return_when="FIRST_COMPLETED")
+                        distributed.wait(waiting, timeout=TOLD_EVERY, return_when="FIRST_COMPLETED")
                     if self._client.status not in ("running", "newly-created"):
                         raise self._lost()
                     done = {future for future in waiting if future.done()}
@@ -199,7 +194,7 @@ class Cluster:
             finally:
                 if waiting and self._client.status == "running":
                     self._client.cancel(list(waiting), force=True)
-        except (CancelledError, FutureCancelledError, CommClosedError, KilledWorker, OSError) as failed:
+        except lost as failed:
             raise self._lost() from failed
         except ImportError as lacking:
             raise Unavailable(
@@ -210,9 +205,7 @@ class Cluster:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *failure: Any) -> None:
         self._client.close(timeout=2)
 
     def _lost(self) -> Unavailable:
@@ -220,6 +213,22 @@ class Cluster:
             f"The Dask scheduler {self._address} does not answer.",
             hint="Start it, correct ORCHESTRATOR_CLUSTER__SCHEDULER, or give --local to use this machine.",
         )
+
+
+def library(name: str) -> Any:
+    """A library without types, imported where it is used."""
+    return importlib.import_module(name)
+
+
+def lost_errors() -> tuple[type[BaseException], ...]:
+    """What Dask raises when a scheduler, its connection or too many of its workers are gone."""
+    return (
+        library("distributed").CancelledError,
+        library("distributed.client").FutureCancelledError,
+        library("distributed.comm.core").CommClosedError,
+        library("distributed.scheduler").KilledWorker,
+        OSError,
+    )
 
 
 def gathered(futures: Sequence[Future[Any]], progress: Told | None) -> Iterator[tuple[int, Any]]:
@@ -240,8 +249,7 @@ def gathered(futures: Sequence[Future[Any]], progress: Told | None) -> Iterator[
 
 def packed(value: Any) -> bytes:
     """Pickled, with classes that other processes cannot import (a user's file, a notebook) inside."""
-    import cloudpickle
-
+    cloudpickle = library("cloudpickle")
     foreign = [module for module in list(sys.modules.values()) if _foreign(module)]
     for module in foreign:
         cloudpickle.register_pickle_by_value(module)
