@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.analytics import measures
+from core.analytics.summary import SUMMARY, summarise
 from core.errors import InvalidInput
 from core.indicators.shared import shared
 from core.market import timeframes
@@ -22,6 +23,7 @@ from core.market.instrument import Instrument
 from core.research import backtest as one
 from core.research.detail import by_symbol
 from core.research.tape import Played, Rows, Tape, play, record
+from core.research.trades import profits
 from core.simulation import fields, trips
 from core.trading.costs import Costs
 from core.trading.strategy import Context
@@ -37,6 +39,7 @@ ACCOUNT = ("exposure", "turnover", "fees_paid")
 COLUMNS = (*CURVE, *TRADES, *ACCOUNT)
 LESS = ("max_drawdown", "max_drawdown_duration", "volatility", "fees_paid", "turnover", "open_trades")  # is better
 WHOLE = ("max_drawdown_duration", "trades", "open_trades")  # counts
+PLACES = np.array([SUMMARY.index(name) for name in CURVE])
 KEPT = 4  # stretches of time whose tape is kept
 
 
@@ -143,22 +146,15 @@ class Stage:
         return self._measured(played), self._blocks(played.equity)
 
     def _measured(self, played: Played) -> list[float]:
-        cash, year, equity = self.ground.cash, self.year, played.equity
-        closed, still = profits(trips.round_trips(played.fills, len(self.traded)), self.closes)
-        curve = np.concatenate(([cash], equity))
-        returns = measures.returns_of(curve)[1:]
+        cash = self.ground.cash
+        found = summarise(played.equity, cash, self.year)
+        rows = trips.round_trips(played.fills, len(self.traded))
+        still = rows[:, trips.T_OPEN] != 0.0
+        closed = profits(rows[~still], self.closes)
         return [
-            float(equity[-1]) / cash - 1.0,
-            measures.cagr(returns, year),
-            measures.sharpe_ratio(returns, year),
-            measures.sortino_ratio(returns, year),
-            measures.calmar_ratio(curve, year),
-            measures.max_drawdown(curve),
-            measures.max_drawdown_duration(curve),
-            measures.volatility(returns, year),
-            float(equity[-1]),
+            *found[PLACES].tolist(),
             len(closed),
-            still,
+            int(np.count_nonzero(still)),
             measures.win_rate(closed),
             measures.profit_factor(closed),
             measures.expectancy(closed),
@@ -181,13 +177,6 @@ class Stage:
             return np.empty(0)
         ends = np.arange(1, count + 1) * len(equity) // count - 1
         return measures.returns_of(np.concatenate(([self.ground.cash], equity[ends])))[1:]
-
-
-def profits(rows: Floats, closes: Floats) -> tuple[Floats, int]:
-    """Profit of each closed trip net of fees, as in Result.stats, and how many are still open."""
-    closed = rows[rows[:, trips.T_OPEN] == 0.0]
-    gained = closed[:, trips.T_EXIT_NOTIONAL] - closed[:, trips.T_ENTRY_NOTIONAL]
-    return closed[:, trips.T_SIDE] * gained - closed[:, trips.T_FEES], len(rows) - len(closed)
 
 
 @dataclass(frozen=True, slots=True)
