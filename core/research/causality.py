@@ -213,7 +213,7 @@ def _places(whole: Decisions, bars: Mapping[str, Bars], warmup: int, cuts: int, 
     if len(times) <= cuts:
         return [int(each) for each in times]
     rng = np.random.default_rng(seed)
-    fixed = times[np.linspace(0, len(times) - 1, min(FIXED, cuts)).astype(np.int64)]
+    fixed = times[np.linspace(0, len(times) - 1, min(FIXED, (cuts + 1) // 2)).astype(np.int64)]
     decided = [bars[name].timestamp[_decided(values)] for (name, _), values in whole.items()]
     events = np.intersect1d(np.concatenate(decided), times)
     picked = rng.choice(events, min(len(events), cuts // 2), replace=False) if len(events) else events
