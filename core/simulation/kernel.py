@@ -93,20 +93,25 @@ def rest(
 ) -> None:
     """The quiet rows t:until of all instruments: only their marks move. Writes the equity at each close."""
     cash, count = account[A_CASH], until - t
-    for k in range(count):
-        equity[done + k] = cash
     exposed = False
     for i in range(book.shape[0]):
         quantity, first = book[i, B_QUANTITY], firsts[i] + t
         if quantity != 0.0:
+            if exposed:
+                for k in range(count):
+                    equity[done + k] += quantity * close[first + k]
+            else:
+                for k in range(count):
+                    equity[done + k] = cash + quantity * close[first + k]
             exposed = True
-            for k in range(count):
-                equity[done + k] += quantity * close[first + k]
         book[i, B_PRESENT] = 1.0
         book[i, B_MARK] = close[first + count - 1]  # no decision reads the rest of the bar, so it is not fetched
         book[i, B_BARS] += count
     if exposed:
         account[A_EXPOSED] += count
+    else:
+        for k in range(count):
+            equity[done + k] = cash
 
 
 @inlined
@@ -143,11 +148,9 @@ def act(
         protect(book, i, stop_price, target_price, distance, book[i, B_MARK])
 
 
-@inlined
-def roomy(account: Floats, fills: Floats, most: int) -> Floats:
-    """The fills, in a larger array where this one has no room for another step."""
-    if account[A_FILLS] + most <= fills.shape[0]:
-        return fills
+@kernel
+def roomier(fills: Floats) -> Floats:
+    """The fills in an array of twice the rows."""
     grown = np.empty((2 * fills.shape[0], FILL))
     grown[: fills.shape[0]] = fills
     return grown
@@ -188,7 +191,7 @@ def run(
             until = count
             for i in range(book.shape[0]):
                 first = firsts[i]
-                if asking[i] < t or held[i] != (book[i, B_QUANTITY] != 0.0):
+                if asking[i] < t or (extras and held[i] != (book[i, B_QUANTITY] != 0.0)):
                     held[i] = book[i, B_QUANTITY] != 0.0
                     asking[i] = first_asking(exposure, stop, target, trail, held[i], first + t, first + count) - first
                 if asking[i] < until:
@@ -227,7 +230,8 @@ def run(
             else:
                 for i in range(book.shape[0]):
                     show(book, i, firsts[i] + t, timestamp, opened, high, low, close, volume)
-                fills = roomy(account, fills, most)
+                if account[A_FILLS] + most > fills.shape[0]:
+                    fills = roomier(fills)
                 step(account, book, orders, borrowed(fills))
                 equity[t] = equity_of(account, book)
                 for i in range(book.shape[0]):
@@ -253,7 +257,8 @@ def run(
                 show(book, i, t, timestamp, opened, high, low, close, volume)
             else:
                 book[i, B_PRESENT] = 0.0
-        fills = roomy(account, fills, most)
+        if account[A_FILLS] + most > fills.shape[0]:
+            fills = roomier(fills)
         step(account, book, orders, borrowed(fills))
         equity[steps] = equity_of(account, book)
         times[steps] = now
