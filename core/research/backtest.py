@@ -13,10 +13,19 @@ from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.research.detail import by_symbol
 from core.research.result import Result, Trade
-from core.research.tape import SIGNALS, Rows, play, record
+from core.research.steps import Stepped, values_of
+from core.research.tape import SIGNALS, Plan, Rows, Signalled, play, record
 from core.simulation.kernel import extent
 from core.trading.costs import Costs
-from core.trading.strategy import Context, Signals, SignalStrategy
+from core.trading.strategy import (
+    Context,
+    PortfolioStrategy,
+    Signals,
+    SignalStrategy,
+    StepStrategy,
+    Strategy,
+    failure,
+)
 
 __all__ = ["Moment", "Result", "Trade", "backtest", "moment", "strategy_signals"]
 
@@ -25,7 +34,7 @@ DECIDED = 0.4  # of the progress: the signals
 
 
 def backtest(
-    strategy: SignalStrategy,
+    strategy: Strategy,
     bars: Bars | Mapping[str, Bars],
     cash: float = 10_000.0,
     costs: Costs | None = None,
@@ -38,60 +47,39 @@ def backtest(
 ) -> Result:
     """The strategy's trades and equity on these bars: decided at each close, filled from the next open on.
 
-    bars: one instrument's, or {symbol: bars} that share the cash; each then gets an equal share of the exposure
+    bars: one instrument's, or {symbol: bars} that share the cash; each then gets an equal share of a SignalStrategy's
+        exposure, while a PortfolioStrategy's weights and a StepStrategy's orders are taken as they are
     instruments: other grids and minimums than those of the bars, by the same symbols
     detail: bars of a lower timeframe, by which orders are matched inside each bar in the true order of prices
     start, end: trading starts at the first bar at or after `start` (ISO date, datetime or ms; earlier bars only warm
         the strategy up) and stops before `end`
-    progress: told the fraction done, 0 to 1
-    Raises InvalidInput when the cash, the bars or the strategy's signals cannot be used.
+    progress: told the fraction done, 0 to 1; what it raises ends the backtest
+    Raises InvalidInput when the cash, the bars or what the strategy asks for cannot be used.
     """
     began = time.perf_counter()
     costs = Costs() if costs is None else costs
-    if not 0.0 < cash < 1e15:
+    if not isinstance(cash, int | float | np.number) or not 0.0 < cash < 1e15:
         raise InvalidInput(f"Starting cash {cash} is not between 0 and 1e15.")
-    held = {bars.instrument.symbol: bars} if isinstance(bars, Bars) else dict(bars)
-    if not held:
-        raise InvalidInput("A backtest needs the bars of at least one instrument.")
-    frames = {each.timeframe for each in held.values()}
-    if len(frames) > 1:
-        raise InvalidInput(f"All instruments must have one timeframe; these have {', '.join(sorted(frames))}.")
-    quotes = sorted({each.instrument.quote for each in held.values()})
-    if len(quotes) > 1:
-        raise InvalidInput(
-            f"{', '.join(each.instrument.symbol for each in held.values())} cannot share one cash, as they are quoted"
-            f" in {' and '.join(quotes)}."
-        )
+    held = _demand_bars({bars.instrument.symbol: bars} if isinstance(bars, Bars) else bars)
     if instruments:
         held = {name: replace(each, instrument=instruments.get(name, each.instrument)) for name, each in held.items()}
     fine = {} if detail is None else by_symbol(detail if isinstance(detail, Bars) else dict(detail), held)
     first, last = moment(start), moment(end)
     known = {name: each.between(None, last) for name, each in held.items()}
-    needed = strategy.warmup()
-    for name, each in known.items():
-        if len(each) <= needed:
-            raise InvalidInput(
-                f"{strategy.name} needs more than {needed} bars and {name} has {len(each)}.",
-                needed=needed,
-                bars=len(each),
-            )
+    _demand_warm(strategy, known)
     if progress:
         progress(0.0)
-    traded: dict[str, Bars] = {}
-    signals: list[Rows] = []
+    skip = {name: 0 if first is None else int(np.searchsorted(each.timestamp, first)) for name, each in known.items()}
     for name, each in known.items():
-        others = {key: other for key, other in known.items() if key != name}
-        found = _checked(strategy, strategy_signals(strategy, each, Context(others)), len(each))
-        skip = 0 if first is None else int(np.searchsorted(each.timestamp, first))
-        if skip >= len(each):
+        if skip[name] >= len(each):
             raise InvalidInput(f"{name} has no bars from {from_ms(first or 0):%Y-%m-%d %H:%M} on.")
-        traded[name] = each[skip:]
-        signals.append({key: None if array is None else array[skip:] for key, array in found.items()})
-        if progress:
-            progress(DECIDED * len(traded) / len(known))
+    plan = _planned(strategy, known, skip, progress)
+    traded = {name: each[skip[name] :] if skip[name] else each for name, each in known.items()}
     tape = record(traded, fine)
+    for name, each in fine.items():
+        each.demand_possible(f"detail of {name}")
     told = None if progress is None else lambda done: progress(DECIDED + (1.0 - DECIDED) * done)
-    result = Result(strategy, tape, signals, cash, costs, play(tape, signals, cash, costs, told))
+    result = Result(strategy, tape, plan, float(cash), costs, play(tape, plan, float(cash), costs, told))
     result.seconds = time.perf_counter() - began
     return result
 
@@ -103,12 +91,77 @@ def strategy_signals(strategy: SignalStrategy, bars: Bars, context: Context) -> 
     except AppError:
         raise
     except Exception as broken:  # a user's strategy may fail in any way
-        import traceback
+        raise failure(strategy, broken) from broken
 
-        place = traceback.extract_tb(broken.__traceback__)[-1]
+
+def allocation(strategy: PortfolioStrategy, bars: Mapping[str, Bars]) -> dict[str, Signals]:
+    """The strategy's signals of each instrument. Raises InvalidInput where it fails or names other instruments."""
+    try:
+        given = dict(strategy.allocate(bars, Context()))
+    except AppError:
+        raise
+    except Exception as broken:  # a user's strategy may fail in any way
+        raise failure(strategy, broken) from broken
+    if given.keys() != bars.keys():
+        told = ", ".join(map(str, given)) or "none"
+        raise InvalidInput(f"{strategy.name} gave signals of {told}; it was asked about {', '.join(bars)}.")
+    return given
+
+
+def _planned(
+    strategy: Strategy, known: dict[str, Bars], skip: dict[str, int], progress: Callable[[float], None] | None
+) -> Plan:
+    """What is to be traded: signals that are known beforehand, or the strategy itself, asked bar by bar."""
+    if isinstance(strategy, StepStrategy):
+        values = {name: values_of(strategy, each) for name, each in known.items()}
+        return Stepped(strategy, known, tuple(skip.values()), values)
+    if isinstance(strategy, PortfolioStrategy):
+        shares = allocation(strategy, known)
+        rows = [_checked(strategy, shares[name], len(each), skip[name]) for name, each in known.items()]
+        if progress:
+            progress(DECIDED)
+        return Signalled(rows, equal=False)
+    rows = []
+    for name, each in known.items():
+        others = {key: other for key, other in known.items() if key != name}
+        signals = strategy_signals(strategy, each, Context(others))
+        rows.append(_checked(strategy, signals, len(each), skip[name]))
+        if progress:
+            progress(DECIDED * len(rows) / len(known))
+    return Signalled(rows)
+
+
+def _demand_bars(bars: Mapping[str, Bars]) -> dict[str, Bars]:
+    """The bars by symbol. Raises InvalidInput or BadData where they cannot be traded together, or at all."""
+    held = dict(bars) if isinstance(bars, Mapping) else {}
+    if not held or not all(isinstance(each, Bars) for each in held.values()):
+        raise InvalidInput("A backtest needs the bars of at least one instrument: Bars, or {symbol: Bars}.")
+    frames = {each.timeframe for each in held.values()}
+    if len(frames) > 1:
+        raise InvalidInput(f"All instruments must have one timeframe; these have {', '.join(sorted(frames))}.")
+    quotes = sorted({each.instrument.quote for each in held.values()})
+    if len(quotes) > 1:
         raise InvalidInput(
-            f"{strategy.name} failed in {place.filename}, line {place.lineno}: {type(broken).__name__}: {broken}"
-        ) from broken
+            f"{', '.join(each.instrument.symbol for each in held.values())} cannot share one cash, as they are quoted"
+            f" in {' and '.join(quotes)}."
+        )
+    for name, each in held.items():
+        each.demand_possible(name)
+    return held
+
+
+def _demand_warm(strategy: Strategy, known: dict[str, Bars]) -> None:
+    """Raises InvalidInput when an instrument has too few bars for the first signal.
+
+    Of a portfolio the longest must have them: what is listed later joins later.
+    """
+    needed = strategy.warmup()
+    lengths = sorted(((len(each), name) for name, each in known.items()), reverse=isinstance(strategy, PortfolioStrategy))
+    bars, name = lengths[0]
+    if bars <= needed:
+        raise InvalidInput(
+            f"{strategy.name} needs more than {needed} bars and {name} has {bars}.", needed=needed, bars=bars
+        )
 
 
 def moment(given: Moment) -> int | None:
@@ -123,8 +176,10 @@ def moment(given: Moment) -> int | None:
     return to_ms(given if given.tzinfo else given.replace(tzinfo=UTC))
 
 
-def _checked(strategy: SignalStrategy, signals: Signals, n: int) -> Rows:
-    """The signal arrays by name. Raises InvalidInput for wrong lengths and values."""
+def _checked(strategy: Strategy, signals: Signals, n: int, skip: int) -> Rows:
+    """The signal arrays by name, without the first `skip`. Raises InvalidInput for wrong lengths and values."""
+    if not isinstance(signals, Signals):
+        raise InvalidInput(f"{strategy.name} gave {type(signals).__name__} in the place of Signals.")
     arrays: Rows = {}
     for name in SIGNALS:
         given = getattr(signals, name)
@@ -144,4 +199,4 @@ def _checked(strategy: SignalStrategy, signals: Signals, n: int) -> Rows:
         least, most = extent(array)
         if least < low or most > high or (name != "exposure" and least <= 0.0) or most == np.inf:
             raise InvalidInput(f"{strategy.name} gave a {name} outside {low:g} to {high:g}: {least:g} to {most:g}.")
-    return arrays
+    return {name: None if array is None else array[skip:] for name, array in arrays.items()} if skip else arrays

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from core.analytics import measures
 from core.clock import from_ms
 from core.market import timeframes
-from core.research.tape import SIGNALS, Played, Rows, Tape, play
+from core.research.tape import SIGNALS, Plan, Played, Rows, Tape, play
 from core.simulation import fields, trips
 from core.trading.costs import Costs
-from core.trading.strategy import Context, SignalStrategy, describe
+from core.trading.strategy import Context, Strategy, describe
 
 if TYPE_CHECKING:
     import pandas
@@ -61,7 +61,7 @@ class Result:
     """
 
     def __init__(
-        self, strategy: SignalStrategy, tape: Tape, signals: list[Rows], cash: float, costs: Costs, played: Played
+        self, strategy: Strategy, tape: Tape, plan: Plan, cash: float, costs: Costs, played: Played
     ) -> None:
         self.strategy = strategy
         self.bars = tape.bars
@@ -76,7 +76,7 @@ class Result:
         self.seconds = 0.0
         self._matched = played.steps
         self._tape = tape
-        self._signals = signals
+        self._plan = plan
 
     @cached_property
     def returns(self) -> Floats:
@@ -236,10 +236,10 @@ class Result:
         return Result(
             self.strategy,
             self._tape,
-            self._signals,
+            self._plan,
             self.cash,
             costs,
-            play(self._tape, self._signals, self.cash, costs),
+            play(self._tape, self._plan, self.cash, costs),
         )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -15,66 +15,13 @@ from core.simulation.decide import decide
 from core.simulation.kernel import rows_per_step, step
 from core.simulation.state import Floats, apply_costs, new_account, new_orders, new_row
 from core.trading.costs import Costs
+from core.trading.tickets import InForce, Kind, SignalRow, Ticket
 
 NAN = float("nan")
-Kind = Literal["market", "limit", "stop", "stop_limit", "trailing"]
-InForce = Literal["gtc", "ioc", "fok", "gtd"]
 
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """An order for the simulated venue. Exactly one of quantity (base), spend (quote, fee included) and exposure.
-
-    side: +1 buy, -1 sell; 0 only with exposure at market, where the fill finds it. trail: fraction, or distance:
-    quote, for trailing orders. stop, target, protect_trail: protection of the position, born by this order's fill;
-    an instrument has one set of protection, the last one given. ref: the caller's number, or None for the next one.
-    """
-
-    kind: Kind
-    side: int
-    quantity: float | None = None
-    spend: float | None = None
-    exposure: float | None = None
-    limit: float | None = None
-    trigger: float | None = None
-    trail: float | None = None
-    distance: float | None = None
-    stop: float | None = None
-    target: float | None = None
-    protect_trail: float | None = None
-    reduce_only: bool = False
-    time_in_force: InForce = "gtc"
-    expires: int | None = None  # ms, for gtd
-    ref: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.kind not in fields.KINDS[1:]:
-            raise InvalidInput(f"Order kind '{self.kind}' is unknown; use {', '.join(fields.KINDS[1:])}.")
-        if self.time_in_force not in fields.TIMES_IN_FORCE:
-            raise InvalidInput(f"Time in force '{self.time_in_force}' is unknown; use gtc, ioc, fok or gtd.")
-        if sum(value is not None for value in (self.quantity, self.spend, self.exposure)) != 1:
-            raise InvalidInput("A ticket needs exactly one of quantity, spend or exposure.")
-        free = self.exposure is not None and self.kind == "market"
-        if self.side not in ((-1, 0, 1) if free else (-1, 1)):
-            raise InvalidInput(f"The side {self.side} is neither +1 (buy) nor -1 (sell).")
-        for name in ("quantity", "spend", "limit", "trigger", "distance", "stop", "target"):
-            value = getattr(self, name)
-            if value is not None and not 0.0 < value < np.inf:
-                raise InvalidInput(f"The {name} {value} is not a positive number.")
-        for name in ("trail", "protect_trail"):
-            value = getattr(self, name)
-            if value is not None and not 0.0 < value < 1.0:
-                raise InvalidInput(f"The {name} {value} is not a fraction between 0 and 1.")
-        if self.exposure is not None and not -1.0 <= self.exposure <= 1.0:
-            raise InvalidInput(f"The exposure {self.exposure} is outside -1 to 1.")
-        needs = {"limit": ("limit",), "stop": ("trigger",), "stop_limit": ("trigger", "limit")}.get(self.kind, ())
-        for name in needs:
-            if getattr(self, name) is None:
-                raise InvalidInput(f"A {self.kind} order needs a {name} price.")
-        if self.kind == "trailing" and (self.trail is None) == (self.distance is None):
-            raise InvalidInput("A trailing order needs either a trail (fraction) or a distance (quote).")
-        if self.time_in_force == "gtd" and self.expires is None:
-            raise InvalidInput("A gtd order needs the time at which it expires.")
+__all__ = [
+    "Decision", "InForce", "Kind", "SignalRow", "SimulatedAccount", "SimulatedFill", "Ticket", "fill_of",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +44,6 @@ class SimulatedFill:
 
 
 @dataclass(frozen=True, slots=True)
-class SignalRow:
-    """One bar's signal; NaN means none. exposure in [-1, 1]; limit, stop, target: prices; trail: fraction."""
-
-    exposure: float = NAN
-    limit: float = NAN
-    stop: float = NAN
-    target: float = NAN
-    trail: float = NAN
-
-
-@dataclass(frozen=True, slots=True)
 class Decision:
     """What a signal row asks for: orders to cancel, then a ticket to place, or protection to set on the position."""
 
@@ -126,6 +62,7 @@ class SimulatedAccount:
         self._book = np.zeros((0, fields.BOOK))
         self._orders = new_orders(8)
         self._ended: list[tuple[int, str]] = []
+        self._done = np.empty((0, fields.FILL))
 
     def add(self, instrument: Instrument) -> int:
         """The index of a new instrument in this account."""
@@ -170,6 +107,31 @@ class SimulatedAccount:
     def open_refs(self) -> list[int]:
         """References of the open orders, oldest first."""
         return sorted(int(row[fields.O_REF]) for row in self._orders if row[fields.O_KIND] != 0.0)
+
+    @property
+    def totals(self) -> Floats:
+        """The account vector as it stands: a copy, by the columns of core.simulation.fields."""
+        return self._account.copy()
+
+    @property
+    def rows(self) -> Floats:
+        """What the last step wrote, as the kernel's rows: fills, and orders that ended unfilled."""
+        return self._done
+
+    def working(self, i: int) -> int:
+        """How many orders of the instrument are open."""
+        return int(self._book[i, fields.B_ACTIVE])
+
+    def tickets(self, i: int) -> list[tuple[int, Ticket]]:
+        """The instrument's open orders by reference, oldest first; a ticket's size is what it still wants."""
+        if not self.working(i):
+            return []
+        found = [
+            (int(row[fields.O_REF]), _ticket(row))
+            for row in self._orders
+            if row[fields.O_KIND] != 0.0 and row[fields.O_INSTRUMENT] == i
+        ]
+        return sorted(found, key=lambda each: each[0])
 
     def remaining(self, ref: int) -> float:
         """What the open order still wants: base, quote for a spend, the exposure itself; 0 when it is not open."""
@@ -229,7 +191,7 @@ class SimulatedAccount:
         fills = np.empty((rows_per_step(len(self._book), len(self._orders)), fields.FILL))
         self._account[fields.A_FILLS] = 0.0
         step(self._account, self._book, self._orders, fills)
-        done = fills[: int(self._account[fields.A_FILLS])]
+        done = self._done = fills[: int(self._account[fields.A_FILLS])]
         self._ended = [
             (int(row[fields.F_REF]), fields.REASONS[int(row[fields.F_REASON])])
             for row in done if row[fields.F_QUANTITY] == 0.0
@@ -348,18 +310,29 @@ def _row(i: int, ticket: Ticket) -> Floats:
 
 
 def _ticket(row: Floats) -> Ticket:
-    """The ticket that decide wrote."""
+    """The order of a row as a ticket: one that decide wrote, or one that is open."""
 
     def given(column: int) -> float | None:
         value = float(row[column])
         return None if np.isnan(value) else value
 
+    amount = float(row[fields.O_AMOUNT])
+    expires, mode = float(row[fields.O_EXPIRES]), row[fields.O_MODE]
     return Ticket(
-        kind="market" if row[fields.O_KIND] == fields.MARKET else "limit",
+        kind=fields.KINDS[int(row[fields.O_KIND])],
         side=int(row[fields.O_SIDE]),
-        exposure=float(row[fields.O_AMOUNT]),
+        quantity=amount if mode == fields.BY_QUANTITY else None,
+        spend=amount if mode == fields.BY_SPEND else None,
+        exposure=amount if mode == fields.BY_EXPOSURE else None,
         limit=given(fields.O_LIMIT),
+        trigger=given(fields.O_TRIGGER),
+        trail=given(fields.O_TRAIL),
+        distance=given(fields.O_DISTANCE),
         stop=given(fields.O_STOP),
         target=given(fields.O_TARGET),
         protect_trail=given(fields.O_PROTECT_TRAIL),
+        reduce_only=bool(row[fields.O_REDUCE]),
+        time_in_force=fields.TIMES_IN_FORCE[int(row[fields.O_TIF])],
+        expires=int(expires) if np.isfinite(expires) else None,
+        ref=int(row[fields.O_REF]) or None,
     )
