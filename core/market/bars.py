@@ -84,7 +84,7 @@ class Bars:
         return cls(instrument, timeframes.parse(timeframe), *arrays).demand_possible("bars", where)
 
     def demand_possible(self, name: str, where: Where | None = None) -> "Bars":
-        """These bars, when every row is possible; a second look costs nothing. Raises BadData with the first bad row."""
+        """These bars, if every row is possible; looked at only once. Raises BadData with the first bad row."""
         if not self.possible:
             _check(self, where or partial(row_from_zero, name))
             object.__setattr__(self, "possible", True)

@@ -28,9 +28,7 @@ class Higher:
         """One value per lower bar, (n,), of values per higher bar, (m,): NaN before the first has closed."""
         array = np.asarray(values, dtype=np.float64)
         if array.shape != (len(self.bars),):
-            raise InvalidInput(
-                f"{array.shape} values do not belong to {len(self.bars)} bars of {self.bars.timeframe}."
-            )
+            raise InvalidInput(f"{array.shape} values do not belong to {len(self.bars)} bars of {self.bars.timeframe}.")
         return np.append(array, np.nan)[self.row]  # row -1 is the last: NaN
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 
@@ -58,21 +59,16 @@ def backtest(
     """
     began = time.perf_counter()
     costs = Costs() if costs is None else costs
-    if not isinstance(cash, int | float | np.number) or not 0.0 < cash < 1e15:
+    if not _number(cash) or not 0.0 < cash < 1e15:
         raise InvalidInput(f"Starting cash {cash} is not between 0 and 1e15.")
-    held = _demand_bars({bars.instrument.symbol: bars} if isinstance(bars, Bars) else bars)
-    if instruments:
-        held = {name: replace(each, instrument=instruments.get(name, each.instrument)) for name, each in held.items()}
+    held = shared_bars(bars, instruments)
     fine = {} if detail is None else by_symbol(detail if isinstance(detail, Bars) else dict(detail), held)
     first, last = moment(start), moment(end)
     known = {name: each.between(None, last) for name, each in held.items()}
-    _demand_warm(strategy, known)
+    enough(strategy, known)
     if progress:
         progress(0.0)
-    skip = {name: 0 if first is None else int(np.searchsorted(each.timestamp, first)) for name, each in known.items()}
-    for name, each in known.items():
-        if skip[name] >= len(each):
-            raise InvalidInput(f"{name} has no bars from {from_ms(first or 0):%Y-%m-%d %H:%M} on.")
+    skip = {name: rows_before(name, each, first) for name, each in known.items()}
     plan = _planned(strategy, known, skip, progress)
     traded = {name: each[skip[name] :] if skip[name] else each for name, each in known.items()}
     tape = record(traded, fine)
@@ -117,7 +113,7 @@ def _planned(
         return Stepped(strategy, known, tuple(skip.values()), values)
     if isinstance(strategy, PortfolioStrategy):
         shares = allocation(strategy, known)
-        rows = [_checked(strategy, shares[name], len(each), skip[name]) for name, each in known.items()]
+        rows = [checked(strategy, shares[name], len(each), skip[name]) for name, each in known.items()]
         if progress:
             progress(DECIDED)
         return Signalled(rows, equal=False)
@@ -125,15 +121,21 @@ def _planned(
     for name, each in known.items():
         others = {key: other for key, other in known.items() if key != name}
         signals = strategy_signals(strategy, each, Context(others))
-        rows.append(_checked(strategy, signals, len(each), skip[name]))
+        rows.append(checked(strategy, signals, len(each), skip[name]))
         if progress:
             progress(DECIDED * len(rows) / len(known))
     return Signalled(rows)
 
 
-def _demand_bars(bars: Mapping[str, Bars]) -> dict[str, Bars]:
-    """The bars by symbol. Raises InvalidInput or BadData where they cannot be traded together, or at all."""
-    held = dict(bars) if isinstance(bars, Mapping) else {}
+def shared_bars(
+    bars: Bars | Mapping[str, Bars], instruments: Mapping[str, Instrument] | None = None
+) -> dict[str, Bars]:
+    """The bars by symbol, on the grids of `instruments` where given.
+
+    Raises InvalidInput when they share no cash, BadData when a row cannot be.
+    """
+    whole: Any = {bars.instrument.symbol: bars} if isinstance(bars, Bars) else bars
+    held: dict[str, Bars] = dict(whole) if isinstance(whole, Mapping) else {}
     if not held or not all(isinstance(each, Bars) for each in held.values()):
         raise InvalidInput("A backtest needs the bars of at least one instrument: Bars, or {symbol: Bars}.")
     frames = {each.timeframe for each in held.values()}
@@ -147,21 +149,34 @@ def _demand_bars(bars: Mapping[str, Bars]) -> dict[str, Bars]:
         )
     for name, each in held.items():
         each.demand_possible(name)
-    return held
+    given = instruments or {}
+    return {name: replace(each, instrument=given[name]) if name in given else each for name, each in held.items()}
 
 
-def _demand_warm(strategy: Strategy, known: dict[str, Bars]) -> None:
-    """Raises InvalidInput when an instrument has too few bars for the first signal.
+def enough(strategy: Strategy, known: Mapping[str, Bars]) -> None:
+    """Raises InvalidInput where there are not more bars than the strategy needs before its first signal.
 
     Of a portfolio the longest must have them: what is listed later joins later.
     """
     needed = strategy.warmup()
-    lengths = sorted(((len(each), name) for name, each in known.items()), reverse=isinstance(strategy, PortfolioStrategy))
-    bars, name = lengths[0]
+    portfolio = isinstance(strategy, PortfolioStrategy)
+    bars, name = sorted(((len(each), name) for name, each in known.items()), reverse=portfolio)[0]
     if bars <= needed:
         raise InvalidInput(
             f"{strategy.name} needs more than {needed} bars and {name} has {bars}.", needed=needed, bars=bars
         )
+
+
+def rows_before(name: str, bars: Bars, first: int | None) -> int:
+    """How many bars open before `first` (UTC ms). Raises InvalidInput when all do."""
+    rows = 0 if first is None else int(np.searchsorted(bars.timestamp, first))
+    if rows >= len(bars):
+        raise InvalidInput(f"{name} has no bars from {from_ms(first or 0):%Y-%m-%d %H:%M} on.")
+    return rows
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
 def moment(given: Moment) -> int | None:
@@ -176,7 +191,7 @@ def moment(given: Moment) -> int | None:
     return to_ms(given if given.tzinfo else given.replace(tzinfo=UTC))
 
 
-def _checked(strategy: Strategy, signals: Signals, n: int, skip: int) -> Rows:
+def checked(strategy: Strategy, signals: Signals, n: int, skip: int = 0) -> Rows:
     """The signal arrays by name, without the first `skip`. Raises InvalidInput for wrong lengths and values."""
     if not isinstance(signals, Signals):
         raise InvalidInput(f"{strategy.name} gave {type(signals).__name__} in the place of Signals.")

@@ -1,4 +1,4 @@
-"""step_through: a tape played one row at a time for strategies that see their own position, by the kernel's own step."""
+"""Stepped: a tape played row by row for a strategy that sees its own position, by the kernel's own step."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -31,7 +31,12 @@ class Stepped:
     values: dict[str, dict[str, Floats]] = field(default_factory=dict)  # of the strategy's own indicators, by symbol
 
     def play(
-        self, tape: Tape, cash: float, costs: Costs, progress: Callable[[float], None] | None = None
+        self,
+        tape: Tape,
+        cash: float,
+        costs: Costs,
+        progress: Callable[[float], None] | None = None,
+        room: Floats | None = None,
     ) -> Played:
         """Steps an account through the tape; the strategy is asked wherever one of its bars closes."""
         account = SimulatedAccount(cash, costs)
@@ -39,11 +44,15 @@ class Stepped:
         for i, (name, bars) in enumerate(self.known.items()):
             account.add(tape.bars[name].instrument)
             views[name] = AccountView(account, i, name, bars, self.values.get(name, {}), views)
-        seats = [_Seat(view, skip, closes) for view, skip, closes in zip(views.values(), self.skip, _closes(tape), strict=True)]
+        seats = [
+            _Seat(view, skip, closes)
+            for view, skip, closes in zip(views.values(), self.skip, _closes(tape), strict=True)
+        ]
         by_index = {view.index: view for view in views.values()}
         wait = self.strategy.warmup()
         total = len(tape.columns[0])
-        equity, times, parts = np.empty(total), np.empty(total, np.int64), []
+        equity = np.empty(total) if room is None else room[:total]
+        times, parts = np.empty(total, np.int64), []
         steps = matched = 0
         for now, present in moments(tape):
             for fill in account.step(present):
@@ -102,7 +111,9 @@ class _Seat:
 def _closes(tape: Tape) -> list[list[int] | None]:
     if tape.decisions is None:
         return [None] * len(tape.firsts)
-    return [tape.columns[0][first + rows][::-1].tolist() for first, rows in zip(tape.firsts, tape.decisions, strict=True)]
+    return [
+        tape.columns[0][first + rows][::-1].tolist() for first, rows in zip(tape.firsts, tape.decisions, strict=True)
+    ]
 
 
 def moments(tape: Tape) -> Iterator[tuple[int, dict[int, Bar]]]:

@@ -89,8 +89,15 @@ def record(bars: dict[str, Bars], detail: dict[str, Bars]) -> Tape:
 class Plan(Protocol):
     """What is to be traded on a tape: decided beforehand, or while it runs."""
 
-    def play(self, tape: Tape, cash: float, costs: Costs, progress: Callable[[float], None] | None = None) -> Played:
-        """Runs an account over the tape. progress: told the fraction done after each part of a long run."""
+    def play(
+        self,
+        tape: Tape,
+        cash: float,
+        costs: Costs,
+        progress: Callable[[float], None] | None = None,
+        room: Floats | None = None,
+    ) -> Played:
+        """Runs an account over the tape; the rest is as `play` takes it."""
         ...
 
 
@@ -101,29 +108,49 @@ class Signalled:
     rows: list[Rows]
     equal: bool = True
 
-    def play(self, tape: Tape, cash: float, costs: Costs, progress: Callable[[float], None] | None = None) -> Played:
+    def play(
+        self,
+        tape: Tape,
+        cash: float,
+        costs: Costs,
+        progress: Callable[[float], None] | None = None,
+        room: Floats | None = None,
+    ) -> Played:
         """Runs the kernel over the tape."""
-        return _run(tape, self.rows, cash, costs, self.equal, progress)
+        return _run(tape, self.rows, cash, costs, self.equal, progress, room)
 
 
 def play(
-    tape: Tape, plan: Plan | list[Rows], cash: float, costs: Costs, progress: Callable[[float], None] | None = None
+    tape: Tape,
+    plan: Plan | list[Rows],
+    cash: float,
+    costs: Costs,
+    progress: Callable[[float], None] | None = None,
+    room: Floats | None = None,
 ) -> Played:
     """What the plan comes to on the tape; a list of signals gives each instrument an equal share.
 
     progress: told the fraction done after each part of a long run; what it raises ends the run
+    room: (rows,) or more, where the equity is written instead of into a new array; the next run overwrites it
     """
-    return (Signalled(plan) if isinstance(plan, list) else plan).play(tape, cash, costs, progress)
+    return (Signalled(plan) if isinstance(plan, list) else plan).play(tape, cash, costs, progress, room)
 
 
 def _run(
-    tape: Tape, signals: list[Rows], cash: float, costs: Costs, equal: bool, progress: Callable[[float], None] | None
+    tape: Tape,
+    signals: list[Rows],
+    cash: float,
+    costs: Costs,
+    equal: bool,
+    progress: Callable[[float], None] | None,
+    room: Floats | None,
 ) -> Played:
     count = len(tape.book)
     lone = count == 1
     account, book, orders = new_account(cash, costs), tape.book.copy(), new_orders(2 * count + 2)
     total = int(tape.ends[-1])
-    equity, times = np.empty(total), np.empty(0 if lone else total, np.int64)
+    equity = np.empty(total) if room is None else room[:total]
+    times = np.empty(0 if lone else total, np.int64)
     exposure, limit, stop, target, trail = (_joined(tape, [found[name] for found in signals]) for name in SIGNALS)
     if equal and not lone:
         exposure = exposure / count

@@ -15,13 +15,9 @@ from core.simulation.decide import decide
 from core.simulation.kernel import rows_per_step, step
 from core.simulation.state import Floats, apply_costs, new_account, new_orders, new_row
 from core.trading.costs import Costs
-from core.trading.tickets import InForce, Kind, SignalRow, Ticket
+from core.trading.tickets import NAN, InForce, Kind, SignalRow, Ticket
 
-NAN = float("nan")
-
-__all__ = [
-    "Decision", "InForce", "Kind", "SignalRow", "SimulatedAccount", "SimulatedFill", "Ticket", "fill_of",
-]  # fmt: skip
+__all__ = ["Decision", "InForce", "Kind", "SignalRow", "SimulatedAccount", "SimulatedFill", "Ticket", "fill_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,10 +312,12 @@ def _ticket(row: Floats) -> Ticket:
         value = float(row[column])
         return None if np.isnan(value) else value
 
+    kind: Any = fields.KINDS[int(row[fields.O_KIND])]
+    in_force: Any = fields.TIMES_IN_FORCE[int(row[fields.O_TIF])]
     amount = float(row[fields.O_AMOUNT])
     expires, mode = float(row[fields.O_EXPIRES]), row[fields.O_MODE]
     return Ticket(
-        kind=fields.KINDS[int(row[fields.O_KIND])],
+        kind=kind,
         side=int(row[fields.O_SIDE]),
         quantity=amount if mode == fields.BY_QUANTITY else None,
         spend=amount if mode == fields.BY_SPEND else None,
@@ -332,7 +330,7 @@ def _ticket(row: Floats) -> Ticket:
         target=given(fields.O_TARGET),
         protect_trail=given(fields.O_PROTECT_TRAIL),
         reduce_only=bool(row[fields.O_REDUCE]),
-        time_in_force=fields.TIMES_IN_FORCE[int(row[fields.O_TIF])],
+        time_in_force=in_force,
         expires=int(expires) if np.isfinite(expires) else None,
         ref=int(row[fields.O_REF]) or None,
     )

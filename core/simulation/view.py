@@ -198,13 +198,14 @@ def asked(intents: Iterable[Intent], account: SimulatedAccount, view: AccountVie
     for intent in intents:
         match intent:
             case Place(ticket, label, symbol):
-                if not isinstance(ticket, Ticket) or not isinstance(label, str):
+                given: tuple[Any, Any] = (ticket, label)
+                if not isinstance(given[0], Ticket) or not isinstance(given[1], str):
                     raise InvalidInput(f"{intent!r} needs a Ticket and a text as its label.")
                 if ticket.ref is not None:
                     raise InvalidInput(f"The reference {ticket.ref} cannot be chosen; give the order a label instead.")
                 place.append((index(symbol), ticket, label))
             case Cancel(ref):
-                if isinstance(ref, bool) or not isinstance(ref, int):
+                if type(ref) is not int:
                     raise InvalidInput(f"Cancel takes the reference of an order, not {ref!r}.")
                 cancel.append(ref)
             case CancelAll(symbol):

@@ -167,7 +167,9 @@ def failure(strategy: Strategy, broken: Exception) -> InvalidInput:
 
     place = traceback.extract_tb(broken.__traceback__)[-1]
     told = " ".join(str(broken).split()) or "no reason given"
-    return InvalidInput(f"{strategy.name} failed in {place.filename}, line {place.lineno}: {type(broken).__name__}: {told}")
+    return InvalidInput(
+        f"{strategy.name} failed in {place.filename}, line {place.lineno}: {type(broken).__name__}: {told}"
+    )
 
 
 def strategy(kind: type[Kind]) -> type[Kind]:
@@ -182,7 +184,11 @@ def strategy(kind: type[Kind]) -> type[Kind]:
     parameters = {**inherited, **{name: value for name, value in vars(kind).items() if isinstance(value, Parameter)}}
     found = [name for name in METHODS if callable(getattr(kind, name, None))]
     if len(found) != 1:
-        told = f"needs one of {' and '.join(found)}, not both" if found else f"has no method {' or '.join(METHODS.values())}"
+        told = (
+            f"needs one of {' and '.join(found)}, not both"
+            if found
+            else f"has no method {' or '.join(METHODS.values())}"
+        )
         raise InvalidInput(f"The strategy {kind.__name__} {told}.")
     whole = [name for name, parameter in parameters.items() if parameter.kind is int]
     summary = next(iter((kind.__doc__ or "").strip().splitlines()), "")
