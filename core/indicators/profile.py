@@ -13,7 +13,7 @@ def profile(
     """(middle of the fullest row, upper and lower edge of the value area). (period + rows) steps per bar.
 
     Of rows equally full the lowest counts. The area grows from it by the fuller neighbour, the upper one of two equal.
-    Where the window saw no volume every bar counts the same.
+    Where the window saw no volume every bar counts the same. What differs by less than a billionth is equal.
     """
     n = len(high)
     point, top, bottom = np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan)
@@ -41,18 +41,19 @@ def profile(
             within[b] += density * (upper - b)
             steps[a + 1] += density  # the rows in between hold a whole row each, summed up below
             steps[b] -= density
-        full, total, running = 0, 0.0, 0.0
+        total = traded if traded > 0.0 else float(period)
+        equal = 1e-9 * total  # rounding does not decide between rows that hold the same bars
+        full, running = 0, 0.0
         for row in range(rows):
             running += steps[row]
             within[row] += running
-            total += within[row]
-            if within[row] > within[full]:
+            if within[row] > within[full] + equal:
                 full = row
         lowest, highest, held = full, full, within[full]
-        while held < share * total and (lowest > 0 or highest < rows - 1):
+        while held < share * total - equal and (lowest > 0 or highest < rows - 1):
             above = within[highest + 1] if highest < rows - 1 else -1.0
             below = within[lowest - 1] if lowest > 0 else -1.0
-            if above >= below:
+            if above >= below - equal:
                 highest += 1
                 held += above
             else:
