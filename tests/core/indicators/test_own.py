@@ -152,8 +152,8 @@ def profile(period: int, rows: int, share: float) -> tuple[Line, Line, Line]:
         low = high = next(row for row in range(rows) if held[row] > max(held) - equal)
         point[t] = sum(edges[low]) / 2
         while sum(held[low : high + 1]) < share * sum(held) - equal:
-            above = held[high + 1] if high + 1 < rows else -1.0
-            below = held[low - 1] if low else -1.0
+            above = held[high + 1] if high + 1 < rows else -math.inf
+            below = held[low - 1] if low else -math.inf
             low, high = (low, high + 1) if above >= below - equal else (low - 1, high)
         top[t], bottom[t] = edges[high][1], edges[low][0]
     return point, top, bottom
@@ -475,6 +475,12 @@ def test_a_profile_of_one_price_is_that_price() -> None:
     flat = {"high": np.full(9, 7.0), "low": np.full(9, 7.0), "volume": np.ones(9)}
     for line in indicators.catalogue()["volume_profile"].compute(flat, period=4):
         np.testing.assert_array_equal(line[3:], 7.0)
+
+
+def test_a_profile_is_the_same_in_any_unit_of_volume() -> None:
+    compute = indicators.catalogue()["volume_profile"].compute
+    plain, large = compute(BARS, share=1.0), compute({**BARS, "volume": BARS["volume"] * 2.0**60}, share=1.0)
+    np.testing.assert_array_equal(plain, large)
 
 
 def test_moments_of_values_far_from_zero_are_exact() -> None:
