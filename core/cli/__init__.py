@@ -27,7 +27,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "results": ("core.cli.results", "app", "List, show, export and remove saved results."),
     "formula": ("core.cli.formulas", "app", "Check, save, list and remove formulas."),
     "strategies": ("core.cli.research", "strategies", "List the strategies with their parameters."),
-    "indicators": ("core.cli.research", "indicators", "List the indicators with their parameters."),
+    "indicators": ("core.cli.indicators", "indicators", "List the indicators, or describe one of them."),
     "data": ("core.cli.data", "app", "Import, download, list and show market data."),
     "user": ("core.cli.user", "app", "Create people and set their roles."),
     "commands": ("core.cli.chat", "commands", "List the chat commands (the source of docs/commands.md)."),

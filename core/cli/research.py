@@ -83,28 +83,6 @@ def strategies(as_json: Annotated[bool, typer.Option("--json", help="One JSON do
             _line("", f"{key}={each['default']}  {each['help']} ({each['low']} to {each['high']})")
 
 
-def indicators(as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False) -> None:
-    from core.indicators import catalogue
-
-    rows = [
-        {
-            "name": each.name,
-            "summary": each.summary,
-            "inputs": list(each.inputs),
-            "parameters": dict(each.parameters),
-            "outputs": list(each.outputs),
-        }
-        for each in catalogue().values()
-    ]
-    if as_json:
-        emit(rows)
-        return
-    for row in rows:
-        parameters: Any = row["parameters"]
-        called = ", ".join([*map(str, row["inputs"]), *(f"{key}={value:g}" for key, value in parameters.items())])
-        _line(str(row["name"]), f"{row['summary']}  ({called})")
-
-
 def _line(name: str, text: str) -> None:
     print(f"{name:22}{text}")
 

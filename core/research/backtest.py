@@ -50,6 +50,34 @@ def backtest(
     costs = Costs() if costs is None else costs
     if not 0.0 < cash < 1e15:
         raise InvalidInput(f"Starting cash {cash} is not between 0 and 1e15.")
+    held = shared_bars(bars, instruments)
+    fine = {} if detail is None else by_symbol(detail if isinstance(detail, Bars) else dict(detail), held)
+    first, last = moment(start), moment(end)
+    known = {name: each.between(None, last) for name, each in held.items()}
+    enough(strategy, known)
+    if progress:
+        progress(0.0)
+    traded: dict[str, Bars] = {}
+    signals: list[Rows] = []
+    for name, each in known.items():
+        others = {key: other for key, other in known.items() if key != name}
+        found = checked(strategy, strategy_signals(strategy, each, Context(others)), len(each))
+        skip = rows_before(name, each, first)
+        traded[name] = each[skip:]
+        signals.append({key: None if array is None else array[skip:] for key, array in found.items()})
+        if progress:
+            progress(DECIDED * len(traded) / len(known))
+    tape = record(traded, fine)
+    told = None if progress is None else lambda done: progress(DECIDED + (1.0 - DECIDED) * done)
+    result = Result(strategy, tape, signals, cash, costs, play(tape, signals, cash, costs, told))
+    result.seconds = time.perf_counter() - began
+    return result
+
+
+def shared_bars(
+    bars: Bars | Mapping[str, Bars], instruments: Mapping[str, Instrument] | None = None
+) -> dict[str, Bars]:
+    """The bars by symbol, on the grids of `instruments` where given. Raises InvalidInput when they share no cash."""
     held = {bars.instrument.symbol: bars} if isinstance(bars, Bars) else dict(bars)
     if not held:
         raise InvalidInput("A backtest needs the bars of at least one instrument.")
@@ -62,11 +90,12 @@ def backtest(
             f"{', '.join(each.instrument.symbol for each in held.values())} cannot share one cash, as they are quoted"
             f" in {' and '.join(quotes)}."
         )
-    if instruments:
-        held = {name: replace(each, instrument=instruments.get(name, each.instrument)) for name, each in held.items()}
-    fine = {} if detail is None else by_symbol(detail if isinstance(detail, Bars) else dict(detail), held)
-    first, last = moment(start), moment(end)
-    known = {name: each.between(None, last) for name, each in held.items()}
+    given = instruments or {}
+    return {name: replace(each, instrument=given[name]) if name in given else each for name, each in held.items()}
+
+
+def enough(strategy: SignalStrategy, known: Mapping[str, Bars]) -> None:
+    """Raises InvalidInput where there are not more bars than the strategy needs before its first signal."""
     needed = strategy.warmup()
     for name, each in known.items():
         if len(each) <= needed:
@@ -75,25 +104,14 @@ def backtest(
                 needed=needed,
                 bars=len(each),
             )
-    if progress:
-        progress(0.0)
-    traded: dict[str, Bars] = {}
-    signals: list[Rows] = []
-    for name, each in known.items():
-        others = {key: other for key, other in known.items() if key != name}
-        found = _checked(strategy, strategy_signals(strategy, each, Context(others)), len(each))
-        skip = 0 if first is None else int(np.searchsorted(each.timestamp, first))
-        if skip >= len(each):
-            raise InvalidInput(f"{name} has no bars from {from_ms(first or 0):%Y-%m-%d %H:%M} on.")
-        traded[name] = each[skip:]
-        signals.append({key: None if array is None else array[skip:] for key, array in found.items()})
-        if progress:
-            progress(DECIDED * len(traded) / len(known))
-    tape = record(traded, fine)
-    told = None if progress is None else lambda done: progress(DECIDED + (1.0 - DECIDED) * done)
-    result = Result(strategy, tape, signals, cash, costs, play(tape, signals, cash, costs, told))
-    result.seconds = time.perf_counter() - began
-    return result
+
+
+def rows_before(name: str, bars: Bars, first: int | None) -> int:
+    """How many bars open before `first` (UTC ms). Raises InvalidInput when all do."""
+    rows = 0 if first is None else int(np.searchsorted(bars.timestamp, first))
+    if rows >= len(bars):
+        raise InvalidInput(f"{name} has no bars from {from_ms(first or 0):%Y-%m-%d %H:%M} on.")
+    return rows
 
 
 def strategy_signals(strategy: SignalStrategy, bars: Bars, context: Context) -> Signals:
@@ -123,7 +141,7 @@ def moment(given: Moment) -> int | None:
     return to_ms(given if given.tzinfo else given.replace(tzinfo=UTC))
 
 
-def _checked(strategy: SignalStrategy, signals: Signals, n: int) -> Rows:
+def checked(strategy: SignalStrategy, signals: Signals, n: int) -> Rows:
     """The signal arrays by name. Raises InvalidInput for wrong lengths and values."""
     arrays: Rows = {}
     for name in SIGNALS:

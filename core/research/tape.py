@@ -87,14 +87,23 @@ def record(bars: dict[str, Bars], detail: dict[str, Bars]) -> Tape:
 
 
 def play(
-    tape: Tape, signals: list[Rows], cash: float, costs: Costs, progress: Callable[[float], None] | None = None
+    tape: Tape,
+    signals: list[Rows],
+    cash: float,
+    costs: Costs,
+    progress: Callable[[float], None] | None = None,
+    room: Floats | None = None,
 ) -> Played:
-    """Runs the kernel over the tape. progress: told the fraction done after each part of a long run."""
+    """Runs the kernel over the tape. progress: told the fraction done after each part of a long run.
+
+    room: (rows,) or more, where the equity is written instead of into a new array; the next run overwrites it
+    """
     count = len(tape.book)
     lone = count == 1
     account, book, orders = new_account(cash, costs), tape.book.copy(), new_orders(2 * count + 2)
     total = int(tape.ends[-1])
-    equity, times = np.empty(total), np.empty(0 if lone else total, np.int64)
+    equity = np.empty(total) if room is None else room[:total]
+    times = np.empty(0 if lone else total, np.int64)
     exposure, limit, stop, target, trail = (_joined(tape, [found[name] for found in signals]) for name in SIGNALS)
     if not lone:
         exposure = exposure / count

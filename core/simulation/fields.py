@@ -5,6 +5,8 @@ the position and its protection. orders (slots, ORDER): open orders; KIND 0 is a
 happened, oldest first; a row of quantity 0 says why an order ended unfilled.
 """
 
+from core.trading import tickets
+
 # account
 A_CASH = 0  # quote
 A_FEES = 1  # quote, paid in total
@@ -95,8 +97,8 @@ GTC, IOC, FOK, GTD = 0, 1, 2, 3
 FIXED, VOLUME_SHARE, SPREAD = 0, 1, 2
 AT_OPEN, INTRABAR = 1, 2
 
-KINDS = ("", "market", "limit", "stop", "stop_limit", "trailing")
-TIMES_IN_FORCE = ("gtc", "ioc", "fok", "gtd")
+KINDS = ("", *tickets.KINDS)
+TIMES_IN_FORCE = tickets.TIMES_IN_FORCE
 MODELS = ("fixed", "volume_share", "spread")
 
 # why a fill happened

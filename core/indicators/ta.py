@@ -1,0 +1,26 @@
+"""TA-Lib, loaded when the first indicator that needs it is computed."""
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from core.indicators.described import Floats, Lines
+
+
+@functools.cache
+def _library() -> Any:
+    import talib
+
+    return talib._ta_lib  # without the wrapper that looks for pandas in every argument
+
+
+def one(name: str, *inputs: Any, **options: float) -> Floats:
+    """The output of a TA-Lib function with one, as float64."""
+    found: Floats = np.asarray(getattr(_library(), name)(*inputs, **options), dtype=np.float64)
+    return found
+
+
+def several(name: str, *inputs: Any, **options: float) -> Lines:
+    """The outputs of a TA-Lib function with several, as float64."""
+    return tuple(np.asarray(each, dtype=np.float64) for each in getattr(_library(), name)(*inputs, **options))
