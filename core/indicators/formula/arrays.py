@@ -5,7 +5,6 @@ Windows are cut into blocks, so that each costs the same whatever its length, no
 makes unknown only the windows that hold it.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -184,5 +183,3 @@ def rounded(values: Any, digits: int) -> Any:
 def remainder(one: Any, other: Any) -> Any:
     """What a division leaves, with the sign of the divisor; NaN for a divisor of 0."""
     return finite(np.mod(one, other))
-
-

@@ -12,7 +12,7 @@ from core.errors import InvalidInput
 from core.indicators.formula.errors import FormulaError
 from core.indicators.formula.lowering import MOST_UNKNOWN, Lowering, Saved, none_saved
 from core.indicators.formula.parser import parsed
-from core.indicators.formula.syntax import RULES, Program, Range
+from core.indicators.formula.syntax import RULES, Program, Range, start
 
 if TYPE_CHECKING:
     from core.indicators.formula.graph import Graph
@@ -126,7 +126,9 @@ def parse(text: str, saved: Mapping[str, str] | None = None, name: str = "") -> 
     leading = lowering.graph.leading(list(roots.values()), None)
     most = max(leading[root] for root in roots.values())
     if most > MOST_UNKNOWN:
-        raise FormulaError(f"The formula needs {most:,} bars before its first value, at most {MOST_UNKNOWN:,} may be needed", text, 0)
+        raise FormulaError(
+            f"The formula needs {most:,} bars before its first value, at most {MOST_UNKNOWN:,} may be needed", text, 0
+        )
     told: Kind = "rules" if kind == "rules" else "truth" if kind == "truth" else "number"
     return Formula(text, told, lowering.used, program)
 
@@ -141,12 +143,12 @@ def _check_rules(text: str, program: Program, lowering: Lowering, roots: Mapping
         wanted = "truth" if rule.label in TRUTHS else "number"
         if step.kind != wanted:
             told = "true or false" if wanted == "truth" else "a number"
-            raise FormulaError(f"'{rule.label}' takes {told}: {RULES[rule.label]}", text, rule.value.at)
+            raise FormulaError(f"'{rule.label}' takes {told}: {RULES[rule.label]}", text, start(rule.value))
         if wanted == "number" and step.value is not None:
             most = 1.0 if rule.label == "exposure" else 10.0 if rule.label == "target" else 0.999
             if not 0.0 < step.value <= most:
                 raise FormulaError(
-                    f"{step.value:g} is no fraction for '{rule.label}'", text, rule.value.at,
+                    f"{step.value:g} is no fraction for '{rule.label}'", text, start(rule.value),
                     hint=f"{RULES[rule.label].capitalize()}.",
                 )  # fmt: skip
 

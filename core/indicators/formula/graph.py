@@ -90,6 +90,8 @@ class Graph:
 
     def run(self, bars: "Bars", roots: Sequence[int]) -> list[Any]:
         """The values of these steps: arrays over the bars, or constants. Each step is computed once."""
+        if not len(bars):
+            return [np.zeros(0, bool if self.steps[root].kind == "truth" else float) for root in roots]
         needed = self._needed(roots)
         last = list(range(len(self.steps)))
         for number, step in enumerate(self.steps):
@@ -130,7 +132,7 @@ class Graph:
                 if not function.each:
                     size = len(views.bars(step.frame))
                     given = [each if isinstance(each, np.ndarray) else np.full(size, each) for each in given]
-                return function.run(*given, **settings)
+                return function.run(*given, *settings.values())
             case "indicator":
                 from core.indicators.listing import catalogue
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.indicators.formula.errors import FormulaError
+from core.market.timeframes import TIMEFRAMES
 
 LONGEST = 4_000  # characters of a formula
 LONGEST_NAME = 40
@@ -26,7 +27,13 @@ MEANT = {
     "’": "Write '.", "`": "Write '.", "\xa0": "Write an ordinary space.", "∧": "Write and.", "∨": "Write or.",
     "¬": "Write not.", "√": "Write sqrt(…).", "?": "Write if(condition, a, b).", "@": 'Write at("4h", …).',
 }  # fmt: skip
-ALIKE = dict(zip("асеорхуіјѕԛԝɡαενοιρτυκωΑΒΕΖΗΙΚΜΝΟΡΤΥΧАВЕКМНОРСТХ", "aceopxyijsqwgaevoiptukwABEZHIKMNOPTYXABEKMHOPCTX", strict=True))  # noqa: E501,RUF001 - letters of other scripts are what this is about
+ALIKE = dict(
+    zip(
+        "асеорхуіјѕԛԝɡαενοιρτυκωΑΒΕΖΗΙΚΜΝΟΡΤΥΧАВЕКМНОРСТХ",
+        "aceopxyijsqwgaevoiptukwABEZHIKMNOPTYXABEKMHOPCTX",
+        strict=True,
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,8 @@ def tokens(text: str) -> list[Token]:
         elif match := NUMBER.match(text, at):
             if after := NAME.match(text, match.end()):
                 wrong = (match[0] + after[0])[:LONGEST_NAME]
-                raise FormulaError(f"'{wrong}' is neither a number nor a name", text, at)
+                hint = f'A timeframe stands in quotes: "{wrong}".' if wrong.lower() in TIMEFRAMES else None
+                raise FormulaError(f"'{wrong}' is neither a number nor a name", text, at, hint=hint)
             found.append(Token("number", match[0], at, match.end()))
             at = match.end()
         elif match := NAME.match(text, at):

@@ -1,4 +1,4 @@
-"""From the tree to the graph: names found, kinds and ranges checked, constants computed, lets and saved formulas put in."""
+"""From the tree to the graph: names are found, kinds and ranges checked, constants computed, saved formulas put in."""
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,6 +10,7 @@ from core.errors import InvalidInput
 from core.indicators.formula.errors import FormulaError
 from core.indicators.formula.functions import COLUMNS, FUNCTIONS, LARGEST, OPERATORS, Argument, Function
 from core.indicators.formula.graph import MOST_STEPS, Graph, Kind, Step, applied, folded
+from core.indicators.formula.syntax import Argument as Given
 from core.indicators.formula.syntax import (
     Before,
     Binary,
@@ -23,8 +24,8 @@ from core.indicators.formula.syntax import (
     Range,
     Unary,
     Word,
+    start,
 )
-from core.indicators.formula.syntax import Argument as Given
 from core.market import timeframes
 
 if TYPE_CHECKING:
@@ -50,10 +51,10 @@ def known_names() -> dict[str, str]:
 
     words = dict.fromkeys(("and", "or", "not", "param", "step", "at"), "word")
     return (
-        {name: "indicator" for name in catalogue()}
-        | {name: "function" for name in FUNCTIONS}
-        | {name: "column" for name in COLUMNS}
-        | {name: "constant" for name in CONSTANTS}
+        dict.fromkeys(catalogue(), "indicator")
+        | dict.fromkeys(FUNCTIONS, "function")
+        | dict.fromkeys(COLUMNS, "column")
+        | dict.fromkeys(CONSTANTS, "constant")
         | words
     )
 
@@ -110,7 +111,7 @@ class Lowering:
         kind = self.graph.steps[number].kind
         if wanted in ("number", "truth") and kind != wanted:
             hint = "Compare it with something, such as x > 0." if wanted == "truth" else "Write if(condition, 1, 0)."
-            raise self._wrong(f"{taker} takes {TOLD[wanted]}, and this is {TOLD[kind]}", node.at, hint)
+            raise self._wrong(f"{taker} takes {TOLD[wanted]}, and this is {TOLD[kind]}", start(node), hint)
         return number
 
     def _lower(self, node: Expression, frame: str) -> int:
@@ -154,7 +155,7 @@ class Lowering:
             takes, gives, _ = OPERATORS[each.sign]
             left = self._of(each.left, frame, takes, each.sign) if number is None else number
             if number is not None and self.graph.steps[left].kind != takes:
-                self._refuse_kind(each.sign, takes, left, each.left.at)
+                self._refuse_kind(each.sign, takes, left, start(each.left))
             right = self._of(each.right, frame, takes, each.sign)
             number = self._operator(each.sign, gives, (left, right), each.at, frame)
         assert number is not None
@@ -218,9 +219,7 @@ class Lowering:
 
     def _output(self, number: int, place: int) -> int:
         step = self.graph.steps[number]
-        return self.graph.add(
-            Step("output", "number", step.name, step.frame, (number,), settings=(("number", place),))
-        )
+        return self.graph.add(Step("output", "number", step.name, step.frame, (number,), settings=(("number", place),)))
 
     def _outputs(self, step: Step) -> list[str]:
         return [each.name for each in self._indicators()[step.name].outputs]
@@ -279,7 +278,9 @@ class Lowering:
                 settings[argument.name] = int(argument.default)
             else:
                 inputs.append(self.graph.add(Step("constant", "number", value=argument.default)))
-        return self._function(function, tuple(inputs), settings, node.at, frame, "truth" if kind == "truth" else "number")
+        return self._function(
+            function, tuple(inputs), settings, node.at, frame, "truth" if kind == "truth" else "number"
+        )
 
     def _function(
         self,
@@ -293,7 +294,7 @@ class Lowering:
         kind = kind or self.graph.steps[inputs[0]].kind
         constants = [self.graph.constant(each) for each in inputs]
         if function.each and all(each is not None for each in constants):
-            return self._folded(kind, lambda *given: function.run(*given, **settings), constants, at)
+            return self._folded(kind, lambda *given: function.run(*given, *settings.values()), constants, at)
         return self._add(Step("function", kind, function.name, frame, inputs, tuple(settings.items())), at)
 
     def _indicator(self, indicator: "Indicator", node: Call, frame: str) -> int:
@@ -308,7 +309,9 @@ class Lowering:
         for name in indicator.inputs:
             if name in given:
                 inputs.append(self._of(given[name], frame, "number", indicator.name))
-            elif name in ("open", "high", "low", "close", "volume", "timestamp") and not (leading and self._mixed(node)):
+            elif name in ("open", "high", "low", "close", "volume", "timestamp") and not (
+                leading and self._mixed(node)
+            ):
                 inputs.append(self._add(Step("column", "number", name, frame), node.at))
             else:
                 raise self._wrong(f"{indicator.name} needs {name}", node.at, f"Write {call}.")
@@ -319,11 +322,11 @@ class Lowering:
                 value = self._of(given[name], frame, "number", indicator.name)
                 constant = self.graph.constant(value)
                 if constant is None:
-                    raise self._changes(indicator.name, name, given[name].at)
+                    raise self._changes(indicator.name, name, start(given[name]))
                 try:
-                    settings[name] = parameter.checked(name, constant)
+                    settings[name] = parameter.checked(name, int(constant) if constant == int(constant) else constant)
                 except InvalidInput as wrong:
-                    raise self._wrong(f"{indicator.name}: {wrong.message.rstrip('.')}", given[name].at) from None
+                    raise self._wrong(f"{indicator.name}: {wrong.message.rstrip('.')}", start(given[name])) from None
         try:
             indicator.warmup(**settings)
         except InvalidInput as wrong:
@@ -360,6 +363,8 @@ class Lowering:
     def _unknown_argument(self, node: Call, given: Given, names: list[str], call: str) -> FormulaError:
         close = difflib.get_close_matches(given.name or "", names, n=1)
         hint = f"Did you mean {close[0]}?" if close else f"Write {call}."
+        if given.name in COLUMNS or given.name in self._lets:
+            hint = "To compare, write ==."
         return self._wrong(f"{node.name} has no '{given.name}'", given.at, hint)
 
     def _constant(self, node: Expression, frame: str, argument: Argument, taker: str) -> int:
@@ -367,16 +372,16 @@ class Lowering:
         number = self._of(node, frame, "number", taker)
         value = self.graph.constant(number)
         if value is None:
-            raise self._changes(taker, argument.name, node.at)
+            raise self._changes(taker, argument.name, start(node))
         if value < 0:
             raise self._wrong(
-                f"{value:g} would look into the future", node.at, "Only this bar and earlier ones can be asked for."
+                f"{value:g} would look into the future", start(node), "Only this bar and earlier ones can be asked for."
             )
-        if value != int(value) if np.isfinite(value) else True:
-            raise self._wrong(f"{taker} takes a whole number for {argument.name}, not {value:g}", node.at)
+        if not np.isfinite(value) or value != int(value):
+            raise self._wrong(f"{taker} takes a whole number for {argument.name}, not {value:g}", start(node))
         if not argument.low <= value <= argument.high:
             told = f"{argument.low:,.0f} to {argument.high:,.0f}"
-            raise self._wrong(f"{taker} takes {told} for {argument.name}, not {value:,.0f}", node.at)
+            raise self._wrong(f"{taker} takes {told} for {argument.name}, not {value:,.0f}", start(node))
         return int(value)
 
     def _changes(self, taker: str, name: str, at: int) -> FormulaError:
@@ -405,8 +410,8 @@ class Lowering:
             number = self._of(value, frame, "number", name)
             constant = self.graph.constant(number)
             if constant is None:
-                raise self._changes(name, key, value.at)
-            values[key] = self._within_range(name, ranges[key], float(constant), value.at)
+                raise self._changes(name, key, start(value))
+            values[key] = self._within_range(name, ranges[key], float(constant), start(value))
         inner = Lowering(
             text, program, values, self._saved, graph=self.graph, within=(*self._within, name), depth=self._depth
         )
@@ -423,7 +428,8 @@ class Lowering:
         if not wanted.low <= value <= wanted.high or (wanted.whole and value != int(value)):
             kind = "a whole number" if wanted.whole else "a number"
             raise self._wrong(
-                f"{name} takes {kind} from {wanted.told(wanted.low)} to {wanted.told(wanted.high)} for {wanted.name}", at
+                f"{name} takes {kind} from {wanted.told(wanted.low)} to {wanted.told(wanted.high)} for {wanted.name}",
+                at,
             )
         return value
 
@@ -432,7 +438,7 @@ class Lowering:
         close = difflib.get_close_matches(node.name, names, n=3, cutoff=0.6)
         hint = f"Did you mean {' or '.join(close)}?" if close else None
         if node.name in self._lets:
-            hint = f"{node.name} is named further down; name it before."
+            hint = "A name can be used in what follows it, not before it and not in itself."
         return self._wrong(f"There is no '{node.name}'", node.at, hint)
 
     # ------------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,9 @@
 """From words to the tree: a Pratt parser, which never recurses deeper than DEEPEST."""
 
+from collections.abc import Sequence
+
 from core.indicators.formula.errors import FormulaError
+from core.indicators.formula.functions import COLUMNS
 from core.indicators.formula.lexer import Token, tokens
 from core.indicators.formula.syntax import (
     RULES,
@@ -31,6 +34,7 @@ BINDING = {
     "**": 8,
 }  # fmt: skip
 NOT, COMPARING, NEGATIVE, POWER = 3, 4, 7, 8
+OPENING = {")": "(", "]": "["}
 KEYWORDS = ("and", "or", "not", "true", "false", "param", "step")
 
 
@@ -53,7 +57,7 @@ class _Parser:
         lets: list[Let] = []
         rules: list[Rule] = []
         value: Expression | None = None
-        while self._here.kind != "end":
+        while not self._ended():
             first, second = self._here, self._ahead
             if value is not None:
                 raise self._wrong(
@@ -72,18 +76,27 @@ class _Parser:
                 rules.append(self._rule(rules))
             else:
                 value = self._expression(0)
-            if self._here.kind != "end" and not self._taken(";"):
+            if not self._taken(";") and not self._ended():
                 raise self._unexpected()
         if value is not None and rules:
             raise self._wrong("A formula is either one expression or rules, not both", self._tokens[0])
         if value is None and not rules:
-            hint = None if lets or ranges else "For example: rsi(close, 14) < 30."
-            raise self._wrong("The formula has no value" if lets or ranges else "The formula is empty", self._here, hint)
+            hint = "End with an expression; to compare, write ==." if lets else "For example: rsi(close, 14) < 30."
+            raise self._wrong(
+                "The formula has no value" if lets or ranges else "The formula is empty", self._here, hint
+            )
         if rules and not {"entry", "short"} & {rule.label for rule in rules}:
-            raise self._wrong("Rules need an entry: or a short:", self._tokens[0])
+            raise self._wrong("Rules need an entry or a short", self._tokens[0], "Write entry: condition; …")
         return Program(tuple(ranges), tuple(lets), value, tuple(rules))
 
-    def _free(self, name: str, at: int, taken: list[Range | Let]) -> None:
+    def _free(self, name: str, at: int, taken: Sequence[Range | Let]) -> None:
+        if name in COLUMNS or name == "nan":
+            raise FormulaError(
+                f"'{name}' has a meaning already",
+                self._text,
+                at,
+                hint="To compare, write ==; to name something, choose another name.",
+            )
         if name in KEYWORDS:
             raise FormulaError(f"'{name}' is a word of the language and cannot be a name", self._text, at)
         if any(each.name == name for each in taken):
@@ -222,7 +235,8 @@ class _Parser:
                 break
             else:
                 if arguments and arguments[-1].name is not None:
-                    raise self._wrong("What has no name comes before what has one", first)
+                    hint = "To compare, write ==." if arguments[-1].name in COLUMNS else None
+                    raise self._wrong("What has no name comes before what has one", first, hint)
                 arguments.append(Argument(first.at, None, self._expression(0)))
             if not self._taken(","):
                 break
@@ -245,6 +259,9 @@ class _Parser:
     @property
     def _ahead(self) -> Token:
         return self._tokens[min(self._next + 1, len(self._tokens) - 1)]
+
+    def _ended(self) -> bool:
+        return self._here.kind == "end"
 
     def _take(self) -> Token:
         token = self._here
@@ -276,15 +293,19 @@ class _Parser:
         here = self._here
         if here.kind == "end":
             return self._wrong("The formula ends too early", here, "A number, a name or ( is missing.")
-        before = self._tokens[self._next - 1] if self._next else None
-        if before is not None and (before.kind in ("number", "name", "word") or before.text in (")", "]")):
-            if before.kind == "name" and before.text in KEYWORDS:
-                hint = "A number, a name or ( is missing before it."
-            else:
-                hint = f"A sign such as + or and{', a comma or )' if 'comma' in wanted else ''} is missing before it."
+        if here.text in (")", "]") and not wanted and self._next and self._ends(self._tokens[self._next - 1]):
+            return self._wrong(
+                f"This {here.text} closes nothing", here, f"Take it away, or open it with {OPENING[here.text]}."
+            )
+        if self._next and self._ends(self._tokens[self._next - 1]):
+            hint = f"A sign such as + or and{', a comma or )' if 'comma' in wanted else ''} is missing before it."
         else:
             hint = "A number, a name or ( is missing before it."
         return self._wrong(f"'{here.text[:30]}' cannot stand here", here, hint)
+
+    def _ends(self, token: Token) -> bool:
+        """Whether an operand may end with this word."""
+        return token.text in (")", "]") or (token.kind in ("number", "name", "word") and token.text not in KEYWORDS)
 
     def _wrong(self, message: str, token: Token, hint: str | None = None) -> FormulaError:
         return FormulaError(message, self._text, token.at, hint=hint)

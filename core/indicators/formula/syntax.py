@@ -85,6 +85,16 @@ class Before:
 Expression = Number | Word | Name | Unary | Binary | Call | Part | Before
 
 
+def start(node: Expression) -> int:
+    """Where the first character of an expression stands, brackets around it aside."""
+    while True:
+        match node:
+            case Binary(left=inner) | Part(value=inner) | Before(value=inner):
+                node = inner
+            case _:
+                return node.at
+
+
 @dataclass(frozen=True, slots=True)
 class Range:
     """param fast = 12 [2 .. 200 step 2]. whole: only whole numbers, as its numbers are written without a point."""
