@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from core.market.bars import Bars
 
 Array = NDArray[np.float64] | NDArray[np.bool_]
+# What a strategy of the formula has already.
+FORBIDDEN = ("name", "summary", "parameters", "warmup", "signals", "formula", "document")
 TRUTHS = ("entry", "exit", "short", "cover")
 Kind = Literal["number", "truth", "rules"]
 
@@ -115,7 +118,7 @@ def parse(text: str, saved: Mapping[str, str] | None = None, name: str = "") -> 
     """
     program = parsed(text)
     for each in program.ranges:
-        if each.name in FORBIDDEN:
+        if each.name in FORBIDDEN or each.name.startswith("_") or iskeyword(each.name):
             raise FormulaError(f"'{each.name}' cannot name a parameter", text, each.at)
     lowering = Lowering(
         text, program, {each.name: each.default for each in program.ranges}, _shelf(saved or {}), within=(name,)
@@ -131,9 +134,6 @@ def parse(text: str, saved: Mapping[str, str] | None = None, name: str = "") -> 
         )
     told: Kind = "rules" if kind == "rules" else "truth" if kind == "truth" else "number"
     return Formula(text, told, lowering.used, program)
-
-
-FORBIDDEN = ("name", "summary", "parameters", "warmup", "signals", "formula")  # what a strategy has already
 
 
 def _check_rules(text: str, program: Program, lowering: Lowering, roots: Mapping[str, int]) -> None:
