@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 from core.accounts import Role
 from core.commands.context import Context
 from core.errors import Forbidden, InvalidInput
-from core.trading.strategy import SignalStrategy
+from core.trading.strategy import Strategy
 
 if TYPE_CHECKING:
     from core.indicators.formula.shelf import Shelf
 
 
-def strategy_named(ctx: Context, name: str, parameters: Mapping[str, str]) -> SignalStrategy:
+def strategy_named(ctx: Context, name: str, parameters: Mapping[str, str]) -> Strategy:
     """The strategy with these parameters. A file is code, so that only the owner names one, in its own folder.
 
     Raises NotFound or InvalidInput with suggestions, Forbidden for anybody else's files.
@@ -38,7 +38,7 @@ def formulas_of(ctx: Context) -> "Shelf":
     return shelf_in(folder if ctx.user.role is Role.OWNER else folder / ctx.user.id)
 
 
-def source_of(ctx: Context, name: str, chosen: SignalStrategy | None = None) -> str | None:
+def source_of(ctx: Context, name: str, chosen: Strategy | None = None) -> str | None:
     """Where a restart finds the strategy of a file, or of a formula as it is now; None for the shipped ones."""
     from core.strategies.formula import FormulaStrategy
     from core.strategies.formula import source_of as document_of
@@ -48,7 +48,7 @@ def source_of(ctx: Context, name: str, chosen: SignalStrategy | None = None) -> 
     return str(ctx.services.settings.data_dir.resolve() / "strategies" / name) if ".py" in name else None
 
 
-def own_strategies(ctx: Context) -> tuple[dict[str, type[SignalStrategy]], tuple[str, ...]]:
+def own_strategies(ctx: Context) -> tuple[dict[str, type[Strategy]], tuple[str, ...]]:
     """The caller's formulas, for the owner the files of the folder too, and a sentence for each that fails."""
     from core.strategies.loading import own, saved
 
