@@ -31,7 +31,7 @@ def strategy_named(ctx: Context, name: str, parameters: Mapping[str, str]) -> St
 
 
 def formulas_of(ctx: Context) -> "Shelf":
-    """The caller's own formulas. The owner's are those of the command line; another person's lie in their own folder."""
+    """The caller's own formulas: the owner's are those of the command line, another person's lie in a folder apart."""
     from core.strategies.formula import shelf_in
 
     folder = ctx.services.settings.data_dir / "formulas"

@@ -103,7 +103,7 @@ def stdev(values: Floats, n: int) -> Floats:
     here = blocks - anchors
     later = np.empty_like(blocks)
     later[:-1] = blocks[:-1] - anchors[1:]
-    later[-1] = np.nan
+    later[-1:] = np.nan
     first = _windows(here, n, np.add, later) / n
     second = _windows(here * here, n, np.add, later * later) / n
     return finite(np.sqrt(np.maximum(second - first * first, 0.0)))[: len(values)]

@@ -59,6 +59,11 @@ def known_names() -> dict[str, str]:
     )
 
 
+def _whole(value: float) -> float | int:
+    """12 for 12.0, as a person writes it."""
+    return int(value) if np.isfinite(value) and value == int(value) else value
+
+
 class Lowering:
     """Puts one formula into a graph; a saved formula in use gets a Lowering of its own, into the same graph."""
 
@@ -324,7 +329,7 @@ class Lowering:
                 if constant is None:
                     raise self._changes(indicator.name, name, start(given[name]))
                 try:
-                    settings[name] = parameter.checked(name, int(constant) if constant == int(constant) else constant)
+                    settings[name] = parameter.checked(name, _whole(constant))
                 except InvalidInput as wrong:
                     raise self._wrong(f"{indicator.name}: {wrong.message.rstrip('.')}", start(given[name])) from None
         try:
