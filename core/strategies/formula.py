@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from core.errors import InvalidInput
 from core.indicators.formula import Formula, parse
 from core.indicators.formula.shelf import Shelf
+from core.indicators.formula.syntax import Range
 from core.market import timeframes
 from core.market.bars import Bars
 from core.trading.strategy import Context, Parameter, Signals, check
@@ -39,7 +40,7 @@ def _reduced(kind: FormulaType) -> Any:
     return (strategy_of, (kind.document,)) if kind.document else kind.__qualname__
 
 
-copyreg.pickle(FormulaType, _reduced)  # type: ignore[arg-type]
+copyreg.pickle(FormulaType, _reduced)
 
 
 class FormulaStrategy(metaclass=FormulaType):
@@ -123,12 +124,7 @@ def strategy_of(document: str) -> type[FormulaStrategy]:
     except (ValueError, KeyError, TypeError):
         raise InvalidInput("That is no formula.") from None
     formula = parse(text, uses, name)
-    parameters = {
-        key: Parameter(
-            *((int(value) if each.whole else value) for value in (each.default, each.low, each.high, each.step))
-        )
-        for key, each in formula.parameters.items()
-    }
+    parameters = {key: _parameter(each) for key, each in formula.parameters.items()}
     return make_dataclass(
         "".join(part.capitalize() for part in name.split("_")) or "Formula",
         [(key, each.kind, field(default=each.default)) for key, each in parameters.items()],
@@ -144,6 +140,15 @@ def strategy_of(document: str) -> type[FormulaStrategy]:
             "document": document,
         },
     )
+
+
+def _parameter(written: Range) -> Parameter:
+    """As strategies declare them."""
+
+    def number(value: float) -> float | int:
+        return int(value) if written.whole else value
+
+    return Parameter(number(written.default), number(written.low), number(written.high), number(written.step))
 
 
 def summary_of(formula: Formula) -> str:

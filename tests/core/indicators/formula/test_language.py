@@ -211,7 +211,9 @@ def test_at_its_own_timeframe_is_the_plain_value_and_a_lower_one_is_refused() ->
 
 
 def test_bars_of_none_give_a_value_of_none() -> None:
-    assert np.isnan(value('at("1d", stdev(close, 5) + since_highest(fill(close), 2) + sum(close, 3))', MARKET[:5])).all()
+    assert np.isnan(
+        value('at("1d", stdev(close, 5) + since_highest(fill(close), 2) + sum(close, 3))', MARKET[:5])
+    ).all()
     for text in ("close", "stdev(close, 5)", "since_highest(close, 5)", "rsi", 'at("4h", fill(close))', "1"):
         assert len(value(text, MARKET[:0])) == 0
 
