@@ -68,7 +68,7 @@ def listed(chosen: Iterable[Indicator]) -> list[str]:
         own = [each for each in rows if each.category == category]
         if own:
             lines += ["", f"{category}: {meaning[0].lower()}{meaning[1:]}"]
-            lines += [f"  {each.name:22}{each.summary}" for each in own]
+            lines += [f"  {each.name:26}{each.summary}" for each in own]
     return lines[1:]
 
 
@@ -92,7 +92,7 @@ def warmup(told: Indicator) -> str:
     first, settled = told.warmup(), told.settles()
     bars = f"{first} {'bar' if first == 1 else 'bars'}"
     if settled is None:
-        return f"{bars}; its level depends on the first bar for ever"
+        return f"{bars}; no number of bars makes its start irrelevant"
     return bars if settled <= first else f"{bars}; {settled} until the first bar no longer matters"
 
 
