@@ -7,27 +7,24 @@ slippage and fees, some missed, some late. Run i of a seed is the same whatever 
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.analytics.bootstrap import aggregated, indices, optimal_block_length
-from core.analytics.paths import FIGURES, figures_of, ordered_path
+from core.analytics.paths import FIGURES, figures_of
 from core.errors import InvalidInput
 from core.jobs import Cancelled
-from core.market.timeframes import DAY
-from core.research.backtest import backtest
+from core.research import histories
+from core.research.histories import Histories
 from core.research.jitter import Jitter
-from core.research.perturbation import noisy
 from core.research.result import Result, finite
-from core.research.tape import play
+from core.research.workers import Crew, chosen_scheduler, crew
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Kind = Literal["trades", "blocks", "prices", "costs"]
-Path = Callable[[int], Floats]  # the equity of a run by its number
 
 KINDS: Mapping[str, str] = {
     "trades": "the same trades in other orders",
@@ -36,8 +33,6 @@ KINDS: Mapping[str, str] = {
     "costs": "the same signals, carried out with more or less luck",
 }
 LEVELS = (5, 25, 50, 75, 95)  # percentiles
-MARKS = 200  # points of the bands
-FEWEST_TRADES = 5
 BATCHES = 100  # parts in which the runs are done, and progress is told
 ABOUT = ("strategy", "data", "costs")  # of the result's document
 
@@ -153,18 +148,6 @@ class MonteCarlo:
         }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Histories:
-    """How the runs are made. marks: (points,) rows of a path that are kept; year: periods of a path in a year."""
-
-    path: Path
-    original: Floats
-    marks: Integers
-    axis: Integers
-    year: float
-    settings: dict[str, Any]
-
-
 def monte_carlo(
     result: Result,
     kind: Kind = "trades",
@@ -176,6 +159,8 @@ def monte_carlo(
     block: float | None = None,
     noise: float = 0.25,
     jitter: Jitter | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> MonteCarlo:
     """Many histories beside that of a backtest.
@@ -184,6 +169,8 @@ def monte_carlo(
     replace: trades are drawn with replacement rather than put into another order
     block: average bars in a block, chosen from the autocorrelation when not given
     noise: how far prices are moved, in ranges of their bars; jitter: how signals are carried out
+    workers: threads, one per core when not given; scheduler: a Dask scheduler, 'local' for none, by default that of
+        ORCHESTRATOR_CLUSTER__SCHEDULER; the answer is the same
     progress: told the fraction done, 0 to 1; when it raises Cancelled, or on Ctrl-C, what is done is the result
     Raises InvalidInput for impossible settings, or a result with too few trades or bars.
     """
@@ -191,22 +178,23 @@ def monte_carlo(
     _check(kind, runs, ruin, noise)
     match kind:
         case "trades":
-            made = _trades(result, seed, replace)
+            made = histories.trades(result, seed, replace)
         case "blocks":
-            made = _blocks(result, seed, block)
+            made = histories.blocks(result, seed, block)
         case "prices":
-            made = _prices(result, seed, noise)
+            made = histories.prices(result, seed, noise)
         case "costs":
-            made = _costs(result, seed, jitter or Jitter())
+            made = histories.costs(result, seed, jitter or Jitter())
     figures, kept = np.empty((runs, len(FIGURES))), np.empty((runs, len(made.marks)))
     own, equity = np.empty(len(FIGURES)), np.empty(len(made.marks))
     figures_of(made.original, result.cash, made.marks, own, equity)
     done = np.zeros(runs, dtype=bool)
-    for first, end, found in _each(made, result.cash, runs, progress):
-        figures[first:end], kept[first:end] = found
-        done[first:end] = True
+    with crew((made, result.cash), workers=workers, scheduler=chosen_scheduler(scheduler)) as hands:
+        for first, end, found in _each(runs, hands, progress):
+            figures[first:end], kept[first:end] = found
+            done[first:end] = True
     if not done.any():
-        raise Cancelled("The simulation was stopped before its first run was done.")
+        raise KeyboardInterrupt
     figures, kept = figures[done], kept[done]
     for values in (figures, own[None, :]):
         values[:, 2] *= np.sqrt(made.year)
@@ -230,21 +218,19 @@ def monte_carlo(
 
 
 def _each(
-    made: _Histories, cash: float, runs: int, progress: Callable[[float], None] | None
+    runs: int, hands: Crew, progress: Callable[[float], None] | None
 ) -> Iterator[tuple[int, int, tuple[Floats, Floats]]]:
     """(first, end, figures and kept points of these runs) batch by batch, until all are done or somebody stops it."""
     size = max(1, runs // BATCHES)
+    items = [(first, min(runs, first + size)) for first in range(0, runs, size)]
     try:
-        for first in range(0, runs, size):
-            end = min(runs, first + size)
-            yield first, end, _batch((made, cash), (first, end))
-            if progress:
-                progress(end / runs)
+        for place, found in hands.each(_batch, items, progress):
+            yield *items[place], found
     except (KeyboardInterrupt, Cancelled):
         return  # what is done by then is kept
 
 
-def _batch(shared: tuple[_Histories, float], runs: tuple[int, int]) -> tuple[Floats, Floats]:
+def _batch(shared: tuple[Histories, float], runs: tuple[int, int]) -> tuple[Floats, Floats]:
     """The figures (runs, 4) and kept points (runs, points) of a batch."""
     made, cash = shared
     first, end = runs
@@ -252,81 +238,6 @@ def _batch(shared: tuple[_Histories, float], runs: tuple[int, int]) -> tuple[Flo
     for place, run in enumerate(range(first, end)):
         figures_of(made.path(run), cash, made.marks, figures[place], kept[place])
     return figures, kept
-
-
-def _trades(result: Result, seed: int, replace: bool) -> _Histories:
-    columns = result.trade_columns
-    profit = np.asarray(columns["pnl"], dtype=np.float64)
-    count = len(profit)
-    if count < FEWEST_TRADES:
-        raise InvalidInput(f"{result.strategy.name} made {count} trades, and at least {FEWEST_TRADES} are needed.")
-    ended = np.asarray(columns["exit_time"]).astype(np.float64)
-    profit = profit[np.argsort(np.where(np.asarray(columns["open"], dtype=bool), np.inf, ended), kind="stable")]
-    before = result.cash + np.append(0.0, np.cumsum(profit)[:-1])
-    share = np.divide(profit, before, out=np.zeros(count), where=before > 0.0)  # of the equity there was
-    marks = _marks(count)
-
-    def path(run: int) -> Floats:
-        rng = np.random.default_rng([seed, run])
-        order = rng.integers(0, count, count) if replace else rng.permutation(count)
-        return _compounded(share, order, result.cash)
-
-    years = max(1e-9, float(result.timestamps[-1] - result.timestamps[0]) / (365 * DAY))
-    original = _compounded(share, np.arange(count), result.cash)
-    return _Histories(path, original, marks, marks + 1, count / years, {"replace": replace, "trades": count})
-
-
-def _blocks(result: Result, seed: int, block: float | None) -> _Histories:
-    returns, run_length = aggregated(result.returns)
-    count = len(returns)
-    if count < 2:
-        raise InvalidInput(f"{len(result.returns)} bars are too few to draw blocks from.")
-    chosen = max(1.0, optimal_block_length(returns), optimal_block_length(returns**2))
-    length = chosen if block is None else max(1.0, block / run_length)
-    marks = _marks(count)
-
-    def path(run: int) -> Floats:
-        return _compounded(returns, indices(count, length, run, seed), result.cash)
-
-    ends = result.timestamps[len(result.returns) - 1 - run_length * np.arange(count - 1, -1, -1)]
-    settings = {"block": length * run_length, "bars_per_run": run_length}
-    original = _compounded(returns, np.arange(count), result.cash)
-    return _Histories(path, original, marks, ends[marks], result.periods_per_year / run_length, settings)
-
-
-def _prices(result: Result, seed: int, noise: float) -> _Histories:
-    marks = _marks(len(result.equity))
-
-    def path(run: int) -> Floats:
-        seeds = np.random.default_rng([seed, run]).integers(0, 2**63, len(result.bars))
-        bars = {
-            name: noisy(each, noise, int(key)) for (name, each), key in zip(result.bars.items(), seeds, strict=True)
-        }
-        return backtest(result.strategy, bars, result.cash, result.costs).equity
-
-    settings = {"noise": noise}
-    return _Histories(path, result.equity, marks, result.timestamps[marks], result.periods_per_year, settings)
-
-
-def _costs(result: Result, seed: int, jitter: Jitter) -> _Histories:
-    marks = _marks(len(result.equity))
-
-    def path(run: int) -> Floats:
-        rng = np.random.default_rng([seed, run])
-        costs = jitter.costs(result.costs, rng)
-        return play(result._tape, jitter.signals(result._signals, rng), result.cash, costs).equity
-
-    return _Histories(path, result.equity, marks, result.timestamps[marks], result.periods_per_year, asdict(jitter))
-
-
-def _compounded(returns: Floats, order: Integers, cash: float) -> Floats:
-    equity = np.empty(len(order))
-    ordered_path(returns, order, cash, equity)
-    return equity
-
-
-def _marks(count: int) -> Integers:
-    return np.unique(np.linspace(0, count - 1, min(count, MARKS)).astype(np.int64))
 
 
 def _check(kind: str, runs: int, ruin: float, noise: float) -> None:
