@@ -33,7 +33,7 @@ KINDS: Mapping[str, str] = {
     "costs": "the same signals, carried out with more or less luck",
 }
 LEVELS = (5, 25, 50, 75, 95)  # percentiles
-BATCHES = 100  # parts in which the runs are done, and progress is told
+BATCHES, LARGEST = 100, 25  # parts in which the runs are done, and the most runs in one
 ABOUT = ("strategy", "data", "costs")  # of the result's document
 
 
@@ -221,7 +221,7 @@ def _each(
     runs: int, hands: Crew, progress: Callable[[float], None] | None
 ) -> Iterator[tuple[int, int, tuple[Floats, Floats]]]:
     """(first, end, figures and kept points of these runs) batch by batch, until all are done or somebody stops it."""
-    size = max(1, runs // BATCHES)
+    size = max(1, min(LARGEST, runs // BATCHES))
     items = [(first, min(runs, first + size)) for first in range(0, runs, size)]
     try:
         for place, found in hands.each(_batch, items, progress):
