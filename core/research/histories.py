@@ -1,7 +1,7 @@
 """Histories: other equity paths beside that of a result, each made from its number and a seed alone."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from core.research.backtest import backtest
 from core.research.jitter import Jitter
 from core.research.perturbation import noisy
 from core.research.result import Result
-from core.research.tape import play
+from core.research.tape import Signalled, play
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -40,13 +40,14 @@ class Histories:
     settings: dict[str, Any]
 
 
-def trades(result: Result, seed: int, replace: bool) -> Histories:
+def trades(result: Result, seed: int, again: bool) -> Histories:
     """The trades' shares of the equity there was before each, put into another order or drawn with replacement."""
     columns = result.trade_columns
     profit = np.asarray(columns["pnl"], dtype=np.float64)
     count = len(profit)
     if count < FEWEST_TRADES:
-        raise InvalidInput(f"{result.strategy.name} made {count} trades, and at least {FEWEST_TRADES} are needed.")
+        made = f"{count} trade{'' if count == 1 else 's'}"
+        raise InvalidInput(f"{result.strategy.name} made {made}, and at least {FEWEST_TRADES} are needed.")
     ended = np.asarray(columns["exit_time"]).astype(np.float64)
     profit = profit[np.argsort(np.where(np.asarray(columns["open"], dtype=bool), np.inf, ended), kind="stable")]
     before = result.cash + np.append(0.0, np.cumsum(profit)[:-1])
@@ -55,12 +56,12 @@ def trades(result: Result, seed: int, replace: bool) -> Histories:
 
     def path(run: int) -> Floats:
         rng = np.random.default_rng([seed, run])
-        order = rng.integers(0, count, count) if replace else rng.permutation(count)
+        order = rng.integers(0, count, count) if again else rng.permutation(count)
         return _compounded(share, order, result.cash)
 
     years = max(1e-9, float(result.timestamps[-1] - result.timestamps[0]) / (365 * DAY))
     original = _compounded(share, np.arange(count), result.cash)
-    return Histories(path, original, marks, marks + 1, count / years, {"replace": replace, "trades": count})
+    return Histories(path, original, marks, marks + 1, count / years, {"replace": again, "trades": count})
 
 
 def blocks(result: Result, seed: int, block: float | None) -> Histories:
@@ -70,6 +71,8 @@ def blocks(result: Result, seed: int, block: float | None) -> Histories:
     if count < 2:
         raise InvalidInput(f"{len(result.returns)} bars are too few to draw blocks from.")
     chosen = max(1.0, optimal_block_length(returns), optimal_block_length(returns**2))
+    if block is not None and not block >= 1.0:
+        raise InvalidInput(f"A block length of {block:g} is below one bar.")
     length = chosen if block is None else max(1.0, block / run_length)
     marks = _marks(count)
 
@@ -104,7 +107,10 @@ def costs(result: Result, seed: int, jitter: Jitter) -> Histories:
     def path(run: int) -> Floats:
         rng = np.random.default_rng([seed, run])
         costs = jitter.costs(result.costs, rng)
-        return play(result._tape, jitter.signals(result._signals, rng), result.cash, costs).equity
+        plan = result._plan  # of a strategy that is asked bar by bar there are no signals, only costs to vary
+        if isinstance(plan, Signalled):
+            plan = replace(plan, rows=jitter.signals(plan.rows, rng))
+        return play(result._tape, plan, result.cash, costs).equity
 
     return Histories(path, result.equity, marks, result.timestamps[marks], result.periods_per_year, asdict(jitter))
 
