@@ -9,9 +9,12 @@ from core.simulation.fields import (
     A_CASH,
     A_EXPOSED,
     A_FILLS,
+    A_MARGINED,
+    A_OBSERVES,
     B_ACTIVE,
     B_BARS,
     B_CLOSE,
+    B_FUNDING,
     B_GUARDED,
     B_HIGH,
     B_LOW,
@@ -27,8 +30,11 @@ from core.simulation.fields import (
     PLACE,
     PROTECT,
 )
+from core.simulation.liquidation import charge, liquidate_at_open, settle
 from core.simulation.matching import begin, match_inside, match_open
-from core.simulation.orders import cancel_signals, place, protect
+from core.simulation.orders import cancel_signals, place
+from core.simulation.protection import protect
+from core.simulation.sizes import observe
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -61,9 +67,19 @@ def step(account: Floats, book: Floats, orders: Floats, fills: Floats) -> None:
             if book[i, B_ACTIVE] > 0.0 or book[i, B_GUARDED] != 0.0:
                 busy = True
     if busy:
+        if account[A_MARGINED] != 0.0:
+            charge(account, book)
         begin(account, book)
+        if account[A_MARGINED] != 0.0:
+            liquidate_at_open(account, book, orders, fills)
         match_open(account, book, orders, fills)
         match_inside(account, book, orders, fills)
+        if account[A_MARGINED] != 0.0:
+            settle(account, book)
+    if account[A_OBSERVES] != 0.0:
+        for i in range(book.shape[0]):
+            if book[i, B_PRESENT] != 0.0:
+                observe(account, book, i, book[i, B_CLOSE])
     if mark(book):
         account[A_EXPOSED] += 1.0
 
@@ -71,7 +87,7 @@ def step(account: Floats, book: Floats, orders: Floats, fills: Floats) -> None:
 @inlined
 def rows_per_step(instruments: int, slots: int) -> int:
     """The most rows one step can write into fills."""
-    return 3 * slots + 4 * instruments
+    return 3 * slots + 6 * instruments
 
 
 @kernel
@@ -114,13 +130,14 @@ def coast(
 def run(
     account: Floats, book: Floats, orders: Floats, firsts: Integers, ends: Integers, timestamp: Integers,
     opened: Floats, high: Floats, low: Floats, close: Floats, volume: Floats,
-    exposure: Floats, limit: Floats, stop: Floats, target: Floats, trail: Floats,
+    exposure: Floats, limit: Floats, stop: Floats, target: Floats, trail: Floats, funding: Floats,
     equity: Floats, times: Integers,
 ) -> tuple[Floats, int]:  # fmt: skip
     """A history, or a part of one: the state goes on from where it is, and so may be run on.
 
     The instruments' bars lie one after the other in each array: instrument i's part is firsts[i]:ends[i]; limit, stop,
-    target, trail may have length 0. Instruments advance together by timestamp.
+    target, trail, funding (due at each bar's open, NaN where unknown) may have length 0. Instruments advance together
+    by timestamp.
     Writes equity per step, and times where there are several instruments; returns (fills, number of steps).
     """
     account, book, orders = borrowed(account), borrowed(book), borrowed(orders)
@@ -149,7 +166,7 @@ def run(
                     now = timestamp[cursor[i]]
             if now == LATEST:
                 break
-        if lone and book[0, B_ACTIVE] == 0.0 and book[0, B_GUARDED] == 0.0:
+        if lone and book[0, B_ACTIVE] == 0.0 and book[0, B_GUARDED] == 0.0 and account[A_OBSERVES] == 0.0:
             stops = extras and book[0, B_QUANTITY] != 0.0
             count = coast(account, book, t, ends[0], close, exposure, stops, equity, steps)
             cursor[0] += count - 1
@@ -165,6 +182,8 @@ def run(
                     book[i, B_LOW] = low[t]
                     book[i, B_CLOSE] = close[t]
                     book[i, B_VOLUME] = volume[t]
+                    if len(funding) > 0:
+                        book[i, B_FUNDING] = funding[t]
                 else:
                     book[i, B_PRESENT] = 0.0
             if account[A_FILLS] + most > fills.shape[0]:
