@@ -13,9 +13,8 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from core.errors import ConfigError
+from core.folders import PREFIX, config_file, default_data_dir
 
-PREFIX = "ORCHESTRATOR_"
-FILE = "orchestrator.toml"
 ROLES = ("trader", "telegram", "discord", "gateway", "scheduler", "worker")
 # Read by tests and deployments, not by the product itself.
 FOREIGN = (
@@ -47,7 +46,6 @@ NO_DISCORD = NoEffect("there is no Discord bot")
 NO_WEBHOOK = NoEffect("Telegram's messages are fetched by polling")
 NO_TOKEN = NoEffect(f"{TELEGRAM_TOKEN} is not set, so Telegram is off", without=TELEGRAM_TOKEN)
 NO_LIVE = NoEffect("only public data is read and all trading is on paper, so no keys are used")
-NO_CLUSTER = NoEffect("all work is done on this machine")
 NO_VAULT = NoEffect("nothing is encrypted with it")
 
 
@@ -113,9 +111,7 @@ class ExchangeKeys(Section):
 
 
 class Cluster(Section):
-    scheduler: Annotated[str | None, NO_CLUSTER] = Field(
-        None, description="Dask scheduler, tcp://HOST:PORT; work stays local in this version"
-    )
+    scheduler: str | None = Field(None, description="Dask scheduler that searches run on, tcp://HOST:PORT")
 
 
 class Market(Section):
@@ -175,18 +171,6 @@ class Settings(BaseSettings):
     def secrets(self) -> list[str]:
         """Every secret value that is set, for the redaction of logs."""
         return sorted(set(_secrets(self)), key=len, reverse=True)
-
-
-def default_data_dir() -> Path:
-    """$XDG_DATA_HOME/crypto-orchestrator, by default ~/.local/share/crypto-orchestrator."""
-    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return Path(base) / "crypto-orchestrator"
-
-
-def config_file() -> Path | None:
-    """orchestrator.toml of the working directory, else of the data folder."""
-    folders = (Path.cwd(), Path(os.environ.get(f"{PREFIX}DATA_DIR") or default_data_dir()).expanduser())
-    return next((folder / FILE for folder in folders if (folder / FILE).is_file()), None)
 
 
 def load(**given: Any) -> Settings:

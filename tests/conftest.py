@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("ORCHESTRATOR_") and name not in KEPT]:
         del os.environ[name]  # a developer's own token or database is not for tests
     os.environ.setdefault("MPLBACKEND", "Agg")
+    folder = tempfile.TemporaryDirectory(prefix="orchestrator-tests-")
+    os.environ["XDG_DATA_HOME"] = folder.name  # what verbs keep without a data folder is not for the developer's own
+    config.add_cleanup(folder.cleanup)
     named = os.environ.get("ORCHESTRATOR_TEST_DATA")
     if named and not Path(named).is_dir():
         raise pytest.UsageError(f"ORCHESTRATOR_TEST_DATA is {named!r}, which is not a folder.")

@@ -1,12 +1,14 @@
 """What the research verbs have in common: bars, parameters and costs from the command line."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from core.cli import note
 from core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from core.market.bars import Bars
+    from core.research.archive import Archive, Frames, Saved
     from core.trading.costs import Costs
 
 
@@ -35,13 +37,13 @@ def parameters_of(given: list[str]) -> dict[str, str]:
 
 def opened(names: list[str], within: "Bars | dict[str, Bars] | None" = None) -> "Bars | dict[str, Bars]":
     """The bars of one data set, or of several by symbol; only the time of the bars `within`, and like them in form."""
-    from core import settings
+    from core.folders import data_dir
     from core.market.bars import Bars
-    from core.market.datasets import is_file, open_data
+    from core.market.datasets import open_data
     from core.market.history import History
     from core.market.timeframes import milliseconds
 
-    folder = Path() if all(is_file(name) for name in names) else settings.load().data_dir
+    folder = data_dir()
     around = [] if within is None else [within] if isinstance(within, Bars) else list(within.values())
     start = min((int(each.timestamp[0]) for each in around if len(each)), default=None)
     end = max((int(each.timestamp[-1]) + milliseconds(each.timeframe) for each in around if len(each)), default=None)
@@ -55,3 +57,31 @@ def opened(names: list[str], within: "Bars | dict[str, Bars] | None" = None) -> 
             raise InvalidInput(f"{name} is given twice.")
         by_symbol[name] = bars
     return by_symbol
+
+
+def archive() -> "Archive":
+    """The kept results of this machine."""
+    from core.folders import data_dir
+    from core.research.archive import Archive
+
+    return Archive(data_dir() / "results")
+
+
+def archived(
+    kind: str, document: Mapping[str, Any], frames: "Frames | None" = None, *, keep: bool = True
+) -> "Saved | None":
+    """Keeps a run for `orchestrator results` and says its number on stderr.
+
+    None when `keep` is False (--no-save), or when it could not be kept, which is said and loses nothing that is shown.
+    """
+    if not keep:
+        return None
+    from core.research.archive import NotKept
+
+    try:
+        saved = archive().save(kind=kind, document=document, frames=frames)
+    except NotKept as refused:
+        note(refused.sentence())
+        return None
+    note(f"Kept as result {saved.number}.")
+    return saved

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.indicators.compiled import kernel
+from core.indicators.shared import once, sharing
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -77,6 +78,45 @@ def _averages_cross(units: Integers, fast: int, slow: int, doubt: float, above: 
 
 
 @kernel
+def _sums(prices: Floats, most: float, sums: Integers) -> float:
+    """Writes the running sums of the prices in units, (n + 1,), that may wrap around; returns as `_units` does."""
+    doubt = _units(prices, most, sums[1:])
+    sums[0] = 0
+    for t in range(1, len(sums)):
+        sums[t] += sums[t - 1]
+    return doubt
+
+
+@kernel
+def _sums_cross(sums: Integers, fast: int, slow: int, doubt: float, above: States, exposure: Floats) -> int:
+    """As `_averages_cross`, from running sums: the same three products on every bar, so that many go at once."""
+    n = len(above)
+    first = min(slow - 1, n)
+    above[:first] = 0
+    exposure[: min(slow, n)] = np.nan
+    count = n - first
+    if count == 0:
+        return 0
+    newest, fast_start, slow_start = sums[slow:], sums[slow - fast :], sums
+    state, change = above[first:], exposure[first:]
+    limit = np.int64(np.ceil(2.0 * fast * slow * doubt))
+    rest = slow - fast
+    doubtful = 0
+    if doubt > 0.0:
+        for i in range(count):
+            gap = rest * newest[i] - slow * fast_start[i] + fast * slow_start[i]
+            unsure = -limit <= gap <= limit
+            state[i] = 2 if unsure else (1 if gap > limit else 0)
+            doubtful += unsure
+    else:
+        for i in range(count):
+            state[i] = rest * newest[i] - slow * fast_start[i] + fast * slow_start[i] > 0
+    for i in range(1, count):
+        change[i] = np.nan if state[i] == state[i - 1] else float(state[i])
+    return doubtful
+
+
+@kernel
 def _edges(above: States, first: int, exposure: Floats) -> None:
     """1.0 where the state becomes above, 0.0 where it stops, NaN elsewhere."""
     for t in range(len(above)):
@@ -116,16 +156,32 @@ def sma_cross(prices: Floats, fast: int, slow: int) -> Floats:
     prices: (n,) positive and finite. 1 <= fast < slow. Equal is not above. On the first bar that has both averages
     nothing is known about the bar before, so it is never a crossing. Decimals of few digits are summed as integers;
     other prices in fixed point with a proven bound, and a bar within the bound by exact integers of the shortest
-    decimals of its doubles.
+    decimals of its doubles. Inside a `shared` block the sums are kept for the next pair of windows.
     """
-    units = np.empty(len(prices), np.int64)
     above = np.empty(len(prices), np.int8)
     exposure = np.empty(len(prices))
-    doubt = _units(prices, MOST / (fast * slow), units)
-    if _averages_cross(units, fast, slow, doubt, above, exposure):
+    if sharing(prices):
+        sums, doubt = _shared_sums(prices, fast * slow)
+        doubtful = _sums_cross(sums, fast, slow, float(doubt[0]), above, exposure)
+    else:
+        units = np.empty(len(prices), np.int64)
+        doubtful = _averages_cross(units, fast, slow, _units(prices, MOST / (fast * slow), units), above, exposure)
+    if doubtful:
         _settle(prices, fast, slow, above)
         _edges(above, slow - 1, exposure)
     return exposure
+
+
+def _shared_sums(prices: Floats, windows: int) -> tuple[Integers, Floats]:
+    """(running sums (n + 1,), doubt (1,)), the same for all pairs with a product of windows of about this size."""
+    size = 1 << (4 * -(-(windows - 1).bit_length() // 4))  # the next power of 16
+
+    def compute() -> tuple[Integers, Floats]:
+        sums = np.empty(len(prices) + 1, np.int64)
+        doubt = _sums(prices, MOST / size, sums)
+        return sums, np.array([doubt])
+
+    return once("units summed", (prices,), size, compute)
 
 
 def _settle(prices: Floats, fast: int, slow: int, above: States) -> None:

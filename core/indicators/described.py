@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.errors import InvalidInput
+from core.indicators.shared import once
 
 if TYPE_CHECKING:
     from core.market.bars import Bars
@@ -178,7 +179,8 @@ def indicator(
             chosen = told.checked({name: value for name, value in values.items() if name in parameters})
             if check is not None:
                 check(**chosen)
-            return _computed(function, told, tuple(values[name] for name in told.inputs), chosen)
+            inputs = tuple(values[name] for name in told.inputs)
+            return once(told.name, inputs, tuple(chosen.values()), lambda: _computed(function, told, inputs, chosen))
 
         told = Indicator(
             name=function.__name__,

@@ -1,8 +1,6 @@
 """Result: what a backtest found; its statistics and tables are computed when first read."""
 
 import json
-from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,45 +10,20 @@ from numpy.typing import NDArray
 from core.analytics import measures
 from core.clock import from_ms
 from core.market import timeframes
-from core.research.tape import SIGNALS, Played, Rows, Tape, play
+from core.market.bars import Bars
+from core.research.tape import SIGNALS, Plan, Played, Rows, Tape, play
+from core.research.trades import Columns, Trade, fill_columns, finite, profits, trade_columns, trades_of
 from core.simulation import fields, trips
 from core.trading.costs import Costs
-from core.trading.strategy import Context, SignalStrategy, describe
+from core.trading.strategy import Context, Strategy, describe
 
 if TYPE_CHECKING:
     import pandas
 
+__all__ = ["TIMES", "Result", "Trade", "finite", "framed"]
+
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Trade:
-    """A round trip from flat to flat. return_: profit per entry notional; bars: from the entry's to the exit's bar.
-
-    pnl: quote, net of fees; of an open trade at the last close. exit_reason: exit, stop, target, trail or open.
-    """
-
-    entry_time: datetime
-    exit_time: datetime | None
-    symbol: str
-    side: str
-    quantity: float
-    entry_price: float
-    exit_price: float
-    pnl: float
-    return_: float
-    fees: float
-    bars: int
-    exit_reason: str
-    open: bool
-
-    def document(self) -> dict[str, Any]:
-        """Plain values, times as ISO texts."""
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        values["return"] = values.pop("return_")
-        for name in ("entry_time", "exit_time"):
-            values[name] = None if values[name] is None else values[name].isoformat()
-        return {name: finite(value) for name, value in values.items()}
+TIMES = ("time", "entry_time", "exit_time")
 
 
 class Result:
@@ -60,9 +33,7 @@ class Result:
     bars, detail: what the strategy saw and, where given, the finer bars that its orders were matched with
     """
 
-    def __init__(
-        self, strategy: SignalStrategy, tape: Tape, signals: list[Rows], cash: float, costs: Costs, played: Played
-    ) -> None:
+    def __init__(self, strategy: Strategy, tape: Tape, plan: Plan, cash: float, costs: Costs, played: Played) -> None:
         self.strategy = strategy
         self.bars = tape.bars
         self.detail = tape.detail
@@ -76,7 +47,8 @@ class Result:
         self.seconds = 0.0
         self._matched = played.steps
         self._tape = tape
-        self._signals = signals
+        self._plan = plan
+        self._fingerprints: dict[int, str] = {}
 
     @cached_property
     def returns(self) -> Floats:
@@ -93,67 +65,29 @@ class Result:
         return trips.round_trips(self.raw_fills, len(self.bars))
 
     @cached_property
+    def trade_columns(self) -> Columns:
+        """The trades as arrays by name, in order of entry; times in UTC ms."""
+        opens = [each.timestamp for each in self.bars.values()]
+        return trade_columns(self.trips, list(self.bars), self._closes, opens)
+
+    @cached_property
     def round_trips(self) -> list[Trade]:
         """The trades in order of entry; those still open at the end come with open=True."""
-        symbols = list(self.bars)
-        closes = [float(each.close[-1]) for each in self.bars.values()]
-        trades = []
-        for row in self.trips:
-            i = int(row[trips.T_INSTRUMENT])
-            open_ = bool(row[trips.T_OPEN])
-            began, ended = int(row[trips.T_ENTRY_TIME]), row[trips.T_EXIT_TIME]
-            until = self.timestamps[-1] if open_ else int(ended)
-            first, last = np.searchsorted(self.bars[symbols[i]].timestamp, [began, until], side="right")
-            closed = row[trips.T_CLOSED]
-            trades.append(
-                Trade(
-                    entry_time=from_ms(began),
-                    exit_time=None if open_ else from_ms(int(ended)),
-                    symbol=symbols[i],
-                    side="long" if row[trips.T_SIDE] > 0 else "short",
-                    quantity=float(row[trips.T_BOUGHT]),
-                    entry_price=float(row[trips.T_ENTRY_NOTIONAL] / row[trips.T_BOUGHT]),
-                    exit_price=closes[i] if open_ else float(row[trips.T_EXIT_NOTIONAL] / closed),
-                    pnl=_profit(row, closes[i]),
-                    return_=_profit(row, closes[i]) / float(row[trips.T_ENTRY_NOTIONAL]),
-                    fees=float(row[trips.T_FEES]),
-                    bars=int(last - first),
-                    exit_reason="open" if open_ else fields.REASONS[int(row[trips.T_REASON])],
-                    open=open_,
-                )
-            )
-        return trades
+        return trades_of(self.trade_columns)
 
     @cached_property
     def trades(self) -> "pandas.DataFrame":
         """The round trips as a frame."""
-        import pandas
-
-        names = [name.rstrip("_") for name in Trade.__dataclass_fields__]
-        rows = [[getattr(trade, name) for name in Trade.__dataclass_fields__] for trade in self.round_trips]
-        return pandas.DataFrame(rows, columns=names)
+        return framed(self.trade_columns)
 
     @cached_property
     def fills(self) -> "pandas.DataFrame":
         """Every fill: time, symbol, side, price, quantity, fee, maker, reason, remaining, order."""
-        import pandas
+        return framed(fill_columns(self.raw_fills, list(self.bars)))
 
-        rows = self.raw_fills[self.raw_fills[:, fields.F_QUANTITY] > 0.0]
-        symbols = np.array(list(self.bars), dtype=object)
-        return pandas.DataFrame(
-            {
-                "time": pandas.to_datetime(rows[:, fields.F_TIME].astype(np.int64), unit="ms", utc=True),
-                "symbol": symbols[rows[:, fields.F_INSTRUMENT].astype(np.int64)],
-                "side": np.where(rows[:, fields.F_SIDE] > 0, "buy", "sell"),
-                "price": rows[:, fields.F_PRICE],
-                "quantity": rows[:, fields.F_QUANTITY],
-                "fee": rows[:, fields.F_FEE],
-                "maker": rows[:, fields.F_MAKER] != 0.0,
-                "reason": [fields.REASONS[int(code)] for code in rows[:, fields.F_REASON]],
-                "remaining": rows[:, fields.F_REMAINING],
-                "order": rows[:, fields.F_REF].astype(np.int64),
-            }
-        )
+    @property
+    def _closes(self) -> Floats:
+        return np.array([each.close[-1] for each in self.bars.values()])
 
     @cached_property
     def buy_and_hold(self) -> Floats:
@@ -171,9 +105,8 @@ class Result:
         """The measures of core.analytics; None where one is not defined. Losses are positive fractions."""
         year, returns = self.periods_per_year, self.returns
         curve = np.concatenate(([self.cash], self.equity))
-        last = [float(each.close[-1]) for each in self.bars.values()]
-        closed = [_profit(row, 0.0) for row in self.trips if not row[trips.T_OPEN]]
-        still = [_profit(row, last[int(row[trips.T_INSTRUMENT])]) for row in self.trips if row[trips.T_OPEN]]
+        still = self.trips[:, trips.T_OPEN] != 0.0
+        closed = profits(self.trips[~still], self._closes)
         final = float(self.equity[-1])
         values: dict[str, Any] = {
             "total_return": final / self.cash - 1.0,
@@ -187,7 +120,7 @@ class Result:
             "cvar_95": measures.conditional_value_at_risk(returns, 0.95),
             "volatility": measures.volatility(returns, year),
             "trades": len(closed),
-            "open_trades": len(still),
+            "open_trades": int(np.count_nonzero(still)),
             "win_rate": measures.win_rate(closed),
             "profit_factor": measures.profit_factor(closed),
             "expectancy": measures.expectancy(closed),
@@ -203,55 +136,71 @@ class Result:
         }
         return {name: finite(value) for name, value in values.items()} | {"warnings": list(self.warnings)}
 
-    def document(self) -> dict[str, Any]:
-        """{"stats", "trades", "strategy", "data", "seconds"} in plain values, as `--json` prints it."""
+    def document(self, trades: bool = True) -> dict[str, Any]:
+        """{"stats", "trades", "strategy", "data", "costs", "seconds"} in plain values, as `--json` prints it."""
+        listed = {"trades": [trade.document() for trade in self.round_trips]} if trades else {}
         return {
             "stats": self.stats,
-            "trades": [trade.document() for trade in self.round_trips],
+            **listed,
             "strategy": describe(self.strategy),
-            "data": [
-                {
-                    "symbol": name,
-                    "instrument": each.instrument.key,
-                    "timeframe": each.timeframe,
-                    "bars": len(each),
-                    "fingerprint": each.fingerprint(),
-                }
-                for name, each in self.bars.items()
-            ],
-            "detail": [
-                {"symbol": name, "timeframe": each.timeframe, "bars": len(each), "fingerprint": each.fingerprint()}
-                for name, each in self.detail.items()
-            ],
+            "data": [_told(name, each, self._fingerprint(each)) for name, each in self.bars.items()],
+            "detail": [_told(name, each, self._fingerprint(each)) for name, each in self.detail.items()],
             "costs": {name: getattr(self.costs, name) for name in self.costs.__dataclass_fields__},
             "seconds": self.seconds,
         }
 
+    def _fingerprint(self, bars: Bars) -> str:
+        """Of bars, computed once: of a million it takes as long as the backtest."""
+        if id(bars) not in self._fingerprints:
+            self._fingerprints[id(bars)] = bars.fingerprint()
+        return self._fingerprints[id(bars)]
+
     def to_json(self) -> str:
         """The document as JSON text, without NaN or infinity."""
         return json.dumps(self.document(), allow_nan=False)
+
+    def kept(self) -> tuple[dict[str, Any], dict[str, Columns]]:
+        """(document, frames) as the archive keeps the run."""
+        document = self.document(trades=False)
+        frames = {
+            "equity": {"time": self.timestamps, "equity": self.equity},
+            "fills": fill_columns(self.raw_fills, list(self.bars)),
+            "trades": self.trade_columns,
+        }
+        return document, frames
 
     def rerun(self, costs: Costs) -> "Result":
         """The same signals on the same bars from the same cash under other costs."""
         return Result(
             self.strategy,
             self._tape,
-            self._signals,
+            self._plan,
             self.cash,
             costs,
-            play(self._tape, self._signals, self.cash, costs),
+            play(self._tape, self._plan, self.cash, costs),
         )
 
 
-def finite(value: Any) -> Any:
-    """The value, or None in place of a NaN or an infinity."""
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    return value
+def _told(symbol: str, bars: Bars, fingerprint: str) -> dict[str, Any]:
+    """What a document says of bars."""
+    return {
+        "symbol": symbol,
+        "instrument": bars.instrument.key,
+        "timeframe": bars.timeframe,
+        "bars": len(bars),
+        "fingerprint": fingerprint,
+        "start": from_ms(int(bars.timestamp[0])).isoformat(),
+        "end": from_ms(int(bars.timestamp[-1])).isoformat(),
+    }
 
 
-def _profit(row: Floats, close: float) -> float:
-    """Profit of a trip net of fees, what is still open valued at `close`."""
-    left = (row[trips.T_BOUGHT] - row[trips.T_CLOSED]) * close if row[trips.T_OPEN] else 0.0
-    gained = row[trips.T_EXIT_NOTIONAL] + left - row[trips.T_ENTRY_NOTIONAL]
-    return float(row[trips.T_SIDE] * gained - row[trips.T_FEES])
+def framed(columns: Columns) -> "pandas.DataFrame":
+    """The columns as pandas, times as UTC datetimes."""
+    import pandas
+
+    return pandas.DataFrame(
+        {
+            name: pandas.to_datetime(values, unit="ms", utc=True) if name in TIMES else values
+            for name, values in columns.items()
+        }
+    )

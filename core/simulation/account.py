@@ -65,6 +65,7 @@ class SimulatedAccount:
         self._book = np.zeros((0, fields.BOOK))
         self._orders = new_orders(8)
         self._ended: list[tuple[int, str]] = []
+        self._done = np.empty((0, fields.FILL))
 
     def add(self, instrument: Instrument) -> int:
         """The index of a new instrument in this account."""
@@ -143,6 +144,31 @@ class SimulatedAccount:
         """References of the open orders, oldest first; partial targets are protection and have none."""
         return sorted(int(row[fields.O_REF]) for row in self._orders if row[fields.O_KIND] and not row[fields.O_PARENT])
 
+    @property
+    def totals(self) -> Floats:
+        """The account vector as it stands: a copy, by the columns of core.simulation.fields."""
+        return self._account.copy()
+
+    @property
+    def rows(self) -> Floats:
+        """What the last step wrote, as the kernel's rows: fills, and orders that ended unfilled."""
+        return self._done
+
+    def working(self, i: int) -> int:
+        """How many orders of the instrument are open."""
+        return int(self._book[i, fields.B_ACTIVE])
+
+    def tickets(self, i: int) -> list[tuple[int, Ticket]]:
+        """The instrument's open orders by reference, oldest first; a ticket's size is what it still wants."""
+        if not self.working(i):
+            return []
+        found = [
+            (int(row[fields.O_REF]), ticket_of(row))
+            for row in self._orders
+            if row[fields.O_KIND] and row[fields.O_INSTRUMENT] == i and not row[fields.O_PARENT]
+        ]
+        return sorted(found, key=lambda each: each[0])
+
     def remaining(self, ref: int) -> float:
         """What the open order still wants: base, quote for a spend, an aim itself; 0 when it is not open."""
         slot = self._slot(ref)
@@ -211,7 +237,7 @@ class SimulatedAccount:
         fills = np.empty((rows_per_step(len(self._book), len(self._orders)), fields.FILL))
         self._account[fields.A_FILLS] = 0.0
         step(self._account, self._book, self._orders, fills)
-        done = fills[: int(self._account[fields.A_FILLS])]
+        done = self._done = fills[: int(self._account[fields.A_FILLS])]
         self._ended = [
             (int(row[fields.F_REF]), fields.REASONS[int(row[fields.F_REASON])])
             for row in done if row[fields.F_QUANTITY] == 0.0
@@ -225,6 +251,7 @@ class SimulatedAccount:
         action = decide(self._account, self._book, self._checked(i), *signal, ticket)
         if not np.isnan(row.distance) and np.isnan(row.exposure) and self._book[i, fields.B_QUANTITY] != 0.0:
             action |= fields.PROTECT
+        ticket[fields.O_PROTECT_DISTANCE] = row.distance
         refs = [
             int(order[fields.O_REF])
             for order in self._orders
@@ -234,7 +261,7 @@ class SimulatedAccount:
         ]
         return Decision(
             cancel=refs if action & fields.CANCEL else (),
-            place=ticket_of(ticket, row.distance) if action & fields.PLACE else None,
+            place=ticket_of(ticket) if action & fields.PLACE else None,
             protect=row if action & fields.PROTECT else None,
         )
 

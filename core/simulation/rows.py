@@ -1,6 +1,7 @@
 """Tickets as order rows, and what `decide` wrote back as a ticket."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -62,20 +63,23 @@ def target_rows(i: int, ticket: Ticket, ref: float) -> list[Floats]:
     return rows
 
 
-def ticket_of(row: Floats, distance: float) -> Ticket:
-    """The ticket that decide wrote. distance: of a trail in quote, NaN for none"""
-
-    def given(value: float) -> float | None:
-        return None if np.isnan(value) else float(value)
-
-    size = {name: float(row[fields.O_AMOUNT]) for name, mode in AMOUNTS if row[fields.O_MODE] == mode}
+def ticket_of(row: Floats) -> Ticket:
+    """The order of a row as a ticket: one that decide wrote, or one that is open; its size is what it still wants."""
+    kind: Any = fields.KINDS[int(row[fields.O_KIND])]
+    in_force: Any = fields.TIMES_IN_FORCE[int(row[fields.O_TIF])]
+    expires = float(row[fields.O_EXPIRES])
+    sizes: dict[str, Any] = {name: float(row[fields.O_AMOUNT]) for name, mode in AMOUNTS if row[fields.O_MODE] == mode}
+    prices: dict[str, Any] = {name: None if np.isnan(row[column]) else float(row[column]) for name, column in PRICES}
+    if prices["protect_distance"] is not None:
+        prices["protect_trail"] = None
     return Ticket(
-        kind="market" if row[fields.O_KIND] == fields.MARKET else "limit",
+        kind=kind,
         side=int(row[fields.O_SIDE]),
-        limit=given(row[fields.O_LIMIT]),
-        stop=given(row[fields.O_STOP]),
-        target=given(row[fields.O_TARGET]),
-        protect_trail=given(row[fields.O_PROTECT_TRAIL]),
-        protect_distance=given(distance),
-        **size,
+        reduce_only=bool(row[fields.O_REDUCE]),
+        time_in_force=in_force,
+        expires=int(expires) if np.isfinite(expires) else None,
+        ref=int(row[fields.O_REF]) or None,
+        group=int(row[fields.O_GROUP]) or None,
+        **sizes,
+        **prices,
     )

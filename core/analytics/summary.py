@@ -1,0 +1,124 @@
+"""summarise: the statistics that a search ranks by, from an equity curve in two passes."""
+
+import math
+
+import numpy as np
+
+from core.analytics.moments import (
+    DOWN,
+    GROWTH,
+    LANES,
+    M_COUNT,
+    M_DEVIATION,
+    M_DOWNSIDE,
+    M_GROWTH,
+    M_KURTOSIS,
+    M_MEAN,
+    M_SKEW,
+    MOMENTS,
+    SUM,
+    annual_growth,
+    finish,
+    moments,
+    powers,
+    product,
+    ratio,
+    start,
+    sums,
+    total,
+)
+from core.analytics.series import Floats
+from core.analytics.underwater import deepest
+from core.indicators.compiled import inlined, kernel
+
+SUMMARY = (
+    "total_return",
+    "cagr",
+    "sharpe",
+    "sortino",
+    "calmar",
+    "max_drawdown",
+    "max_drawdown_duration",
+    "volatility",
+    "skew",
+    "kurtosis",
+    "final_equity",
+)
+
+
+@inlined
+def _returns(equity: Floats, low: int, before: float, block: Floats) -> int:
+    """Fills the block with the returns from equity[low] on, and answers how many these are."""
+    after = equity[low : low + LANES]
+    count = len(after)
+    block[0] = before if low == 0 else equity[low - 1]
+    block[1:count] = after[: count - 1]
+    for i in range(count):
+        change = after[i] / block[i] - 1.0
+        block[i] = change if block[i] > 0.0 else 0.0
+    return count
+
+
+@inlined
+def _all_returns(equity: Floats, before: float) -> Floats:
+    """The returns that are numbers."""
+    block = np.empty(LANES)
+    known = np.empty(len(equity))
+    used = 0
+    for low in range(0, len(equity), LANES):
+        for change in block[: _returns(equity, low, before, block)]:
+            if not math.isnan(change):
+                known[used] = change
+                used += 1
+    return known[:used]
+
+
+@kernel
+def moments_of_equity(equity: Floats, before: float) -> Floats:
+    """`moments` of the returns of an equity that was `before` at first, without holding the returns."""
+    n = len(equity)
+    lanes = np.empty((4, LANES))
+    block = np.empty(LANES)
+    start(lanes)
+    for low in range(0, n, LANES):
+        count = _returns(equity, low, before, block)
+        sums(block, count, 0.0, lanes)
+    mean = total(lanes, SUM) / n
+    if math.isnan(mean):
+        return moments(_all_returns(equity, before), 0.0)
+    found = np.empty(MOMENTS)
+    found[M_COUNT] = n
+    found[M_DOWNSIDE] = math.sqrt(total(lanes, DOWN) / n)
+    found[M_GROWTH] = product(lanes, GROWTH)
+    lanes[:] = 0.0
+    for low in range(0, n, LANES):
+        count = _returns(equity, low, before, block)
+        powers(block, count, 0.0, mean, lanes)
+    finish(n, mean, lanes, found)
+    return found
+
+
+@kernel
+def summarise(equity: Floats, cash: float, periods_per_year: float) -> Floats:
+    """(len(SUMMARY),) statistics of an equity curve that began with `cash`, each as core.analytics.measures has it.
+
+    equity: (n,) quote, at each close. NaN where a measure is not defined. Runs without the GIL; about 2 ns per bar.
+    """
+    found = moments_of_equity(equity, cash)
+    depth, longest = deepest(equity, cash)
+    yearly = math.sqrt(periods_per_year)
+    growth = annual_growth(found[M_GROWTH], int(found[M_COUNT]), periods_per_year)
+    final = equity[-1] if len(equity) > 0 else cash
+    summary = np.empty(11)
+    summary[0] = final / cash - 1.0
+    summary[1] = growth
+    summary[2] = ratio(found[M_MEAN], found[M_DEVIATION], yearly)
+    summary[3] = ratio(found[M_MEAN], found[M_DOWNSIDE], yearly)
+    summary[4] = ratio(growth, depth, 1.0)
+    summary[5] = depth
+    summary[6] = longest
+    summary[7] = found[M_DEVIATION] * yearly
+    summary[8] = found[M_SKEW]
+    summary[9] = found[M_KURTOSIS]
+    summary[10] = final
+    return summary

@@ -1,0 +1,55 @@
+"""deepest: the kernel of drawdowns, one look at each equity."""
+
+import numpy as np
+
+from core.analytics.series import Floats
+from core.indicators.compiled import kernel
+
+BLOCK = 512
+LANES = 32
+
+
+@kernel
+def deepest(equity: Floats, start: float) -> tuple[float, int]:
+    """(the deepest drawdown, the longest run of periods in one) of an equity that was `start` before.
+
+    start: -inf for a curve without a beginning of its own. A NaN counts as a period of the drawdown around it.
+    """
+    peak, low = start, start
+    depth, run, longest = 0.0, 0, 0
+    high = np.empty(LANES)
+    deep = np.empty(LANES)
+    for first in range(0, len(equity), BLOCK):
+        block = equity[first : first + BLOCK]
+        if run > 0 and len(block) == BLOCK:
+            # Most blocks lie below the peak as a whole, which a vector's worth of comparisons at a time can tell.
+            high[:] = -np.inf
+            deep[:] = np.inf
+            for j in range(0, BLOCK, LANES):
+                part = block[j : j + LANES]
+                for i in range(LANES):
+                    value, most, least = part[i], high[i], deep[i]
+                    high[i] = value if value > most else most
+                    deep[i] = value if value < least else least
+            if high.max() < peak:
+                run += BLOCK
+                low = min(low, deep.min())
+                continue
+        for value in block:
+            if value < peak:
+                run += 1
+                if value < low:
+                    low = value
+            elif value >= peak:
+                if run > 0 and peak > 0.0:
+                    depth = max(depth, (peak - low) / peak)
+                    longest = max(longest, run)
+                run = 0
+                peak = value
+                low = value
+            elif run > 0:
+                run += 1
+    if run > 0 and peak > 0.0:
+        depth = max(depth, (peak - low) / peak)
+        longest = max(longest, run)
+    return depth, longest

@@ -1,0 +1,80 @@
+"""trials: how often a strategy has been tried on data, which the deflated Sharpe ratio must know."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from core.research.archive import Saved, SavedRun, Trials
+
+TRIED = ("backtest", "sweep", "optimize", "walk-forward")  # monte-carlo and compare try nothing new
+Key = tuple[Any, ...]
+
+
+def trials(runs: Iterable[Saved], strategy: str, data: Sequence[Mapping[str, Any]]) -> Trials:
+    """Distinct parameter sets of the strategy among the runs whose data overlaps in instrument and time.
+
+    A run with a frame "table" counts every row of it: a column named like a parameter is that parameter, "sharpe" is
+    the row's annual Sharpe ratio. One without counts `document["trials"]`, or 1.
+    """
+    tried: dict[Key, float | None] = {}
+    others = 0
+    for saved in runs:
+        if saved.kind not in TRIED or saved.strategy != strategy or not overlapping(saved.data, data):
+            continue
+        frame = {each.get("timeframe") for each in saved.data}
+        keys, sharpes = _rows(saved)
+        told = int(saved.document.get("trials") or 0)
+        others += max(0, told - len(keys))
+        for key, sharpe in zip(keys, sharpes, strict=True):
+            tried[(*sorted(map(str, frame)), *key)] = sharpe
+    known = tuple(sharpe for sharpe in tried.values() if sharpe is not None and sharpe == sharpe)
+    return Trials(len(tried) + others, known)
+
+
+def overlapping(these: Sequence[Mapping[str, Any]], those: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether any instrument is in both, in times that overlap (or are not told)."""
+    for one in these:
+        for other in those:
+            if one.get("fingerprint") and one.get("fingerprint") == other.get("fingerprint"):
+                return True
+            if _market(one) == _market(other) and _meets(one, other):
+                return True
+    return False
+
+
+def _market(data: Mapping[str, Any]) -> str:
+    """BTC/USDT of 'binance:BTC/USDT': the same coin of two venues is nearly the same data."""
+    return str(data.get("instrument") or data.get("symbol") or "").rpartition(":")[2]
+
+
+def _meets(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    try:
+        (a, b), (c, d) = (
+            (datetime.fromisoformat(each["start"]), datetime.fromisoformat(each["end"])) for each in (one, other)
+        )
+    except (KeyError, TypeError, ValueError):
+        return True
+    return a <= d and c <= b
+
+
+def _rows(saved: Saved) -> tuple[list[Key], list[float | None]]:
+    """The parameter sets of a run and the Sharpe ratio of each, where known."""
+    fixed = saved.parameters
+    table = SavedRun(saved).frame("table") if saved.kind != "backtest" else {}
+    names = [name for name in table if name in fixed or name in (saved.document.get("space") or {})]
+    if not names:
+        sharpe = saved.stats.get("sharpe")
+        return [_key(fixed)], [None if sharpe is None else float(sharpe)]
+    columns = [table[name].tolist() for name in names]
+    keys = [_key(fixed | dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+    known: list[float | None] = [float(each) for each in table.get("sharpe", ())]
+    return keys, known or [None] * len(keys)
+
+
+def _key(parameters: Mapping[str, Any]) -> Key:
+    return tuple((name, _number(value)) for name, value in sorted(parameters.items()))
+
+
+def _number(value: Any) -> Any:
+    """20 and 20.0 are one parameter."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)

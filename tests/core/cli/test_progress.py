@@ -1,0 +1,51 @@
+"""The bar of long verbs: on a terminal only, and gone when they end."""
+
+import io
+from contextlib import redirect_stderr
+
+import pytest
+
+from core.cli.progress import bar
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    return Terminal()
+
+
+def test_a_terminal_sees_title_and_percent(terminal: Terminal) -> None:
+    with redirect_stderr(terminal), bar("Sweeping [500 pairs]", patience=0.0) as told:
+        told(0.25)
+        told(1.0)
+    assert "Sweeping [500 pairs]" in terminal.getvalue()
+    assert "100%" in terminal.getvalue()
+
+
+def test_quick_work_shows_nothing(terminal: Terminal) -> None:
+    with redirect_stderr(terminal), bar("Testing", patience=60.0) as told:
+        told(0.5)
+    assert terminal.getvalue() == ""
+
+
+def test_a_pipe_gets_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with bar("Testing", patience=0.0) as told:
+        told(0.5)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_an_interruption_passes_through_and_leaves_the_terminal_clean(terminal: Terminal) -> None:
+    def interrupted() -> None:
+        with redirect_stderr(terminal), bar("Testing", patience=0.0) as told:
+            told(0.5)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert terminal.getvalue().rstrip("\n").endswith("\x1b[?25h\r\x1b[1A\x1b[2K")  # cursor shown, line cleared
