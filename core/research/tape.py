@@ -41,6 +41,7 @@ class Tape:
     steps: Integers | None
     closes: Integers | None
     warnings: list[str]
+    aligned: bool  # all instruments have rows at the same times
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +84,7 @@ def record(bars: dict[str, Bars], detail: dict[str, Bars]) -> Tape:
         steps=steps,
         closes=closes,
         warnings=warnings,
+        aligned=all(np.array_equal(each[0], every[0][0]) for each in every[1:]),
     )
 
 
@@ -158,7 +160,7 @@ def _run(
     parts, steps, first = [], 0, tape.firsts
     for number, end in enumerate(ends := _parts(tape) if progress else [tape.ends]):
         fills, done = run(
-            account, book, orders, first, end, timestamp, opened, high, low, close, volume,
+            account, book, orders, first, end, tape.aligned, timestamp, opened, high, low, close, volume,
             exposure, limit, stop, target, trail, np.empty(0), equity[steps:], times[steps:],
         )  # fmt: skip
         parts.append(fills)
