@@ -339,6 +339,21 @@ DIALOGS: dict[str, Dialog] = {
         ("backtest sma cross on btc 1m 2001", ("-Traceback",)),
         ("backtest", ("strategy",)),
     ],
+    "doubting a backtest": [
+        ("causality sma cross", ("sma_cross sees no future: 60 cuts through 3,000 bars", "its warm-up is 51")),
+        ("causality rsi on eth 4h last year", ("rsi_reversion sees no future",)),
+        ("causality sma cross slow=7 fast=9", ("fast 9 must be below slow 7", "-Traceback")),
+        ("causality nonsense", ("no strategy 'nonsense'",)),
+        (
+            "montecarlo rsi on btc 1h method=blocks runs=200",
+            ("Monte Carlo: rsi", "Deepest drawdown", "SIMULATED", "Result, 5 %, 50 %, 95 %", "Of 200 histories"),
+        ),
+        ("montecarlo rsi on btc 1h method=trades runs=100", ("the same trades in other orders",)),
+        ("mc sma cross on btc 1h last month method=prices runs=20", ("noise on its prices",)),
+        ("mc sma cross on btc 1h method=costs runs=20 fast=5", ("more or less luck",)),
+        ("mc sma cross on btc 1h method=guess", ("'guess' is not a method", "trades or blocks or prices or costs")),
+        ("mc sma cross on btc 1h runs=1000000", ("1,000,000 runs are not between 1 and 10,000",)),
+    ],
     "protecting the only coin without its name": [
         ("remove my stop", ("There is no stop to remove.",)),
         ("orders all", ("No orders yet.",)),
