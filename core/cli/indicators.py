@@ -122,9 +122,9 @@ The {count} indicators of the catalogue. This page is printed by `orchestrator i
 ```python
 from core.indicators import catalogue, rsi
 
-rsi(close, 14)                                          # (n,), NaN in the warm-up
-catalogue()["macd"].compute(bars, fast=8)               # a tuple of (n,) arrays, from bars
-catalogue()["macd"].warmup(fast=8)                      # how many bars at the beginning are NaN
+rsi(close, 14)  # (n,), NaN in the warm-up
+catalogue()["macd"].compute(bars, fast=8)  # a tuple of (n,) arrays, from bars
+catalogue()["macd"].warmup(fast=8)  # how many bars at the beginning are NaN
 ```
 
 - None sees the future: what is computed on the first bars of a series is what the whole series gives for them, to the
