@@ -10,7 +10,11 @@ if TYPE_CHECKING:
     from core.research.sweep import SweepResult
     from core.research.walk_forward import WalkForwardResult
 
-SHOWN = ("total_return", "cagr", "sharpe", "calmar", "max_drawdown", "trades", "win_rate", "profit_factor", "fees_paid")
+SHOWN = ("total_return", "sharpe", "max_drawdown", "trades", "win_rate")  # beside the metric, in 80 columns
+WALKED = (
+    "final_equity", "total_return", "buy_and_hold", "cagr", "sharpe", "calmar", "max_drawdown", "trades", "win_rate",
+    "profit_factor", "fees_paid",
+)  # fmt: skip
 PERCENT = ("total_return", "cagr", "max_drawdown", "volatility", "win_rate", "exposure", "buy_and_hold")
 LIMIT = 1e6  # percents and ratios beyond are told as powers
 
@@ -69,13 +73,13 @@ def show_walk(found: "WalkForwardResult") -> None:
     for each in found.steps:
         told = each.document()
         table.add_row(
-            told["test_start"][:16].replace("T", " "), told["test_end"][:16].replace("T", " "),
+            told["test_start"][:10], told["test_end"][:10],
             *(f"{each.parameters[name]:g}" for name in names), value(metric, each.inside[metric]),
             value(metric, each.outside[metric]), value("total_return", each.outside["total_return"]),
         )  # fmt: skip
     console.print(table)
     stats = Table(show_header=False)
-    for name in ("final_equity", "total_return", "buy_and_hold", *SHOWN[1:]):
+    for name in WALKED:
         stats.add_row(name.replace("_", " "), value(name, found.stats[name]))
     stats.add_row("efficiency (growth after / before)", value("ratio", found.efficiency))
     stats.add_row("rank correlation before and after", value("ratio", found.correlation))
@@ -99,7 +103,7 @@ def value(name: str, number: Any) -> str:
 
 def _columns(table: Table, names: list[str]) -> None:
     for name in names:
-        table.add_column(name.replace("_", " "), justify="right" if name else "left")
+        table.add_column(name.replace("_", " "), justify="right" if name else "left", no_wrap=not name)
 
 
 def _row(parameters: dict[str, Any], stats: dict[str, Any], names: list[str], columns: list[str]) -> list[str]:
@@ -108,7 +112,7 @@ def _row(parameters: dict[str, Any], stats: dict[str, Any], names: list[str], co
 
 
 def _doubt(console: Console, facts: dict[str, Any]) -> None:
-    console.print(facts["sentence"], style="bold", highlight=False)
+    console.print(facts["sentence"], style="bold", highlight=False, soft_wrap=True)
     told = [
         f"{label} {facts[name]:.1%}"
         for name, label in (
