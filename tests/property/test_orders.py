@@ -43,7 +43,9 @@ seeds = st.integers(0, 10_000)
 
 
 def hourly(n: int, seed: int, instrument: Instrument = COIN) -> Bars:
-    return walk(n, seed, instrument=instrument, timeframe="1h")
+    """Hourly bars; those of two seeds out of three have volume enough for a position at full leverage."""
+    bars = walk(n, seed, instrument=instrument, timeframe="1h")
+    return bars if seed % 3 == 0 else replace(bars, volume=bars.volume * 1_000.0)
 
 
 def some_ticket(rng: np.random.Generator, price: float) -> Ticket:
