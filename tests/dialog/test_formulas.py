@@ -38,7 +38,8 @@ DIALOGS: dict[str, Dialog] = {
     "signs, quotes and named parameters are taken as written": [
         ('formula check at("4h", ema(close, period=5)) == close and macd(close).signal[1] != 0.5',
          ("true or false", "Looks at: 4h bars too")),
-        ("formula save band = param k = 2 [1 .. 4 step 0.5]; bollinger(close, 20, k).upper", ("a number", "k: 2 (1 to 4)")),
+        ("formula save band = param k = 2 [1 .. 4 step 0.5]; bollinger(close, 20, k).upper",
+         ("a number", "k: 2 (1 to 4)")),
         ("formula save out = close > band(k=3)", ("Uses: band",)),
         ("formula remove band", ("'band' is used by out",)),
         ("backtest band btc 1h", ("gives a number, and a strategy needs a rule",)),
