@@ -29,8 +29,10 @@ FAMILIES: Mapping[str, str] = {
 
 # Modules of core.commands.families, in the order in which their commands are listed and their sentences tried.
 MODULES = (
-    "market", "trade", "protection", "orders", "emergency", "portfolio", "research", "formulas", "strategies",
-    "stopping", "alerts", "account", "help",
+    "market", "trade", "protection", "orders", "emergency", "portfolio", "research", "validation", "formulas",
+    "indicators",
+    "strategies", "stopping",
+    "alerts", "account", "help",
 )  # fmt: skip
 
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from core.indicators.formula.shelf import Shelf
 
 SHIPPED = (
-    "sma_cross", "ema_cross", "rsi_reversion", "macd", "bollinger_breakout", "donchian", "buy_and_hold",
+    "sma_cross", "ema_cross", "rsi_reversion", "macd", "bollinger_breakout", "donchian", "buy_and_hold", "rsi_limit",
+    "trend_pullback", "grid", "dca", "momentum_rotation",
 )  # fmt: skip
 NEEDED = ("name", "summary", "parameters", "warmup")
 NO_CLASS = "no class with a method signals(bars, context), on_bar(view) or allocate(bars, context)."
