@@ -38,13 +38,9 @@ def understand(text: str, registry: Registry | None = None) -> Understood:
     known = registry.find(head)
     if known is None:
         return unnamed(registry, bare, slash, head)
-<<<<<<< HEAD
     if parsing.takes_verbatim(known) or INLINE.search(bare):
         slash = True  # what follows is a formula, not a sentence
-    if slash or re.search(r"\S=\S", bare):
-=======
     if slash or (re.search(r"\S=\S", bare) and head not in studies.TESTS):
->>>>>>> main
         try:
             command, arguments = parsing.parse(registry, bare)
             return Understood(command.name, arguments)
