@@ -312,6 +312,23 @@ DIALOGS: dict[str, Dialog] = {
         ("chart btc 4h indicators=magic", ("'magic' is not an indicator",)),
         ("markets", ("BTC/USDT", "ETH/USDT", "SIMULATED")),
     ],
+    "indicators": [
+        ("indicators", ("momentum", "supertrend", "rsi", "engulfing")),
+        ("which indicators do you have", ("momentum",)),
+        ("indicators momentum", ("macd", "fast=12, slow=26, signal=9", "-supertrend")),
+        ("indicators magic", ("no category 'magic'", "volatility")),
+        ("indicator rsi", ("Wilder", "period=14", "2 to 100,000", "Warm-up: 14 bars", "indicator rsi btc 1h")),
+        ("indicator rsi btc 1h", ("rsi of BTC/USDT 1h, period 14", "SIMULATED", "Volume", "rsi rsi")),
+        ("indicator bollinger eth 4h period=10 width=1.5", ("upper", "middle", "lower", "period 10, width 1.5")),
+        ("indicator weekly-pivots btc 4h", ("pivot", "r3", "-–")),
+        ("indicator correlation btc 1d", ("compares two coins", "against=eth")),
+        ("indicator correlation btc 1h against=eth", ("correlation of BTC/USDT 1h against ETH/USDT",)),
+        ("indicator bolinger", ("no indicator 'bolinger'", "Did you mean bollinger")),
+        ("indicator rsi btc 1h period=1", ("period 1 is not a whole number from 2 to 100000",)),
+        ("indicator rsi btc 1h period=abc", ("period abc is not a whole number",)),
+        ("indicator rsi btc 1h colour=red", ("rsi has no parameter 'colour'", "it has period")),
+        ("indicator sma btc 1h period=90000", ("at most 5,000", "shorter")),
+    ],
     "a backtest": [
         (
             "backtest sma cross on btc 4h fast=10 slow=40",

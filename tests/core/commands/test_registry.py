@@ -100,6 +100,7 @@ def test_what_moves_money_is_confirmed_and_what_is_private_stays_private() -> No
     assert shown_to_groups == {
         "price", "chart", "markets", "backtest", "causality", "montecarlo", "strategies", "alert", "whoami",
         "claim", "help",
+        "indicators", "indicator",
     }  # fmt: skip
 
 
