@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from core.clock import from_ms
 from core.errors import InvalidInput
 from core.market.bars import Bars
-from core.research.decisions import INTENTS, Decisions, decisions, is_portfolio, is_step
+from core.research.decisions import INTENTS, Decisions, decisions, is_portfolio
 from core.research.perturbation import another_future
 
 Integers = NDArray[np.int64]
@@ -75,7 +75,8 @@ class WarmUp:
         if self.needed is None:
             return f"Begun later, its {self.column} never became the same: what it does depends on where it begins."
         if self.enough:
-            return f"Begun later, it decides the same after {self.needed:,} bars; its warm-up is {self.declared:,}."
+            bars = f"{self.needed:,} bar{'' if self.needed == 1 else 's'}"
+            return f"Begun later, it decides the same after {bars}; its warm-up is {self.declared:,}."
         return (
             f"Begun later, its {self.column} is the same only after {self.needed:,} bars, though its warm-up is"
             f" {self.declared:,}: let it see more bars before it trades."
@@ -181,7 +182,8 @@ def causality(
         found = decisions(strategy, other, orders=number % WATCHED == 0)
         peeks += _changes(whole, found, known, cut, "perturbation")
         told((2 + len(places) + number + 1) / total)
-    warm = None if peeks else _warmed(strategy, held, whole, warmup, seed)
+    bare = all(column == INTENTS for _, column in whole)  # its orders follow its position, wherever it begins
+    warm = None if peeks or bare else _warmed(strategy, held, whole, warmup, seed)
     told(1.0)
     return Causality(
         strategy=strategy.name,
@@ -299,8 +301,6 @@ def _warmed(strategy: Any, bars: Mapping[str, Bars], whole: Decisions, warmup: i
                 never, column = True, each
             elif last + 1 > needed and not never:
                 needed, column = last + 1, each
-    if is_step(strategy) and not any(key[1] != INTENTS for key in whole):
-        tried = 0  # it has no indicators, and its orders depend on the position it comes to
     return WarmUp(warmup, None if never else max(needed, 0), column, tried, SETTLED)
 
 
