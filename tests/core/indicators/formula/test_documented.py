@@ -45,7 +45,8 @@ def test_every_rule_is_told(label: str) -> None:
 def test_the_limits_are_those_of_the_code() -> None:
     for told in (
         f"| length | {lexer.LONGEST:,} characters",
-        f"| nesting | {parser.DEEPEST} brackets, calls or signs within one another; {parser.LONGEST_CHAIN} signs in a row",
+        f"| nesting | {parser.DEEPEST} brackets, calls or signs within one another",
+        f"; {parser.LONGEST_CHAIN} signs in a row",
         f"| size | {MOST_STEPS} different steps, {parser.MOST_RANGES} parameters",
         f"| window | {LARGEST:,} bars",
         f"| warm-up | {lowering.MOST_UNKNOWN:,} bars",
