@@ -8,9 +8,16 @@ import pytest
 from core.accounts import Role
 from core.reply import Choices, Progress, Table
 from core.research.archive import Archive
+from core.research.warm import warm
 from tests.dialog.conftest import Room, flat
 
 GRID = "fast=5..20/5 slow=30,60,90"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled() -> None:
+    """Nobody who chats waits for a compiler."""
+    warm()
 
 
 def kept(room: Room, kind: str) -> list[Any]:
@@ -117,8 +124,7 @@ async def test_a_sweep_that_is_cancelled_keeps_what_was_done(room: Room) -> None
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    while room.app.services.jobs.running:
-        await asyncio.sleep(0.02)  # a thread ends at its next report
+    await room.app.services.jobs.close(timeout=60)  # waits for the thread, which ends at its next report
     [saved] = kept(room, "sweep")
     assert saved.partial
     assert 0 < saved.document["trials"] < saved.document["asked"]
