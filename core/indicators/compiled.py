@@ -91,6 +91,27 @@ def inlined(function: Function) -> Function:
     return _compiled(function, forceinline=True)
 
 
+def _spare_blas() -> None:
+    """Numba's array functions import SciPy's linear algebra, 0.1 s and 30 MB, for products that no kernel of ours has.
+
+    A kernel that has one still finds it: Numba asks again when it compiles that.
+    """
+    from numba.np import linalg
+
+    def absent() -> None:
+        raise ImportError
+
+    numba_linalg: Any = linalg
+    kept, numba_linalg.ensure_blas = numba_linalg.ensure_blas, absent
+    try:
+        import numba.np.arraymath
+    finally:
+        numba_linalg.ensure_blas = kept
+
+
+_spare_blas()
+
+
 def _compiled(function: Function, forceinline: bool) -> Function:
     before = config.CACHE_DIR
     config.CACHE_DIR = str(cache_folder())

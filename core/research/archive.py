@@ -359,7 +359,7 @@ def _write(path: Path, document: Mapping[str, Any], frames: Frames) -> None:
             raise InvalidInput(f"The columns of {name} must be equally long, and these are not: {told}.")
         for key, values in frame.items():
             array, metadata = _encoded(values)
-            column = pa.LargeListArray.from_arrays(pa.array([0, len(array)], pa.int64()), array)
+            column = pa.LargeListArray.from_arrays(_arrow(np.array([0, len(array)])), array)
             fields.append(pa.field(f"{name}/{key}", column.type, metadata=metadata))
             columns.append(column)
     text = json.dumps(_plain(document), allow_nan=False, separators=(",", ":"))
@@ -378,11 +378,40 @@ def _encoded(values: Any) -> tuple[Any, dict[bytes, bytes] | None]:
         array = array.astype("datetime64[ms]").astype(np.int64)
     if array.dtype.kind in "iu":
         whole = array.astype(np.int64)
-        return pa.array(np.diff(whole, prepend=np.int64(0))), {b"encoding": DELTA}
-    if array.dtype.kind in "fb":
-        return pa.array(array.astype(np.float64) if array.dtype.kind == "f" else array), None
+        steps = np.empty_like(whole)
+        steps[:1] = whole[:1]
+        np.subtract(whole[1:], whole[:-1], out=steps[1:])
+        return _arrow(steps), {b"encoding": DELTA}
+    if array.dtype.kind == "f":
+        return _arrow(array.astype(np.float64, copy=False)), None
+    if array.dtype.kind == "b":
+        bits = np.packbits(array, bitorder="little")
+        return pa.Array.from_buffers(pa.bool_(), len(array), [None, pa.py_buffer(bits)]), None
     texts = [None if value is None else str(value) for value in array.tolist()]
-    return pa.array(texts, pa.string()).dictionary_encode(), None
+    return _texts(texts), None
+
+
+def _arrow(values: Array) -> Any:
+    """As Arrow, without a copy. (`pa.array` would import pandas, which takes longer than all of this.)"""
+    import pyarrow as pa
+
+    kind = pa.float64() if values.dtype.kind == "f" else pa.int32() if values.itemsize == 4 else pa.int64()
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def _texts(texts: list[str | None]) -> Any:
+    """Texts as numbers into the list of those that differ; None where there is none."""
+    import pyarrow as pa
+
+    places: dict[str, int] = {}
+    numbers = np.array([-1 if text is None else places.setdefault(text, len(places)) for text in texts], dtype=np.int32)
+    words = [text.encode() for text in places]
+    ends = np.cumsum([0, *map(len, words)], dtype=np.int32)
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(words))]
+    known = numbers >= 0
+    mask = None if known.all() else pa.py_buffer(np.packbits(known, bitorder="little"))
+    indices = pa.Array.from_buffers(pa.int32(), len(numbers), [mask, pa.py_buffer(np.maximum(numbers, 0))])
+    return pa.DictionaryArray.from_arrays(indices, pa.Array.from_buffers(pa.string(), len(words), buffers))
 
 
 def _plain(value: Any) -> Any:
@@ -442,6 +471,10 @@ def _saved(document: Mapping[str, Any], path: Path) -> Saved:
         raise BadData(f"{path.name} is not a kept result.") from None
 
 
+def _kind(values: Any) -> type:
+    return np.float64 if str(values.type) == "double" else np.int64
+
+
 def _columns(path: Path) -> list[str]:
     return [str(name) for name in _opened(path).schema.names]
 
@@ -460,10 +493,10 @@ def _read(path: Path, frame: str) -> Frame:
         for place, column in zip(chosen, batch.columns, strict=True):
             field = schema.field(place)
             values = column.flatten()
-            if pa.types.is_dictionary(values.type):
-                array = np.array(values.to_pylist(), dtype=object)
+            if pa.types.is_dictionary(values.type) or pa.types.is_boolean(values.type):
+                array = np.array(values.to_pylist(), dtype=object if pa.types.is_dictionary(values.type) else bool)
             else:
-                array = values.to_numpy(zero_copy_only=False)
+                array = np.array(np.from_dlpack(values)) if len(values) else np.empty(0, _kind(values))
             if (field.metadata or {}).get(b"encoding") == DELTA:
                 array = np.cumsum(array, dtype=np.int64)
             found[field.name.split("/", 1)[1]] = array
