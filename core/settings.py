@@ -46,7 +46,6 @@ NO_DISCORD = NoEffect("there is no Discord bot")
 NO_WEBHOOK = NoEffect("Telegram's messages are fetched by polling")
 NO_TOKEN = NoEffect(f"{TELEGRAM_TOKEN} is not set, so Telegram is off", without=TELEGRAM_TOKEN)
 NO_LIVE = NoEffect("only public data is read and all trading is on paper, so no keys are used")
-NO_CLUSTER = NoEffect("all work is done on this machine")
 NO_VAULT = NoEffect("nothing is encrypted with it")
 
 
@@ -112,9 +111,7 @@ class ExchangeKeys(Section):
 
 
 class Cluster(Section):
-    scheduler: Annotated[str | None, NO_CLUSTER] = Field(
-        None, description="Dask scheduler, tcp://HOST:PORT; work stays local in this version"
-    )
+    scheduler: str | None = Field(None, description="Dask scheduler that searches run on, tcp://HOST:PORT")
 
 
 class Market(Section):

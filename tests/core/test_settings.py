@@ -100,7 +100,6 @@ def test_unknown_names_are_warned_about_with_a_suggestion(clean_folder: Path, mo
     ("name", "why"),
     [
         ("SMTP__PASSWORD", "no mail is sent"),
-        ("CLUSTER__SCHEDULER", "all work is done on this machine"),
         ("VAULT_KEY", "nothing is encrypted with it"),
         ("SECRET_KEY", "nothing is encrypted with it"),
         ("EXCHANGES__KRAKEN__SECRET", "no keys are used"),

@@ -1,0 +1,196 @@
+"""Trials: a strategy with many parameters on the same bars, measured as `backtest(...).stats` measures one.
+
+What all trials share (the bars, the tape, the costs) is prepared once per stretch of time. Each trial runs the same
+signals through the same kernel, and keeps its statistics and a short series of returns instead of its whole curve.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.analytics import measures
+from core.analytics.summary import SUMMARY, summarise
+from core.errors import InvalidInput
+from core.indicators.shared import shared
+from core.market import timeframes
+from core.market.bars import Bars
+from core.market.instrument import Instrument
+from core.research import backtest as one
+from core.research.detail import by_symbol
+from core.research.tape import Played, Rows, Tape, play, record
+from core.research.trades import profits
+from core.simulation import fields, trips
+from core.trading.costs import Costs
+from core.trading.strategy import Context
+
+Floats = NDArray[np.float64]
+
+CURVE = (
+    "total_return", "cagr", "sharpe", "sortino", "calmar", "max_drawdown", "max_drawdown_duration", "volatility",
+    "final_equity",
+)  # fmt: skip
+TRADES = ("trades", "open_trades", "win_rate", "profit_factor", "expectancy")
+ACCOUNT = ("exposure", "turnover", "fees_paid")
+COLUMNS = (*CURVE, *TRADES, *ACCOUNT)
+LESS = ("max_drawdown", "max_drawdown_duration", "volatility", "fees_paid", "turnover", "open_trades")  # is better
+WHOLE = ("max_drawdown_duration", "trades", "open_trades")  # counts
+PLACES = np.array([SUMMARY.index(name) for name in CURVE])
+KEPT = 4  # stretches of time whose tape is kept
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A column by which trials are ranked. sign: 1 where more is better, -1 where less is."""
+
+    name: str
+    sign: int
+
+    @classmethod
+    def of(cls, text: str) -> "Metric":
+        """'sharpe', or with a minus before it where less shall be better. Raises InvalidInput that lists the names."""
+        name = text.strip().lstrip("-").replace("-", "_").lower()
+        if name not in COLUMNS:
+            raise InvalidInput(f"There is no metric '{text}'.", hint=f"There are: {', '.join(COLUMNS)}.", metric=text)
+        return cls(name, -1 if name in LESS or text.strip().startswith("-") else 1)
+
+    @property
+    def column(self) -> int:
+        return COLUMNS.index(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time. start: trading starts there (UTC ms; what is earlier warms up); end: exclusive, UTC ms."""
+
+    start: int | None = None
+    end: int | None = None
+
+
+@dataclass(eq=False)
+class Ground:
+    """What every trial of a search has in common. It travels to other processes without what is prepared of it."""
+
+    kind: type[Any]
+    bars: dict[str, Bars]
+    cash: float
+    costs: Costs
+    instruments: Mapping[str, Instrument] | None = None
+    detail: dict[str, Bars] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)  # further arguments of backtest()
+    blocks: int = 0  # returns kept of each trial
+    _stages: "OrderedDict[Span, Stage]" = field(default_factory=OrderedDict, init=False, repr=False)
+    _lock: Any = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_stages": None, "_lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._stages, self._lock = OrderedDict(), threading.Lock()
+
+    def stage(self, span: Span) -> "Stage":
+        """The prepared stretch."""
+        with self._lock:
+            found = self._stages.get(span)
+            if found is None:
+                found = self._stages[span] = Stage(self, span)
+                while len(self._stages) > KEPT:
+                    self._stages.popitem(last=False)
+            return found
+
+    def backtest(self, strategy: Any, span: Span, progress: Callable[[float], None] | None = None) -> Any:
+        """The whole Result of one strategy on a stretch of these bars."""
+        lone = len(self.bars) == 1
+        bars = next(iter(self.bars.values())) if lone and not self.options else self.bars
+        return one.backtest(
+            strategy, bars, self.cash, self.costs, instruments=self.instruments, detail=self.detail,
+            progress=progress, start=span.start, end=span.end, **self.options,
+        )  # fmt: skip
+
+
+class Stage:
+    """A stretch of the bars, ready for any number of trials."""
+
+    def __init__(self, ground: Ground, span: Span) -> None:
+        self.ground, self.span = ground, span
+        held = one.shared_bars(ground.bars, ground.instruments)
+        fine = by_symbol(ground.detail, held) if ground.detail else {}
+        self.known = {name: bars.between(None, span.end) for name, bars in held.items()}
+        self.skips = {name: one.rows_before(name, bars, span.start) for name, bars in self.known.items()}
+        self.traded = {name: bars[self.skips[name] :] for name, bars in self.known.items()}
+        self.tape: Tape = record(self.traded, fine)
+        self.year = timeframes.per_year(next(iter(held.values())).timeframe)
+        self.closes = np.array([float(bars.close[-1]) for bars in self.traded.values()])
+        self.contexts = {
+            name: Context({key: other for key, other in self.known.items() if key != name}) for name in self.known
+        }
+        self.fewest = min(len(bars) for bars in self.known.values())
+
+    def run(self, strategy: Any, room: Floats) -> tuple[list[float], Floats]:
+        """(COLUMNS,) statistics, NaN where one is not defined, and the returns of the blocks."""
+        if hasattr(strategy, "on_bar") or hasattr(strategy, "allocate"):
+            return self._whole(strategy)
+        one.enough(strategy, self.known)
+        signals: list[Rows] = []
+        for name, bars in self.known.items():
+            rows = one.checked(strategy, one.strategy_signals(strategy, bars, self.contexts[name]), len(bars))
+            if skip := self.skips[name]:
+                rows = {key: None if array is None else array[skip:] for key, array in rows.items()}
+            signals.append(rows)
+        played = play(self.tape, signals, self.ground.cash, self.ground.costs, room=room)
+        return self._measured(played), self._blocks(played.equity)
+
+    def _measured(self, played: Played) -> list[float]:
+        cash = self.ground.cash
+        found = summarise(played.equity, cash, self.year)
+        rows = trips.round_trips(played.fills, len(self.traded))
+        still = rows[:, trips.T_OPEN] != 0.0
+        closed = profits(rows[~still], self.closes)
+        return [
+            *found[PLACES].tolist(),
+            len(closed),
+            int(np.count_nonzero(still)),
+            measures.win_rate(closed),
+            measures.profit_factor(closed),
+            measures.expectancy(closed),
+            float(played.account[fields.A_EXPOSED]) / played.steps,
+            float(played.account[fields.A_TURNOVER]) / cash,
+            float(played.account[fields.A_FEES]),
+        ]
+
+    def _whole(self, strategy: Any) -> tuple[list[float], Floats]:
+        """By `backtest` itself, for strategies that see their position or all instruments."""
+        result = self.ground.backtest(strategy, self.span)
+        stats = result.stats
+        values = [float("nan") if stats[name] is None else float(stats[name]) for name in COLUMNS]
+        return values, self._blocks(result.equity)
+
+    def _blocks(self, equity: Floats) -> Floats:
+        """Returns over equal parts of the time; the first is measured from the starting cash."""
+        count = min(self.ground.blocks, len(equity))
+        if not count:
+            return np.empty(0)
+        ends = np.arange(1, count + 1) * len(equity) // count - 1
+        return measures.returns_of(np.concatenate(([self.ground.cash], equity[ends])))[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some trials of one stretch: the parameters of each."""
+
+    span: Span
+    parameters: tuple[Mapping[str, int | float], ...]
+
+
+def run_chunk(ground: Ground, chunk: Chunk) -> tuple[Floats, Floats]:
+    """(trials, COLUMNS) statistics and (trials, blocks) returns; the work of one call of a worker."""
+    stage = ground.stage(chunk.span)
+    room = np.empty(int(stage.tape.ends[-1]))
+    with shared():
+        found = [stage.run(ground.kind(**each), room) for each in chunk.parameters]
+    return np.array([row for row, _ in found]), np.array([blocks for _, blocks in found])
