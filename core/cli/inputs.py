@@ -7,21 +7,62 @@ from core.cli import note
 from core.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from core.market.bars import Bars
+    from core.market.funding import Funding
     from core.research.archive import Archive, Frames, Saved
+    from core.research.result import Result, Trials
+    from core.trading.costs import Costs
+    from core.trading.sizing import Sizing
+
+
+def costs_of(fee: float | None, slippage: float | None, **more: Any) -> "Costs":
+    """The default costs, with this fee (taker and maker) and slippage where given.
+
+    more: other fields of Costs by name, None where not given. Raises InvalidInput.
+    """
     from core.trading.costs import Costs
 
+    given = {"taker_fee": fee, "maker_fee": fee, "slippage": slippage}
+    given |= {name: value for name, value in more.items() if value is not None}
+    return Costs(**{name: value for name, value in given.items() if value is not None})
 
-def costs_of(fee: float | None, slippage: float | None) -> "Costs":
-    """The default costs, with this fee (taker and maker) and slippage where given. Raises InvalidInput."""
-    from core.trading.costs import Costs
 
-    usual = Costs()
-    return Costs(
-        taker_fee=usual.taker_fee if fee is None else fee,
-        maker_fee=usual.maker_fee if fee is None else fee,
-        slippage=usual.slippage if slippage is None else slippage,
-    )
+def sizing_of(text: str | None) -> "Sizing | None":
+    """How positions are sized: cash=500, quantity=0.1, fraction=0.5, volatility=0.2 or kelly=0.5.
+
+    More follows commas: volatility=0.2,lookback=30,most=2 and kelly=0.5,least_trades=20,most=1. Raises InvalidInput.
+    """
+    if text is None:
+        return None
+    from core.trading import sizing
+
+    kinds: dict[str, Any] = {
+        "cash": sizing.FixedCash, "quantity": sizing.FixedQuantity, "fraction": sizing.Fraction,
+        "volatility": sizing.VolatilityTarget, "kelly": sizing.Kelly,
+    }  # fmt: skip
+    words = [part.partition("=") for part in text.split(",")]
+    name = words[0][0].strip()
+    if name not in kinds:
+        raise InvalidInput(
+            f"'{name}' is not a way to size positions; accepted are {', '.join(kinds)}, e.g. fraction=0.5."
+        )
+    kind = kinds[name]
+    fields = list(kind.__dataclass_fields__)
+    values: dict[str, float | int] = {}
+    for place, (key, _, value) in enumerate(words):
+        field = fields[0] if place == 0 else key.strip()
+        if field not in fields or (place and field == fields[0]):
+            raise InvalidInput(
+                f"'{field}' is not a part of {name}; it takes {', '.join(fields[1:]) or 'one number alone'}."
+            )
+        try:
+            values[field] = int(value) if kind.__dataclass_fields__[field].type in ("int", int) else float(value)
+        except ValueError:
+            raise InvalidInput(f"--sizing '{text}' needs a number after {key.strip()}=, such as {name}=0.5.") from None
+    made: Sizing = kind(**values)
+    return made
 
 
 def parameters_of(given: list[str]) -> dict[str, str]:
@@ -85,3 +126,33 @@ def archived(
         return None
     note(f"Kept as result {saved.number}.")
     return saved
+
+
+def tried(result: "Result") -> "Trials":
+    """How often the strategy of this run was tried on its bars, by what is kept; the run itself counts."""
+    from core.trading.strategy import describe
+
+    described = describe(result.strategy)
+    return archive().trials(described["name"], result.data, parameters=described["parameters"])
+
+
+def source_of(strategy: Mapping[str, Any], given: str) -> dict[str, Any]:
+    """A document's strategy, with the file that it came from."""
+    from pathlib import Path
+
+    if ".py" not in given:
+        return dict(strategy)
+    path, colon, name = given.partition(":")
+    return {**strategy, "source": f"{Path(path).absolute() if Path(path).is_file() else path}{colon}{name}"}
+
+
+def funding_of(files: "list[Path]", bars: "Bars | dict[str, Bars]") -> "Funding | dict[str, Funding]":
+    """The histories of funding, one per instrument in the order of --data. Raises InvalidInput."""
+    from core.market.bars import Bars
+    from core.market.funding import Funding
+
+    read = [Funding.read(path) for path in files]
+    names = [bars.instrument.symbol] if isinstance(bars, Bars) else list(bars)
+    if len(read) != len(names):
+        raise InvalidInput(f"--funding is given {len(read)} times for {len(names)} instruments; give it once for each.")
+    return read[0] if isinstance(bars, Bars) else dict(zip(names, read, strict=True))

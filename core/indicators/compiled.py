@@ -6,6 +6,7 @@ of every package that holds kernels, of Numba's version and of the interpreter's
 
 import functools
 import hashlib
+import importlib
 import os
 import re
 import shutil
@@ -104,7 +105,7 @@ def _spare_blas() -> None:
     numba_linalg: Any = linalg
     kept, numba_linalg.ensure_blas = numba_linalg.ensure_blas, absent
     try:
-        import numba.np.arraymath
+        importlib.import_module("numba.np.arraymath")
     finally:
         numba_linalg.ensure_blas = kept
 

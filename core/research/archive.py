@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from core.market.bars import Bars
     from core.research.again import Rerun
+    from core.research.result import Trials
 
 KINDS = ("backtest", "sweep", "optimize", "walk-forward", "monte-carlo", "compare")
 DOCUMENT = b"orchestrator"
@@ -202,11 +203,20 @@ class Archive:
             self._drop(saved)
         return gone
 
-    def trials(self, strategy: str, data: Sequence[Mapping[str, Any]], owner: str = OWNER) -> "Trials":
-        """What this owner has tried of the strategy on overlapping data: distinct parameter sets, sweeps' included."""
+    def trials(
+        self,
+        strategy: str,
+        data: Sequence[Mapping[str, Any]],
+        owner: str = OWNER,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> "Trials":
+        """What this owner has tried of the strategy on overlapping data: distinct parameter sets, sweeps' included.
+
+        parameters: of a run that is not kept yet, which counts as well
+        """
         from core.research.trials import trials
 
-        return trials(self.list(owner), strategy, data)
+        return trials(self.list(owner), strategy, data, parameters)
 
     def _drop(self, saved: Saved) -> None:
         highest = max((number for number, _ in self._files(saved.owner)), default=0)
@@ -321,14 +331,6 @@ class SavedRun:
         from core.research.again import again
 
         return again(self, data)
-
-
-@dataclass(frozen=True, slots=True)
-class Trials:
-    """How often a strategy was tried on data. sharpes: annual, of those tries of which one is known."""
-
-    count: int
-    sharpes: tuple[float, ...]
 
 
 def _owner(owner: str) -> str:

@@ -95,7 +95,7 @@ def sensitivity(result: Result) -> list[dict[str, Any]]:
     rows = []
     for factor in FACTORS:
         again = result if factor == 1 else result.rerun(result.costs.scaled(min(factor, _most(result.costs))))
-        rows.append({"factor": factor, "stats": again.stats})
+        rows.append({"factor": factor, "stats": again.figures})
     return rows
 
 

@@ -1,6 +1,7 @@
 """Result: what a backtest found; its statistics and tables are computed when first read."""
 
 import json
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.analytics import measures
+from core.analytics.summary import SUMMARY, summarise
 from core.clock import from_ms
 from core.market import timeframes
 from core.market.bars import Bars
@@ -20,16 +22,29 @@ from core.trading.strategy import Context, SignalStrategy, describe
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["TIMES", "Result", "Trade", "finite", "framed"]
+__all__ = ["TIMES", "Result", "Trade", "Trials", "finite", "framed"]
 
 Floats = NDArray[np.float64]
+ENOUGH_TRIALS = 5  # of which the Sharpe ratios are known, so that their variance says something
+JUDGED = (
+    "probabilistic_sharpe", "deflated_sharpe", "trials", "sharpe_low", "sharpe_high", "minimum_track_record",
+)  # fmt: skip
 TIMES = ("time", "entry_time", "exit_time")
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """How often a strategy was tried on data. sharpes: annual, of those tries of which one is known."""
+
+    count: int
+    sharpes: tuple[float, ...] = ()
 
 
 class Result:
     """What a backtest found. Statistics and tables are computed when first read.
 
     equity: (n,) quote, at each close; timestamps: (n,) UTC ms of the bars' opens; raw_fills: the kernel's rows
+    tried: how often this strategy has been tried on these bars, this run included; set it before `stats` are read
     bars, detail: what the strategy saw and, where given, the finer bars that its orders were matched with
     """
 
@@ -47,6 +62,7 @@ class Result:
         self.account = played.account
         self.warnings = list(tape.warnings)
         self.seconds = 0.0
+        self.tried = Trials(1)
         self._matched = played.steps
         self._tape = tape
         self._signals = signals
@@ -104,32 +120,54 @@ class Result:
 
     @cached_property
     def stats(self) -> dict[str, Any]:
-        """The measures of core.analytics; None where one is not defined. Losses are positive fractions."""
+        """The measures of core.analytics, with what tells skill from luck; None where one is not defined.
+
+        Losses are positive fractions.
+        """
+        judged = {name: self.overfitting[name] for name in JUDGED}
+        warnings = self.figures["warnings"]
+        return (
+            {name: value for name, value in self.figures.items() if name != "warnings"}
+            | judged
+            | {"warnings": warnings}
+        )
+
+    @cached_property
+    def figures(self) -> dict[str, Any]:
+        """`stats` without what tells skill from luck, which takes longer than all of them."""
         year, returns = self.periods_per_year, self.returns
         curve = np.concatenate(([self.cash], self.equity))
+        found = dict(zip(SUMMARY, summarise(self.equity, self.cash, year).tolist(), strict=True))
         still = self.trips[:, trips.T_OPEN] != 0.0
         closed = profits(self.trips[~still], self._closes)
-        final = float(self.equity[-1])
         values: dict[str, Any] = {
-            "total_return": final / self.cash - 1.0,
-            "cagr": measures.cagr(returns, year),
-            "sharpe": measures.sharpe_ratio(returns, year),
-            "sortino": measures.sortino_ratio(returns, year),
-            "calmar": measures.calmar_ratio(curve, year),
-            "max_drawdown": measures.max_drawdown(curve),
-            "max_drawdown_duration": measures.max_drawdown_duration(curve),
+            "total_return": found["total_return"],
+            "cagr": found["cagr"],
+            "sharpe": found["sharpe"],
+            "sortino": found["sortino"],
+            "calmar": found["calmar"],
+            "omega": measures.omega_ratio(returns),
+            "max_drawdown": found["max_drawdown"],
+            "max_drawdown_duration": int(found["max_drawdown_duration"]),
+            "ulcer_index": measures.ulcer_index(curve),
             "var_95": measures.value_at_risk(returns, 0.95),
             "cvar_95": measures.conditional_value_at_risk(returns, 0.95),
-            "volatility": measures.volatility(returns, year),
+            "tail_ratio": measures.tail_ratio(returns),
+            "volatility": found["volatility"],
+            "skew": found["skew"],
+            "kurtosis": found["kurtosis"],
             "trades": len(closed),
             "open_trades": int(np.count_nonzero(still)),
             "win_rate": measures.win_rate(closed),
             "profit_factor": measures.profit_factor(closed),
+            "payoff_ratio": measures.payoff_ratio(closed),
             "expectancy": measures.expectancy(closed),
+            "sqn": measures.sqn(closed),
+            "longest_losing_streak": measures.longest_losing_streak(closed),
             "exposure": float(self.account[fields.A_EXPOSED]) / self._matched,
             "turnover": float(self.account[fields.A_TURNOVER]) / self.cash,
             "fees_paid": float(self.account[fields.A_FEES]),
-            "final_equity": final,
+            "final_equity": found["final_equity"],
             "initial_cash": self.cash,
             "buy_and_hold": float(self.buy_and_hold[-1]) / self.cash - 1.0,
             "bars": len(self.equity),
@@ -138,18 +176,39 @@ class Result:
         }
         return {name: finite(value) for name, value in values.items()} | {"warnings": list(self.warnings)}
 
+    @cached_property
+    def overfitting(self) -> dict[str, Any]:
+        """What tells skill from luck, by core.analytics.significance.overfitting_of; "sentence" says it in words."""
+        from core.analytics.significance import overfitting_of
+
+        year = self.periods_per_year
+        sharpes = [each for each in self.tried.sharpes if np.isfinite(each)]
+        enough = len(sharpes) >= ENOUGH_TRIALS
+        return overfitting_of(
+            self.returns,
+            trials=self.tried.count,
+            variance=float(np.var(sharpes, ddof=1)) / year if enough else None,
+            periods_per_year=year,
+        )
+
     def document(self, trades: bool = True) -> dict[str, Any]:
         """{"stats", "trades", "strategy", "data", "costs", "seconds"} in plain values, as `--json` prints it."""
         listed = {"trades": [trade.document() for trade in self.round_trips]} if trades else {}
         return {
             "stats": self.stats,
             **listed,
+            "overfitting": self.overfitting,
             "strategy": describe(self.strategy),
-            "data": [_told(name, each, self._fingerprint(each)) for name, each in self.bars.items()],
+            "data": self.data,
             "detail": [_told(name, each, self._fingerprint(each)) for name, each in self.detail.items()],
             "costs": {name: getattr(self.costs, name) for name in self.costs.__dataclass_fields__},
             "seconds": self.seconds,
         }
+
+    @property
+    def data(self) -> list[dict[str, Any]]:
+        """What was traded: symbol, timeframe, bars, fingerprint, start and end of each instrument."""
+        return [_told(name, each, self._fingerprint(each)) for name, each in self.bars.items()]
 
     def _fingerprint(self, bars: Bars) -> str:
         """Of bars, computed once: of a million it takes as long as the backtest."""

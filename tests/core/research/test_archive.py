@@ -156,6 +156,9 @@ def test_tries_are_counted_once_each_where_the_data_overlaps(tmp_path: Path) -> 
     assert found.count == 3
     assert sorted(found.sharpes) == [0.5, 1.5]
     assert archive.trials("macd", DATA).count == 0
+    assert archive.trials("sma_cross", DATA, parameters={"fast": 4, "slow": 8}).count == 3
+    assert archive.trials("sma_cross", DATA, parameters={"fast": 7, "slow": 8}).count == 4
+    assert archive.trials("macd", DATA, parameters={"fast": 7}).count == 1
 
 
 def test_data_that_does_not_overlap_in_time_is_another_try(tmp_path: Path) -> None:
