@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from core.accounts import Role
 from core.commands.context import Context
 from core.errors import Forbidden, InvalidInput
-from core.trading.strategy import SignalStrategy
+from core.trading.strategy import Strategy
 
 
-def strategy_named(ctx: Context, name: str, parameters: Mapping[str, str]) -> SignalStrategy:
+def strategy_named(ctx: Context, name: str, parameters: Mapping[str, str]) -> Strategy:
     """The strategy with these parameters. A file is code, so that only the owner names one, in its own folder.
 
     Raises NotFound or InvalidInput with suggestions, Forbidden for anybody else's files.
@@ -30,7 +30,7 @@ def source_of(ctx: Context, name: str) -> str | None:
     return str(ctx.services.settings.data_dir.resolve() / "strategies" / name) if ".py" in name else None
 
 
-def own_strategies(ctx: Context) -> tuple[dict[str, type[SignalStrategy]], tuple[str, ...]]:
+def own_strategies(ctx: Context) -> tuple[dict[str, type[Strategy]], tuple[str, ...]]:
     """The strategies of the owner's folder and a sentence for each file that fails; nothing for anybody else."""
     from core.strategies.loading import own
 

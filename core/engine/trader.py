@@ -37,7 +37,7 @@ from core.market.instrument import Instrument
 from core.money import ZERO, plain
 from core.risk import limits as risk
 from core.trading.orders import OrderRequest
-from core.trading.strategy import Context, Signals, Strategy
+from core.trading.strategy import Context, Signals, SignalStrategy, Strategy
 
 HISTORY = 500  # bars a run sees before its first one, at least
 WINDOW = 100_000  # bars a run sees at most
@@ -98,6 +98,8 @@ class Trader:
         """
         if isinstance(strategy, str):
             source, strategy = source or strategy, self._load(strategy, parameters or {})
+        if not isinstance(strategy, SignalStrategy):
+            raise InvalidInput(f"{strategy.name} cannot trade on paper; it can be backtested.")
         timeframe = timeframes.parse(timeframe)
         state = self._book.account(account)
         currency = "USDT" if state is None else state.currency
@@ -303,6 +305,7 @@ class Trader:
 
     async def _signals(self, run: Run, window: Bars) -> Signals:
         strategy = self._strategies[run.id]
+        assert isinstance(strategy, SignalStrategy)
         began = time.perf_counter()
         if self._seconds.get(run.id, SLOW) < SLOW:
             signals = strategy.signals(window, Context())

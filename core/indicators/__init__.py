@@ -7,10 +7,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from core.indicators.cycle import *  # noqa: F403 - what a reader of this package may import by name
     from core.indicators.described import Indicator as Indicator
+    from core.indicators.directional import *  # noqa: F403 - as above
     from core.indicators.listing import catalogue as catalogue
     from core.indicators.listing import named as named
-    from core.indicators.momentum import *  # noqa: F403 - what a reader of this package may import by name
+    from core.indicators.momentum import *  # noqa: F403 - as above
+    from core.indicators.price import *  # noqa: F403 - as above
+    from core.indicators.sessions import *  # noqa: F403 - as above
+    from core.indicators.statistics import *  # noqa: F403 - as above
     from core.indicators.trend import *  # noqa: F403 - as above
     from core.indicators.volatility import *  # noqa: F403 - as above
     from core.indicators.volume import *  # noqa: F403 - as above

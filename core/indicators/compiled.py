@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
-from numba.core import cgutils
+from llvmlite import ir
+from numba.core import cgutils, types
 from numba.core import config as settings
 from numba.extending import intrinsic
 
@@ -140,3 +141,21 @@ def _borrowed(context: Any, array: Any) -> Any:
 
 
 borrowed: Any = intrinsic(_borrowed)
+
+
+def _soon(context: Any, array: Any, index: Any) -> Any:
+    """Asks the processor to fetch array[index], which is needed a little later: what lies far apart is slow to come."""
+
+    def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        view = target.make_array(signature.args[0])(target, builder, arguments[0])
+        address = builder.bitcast(builder.gep(view.data, [arguments[1]]), cgutils.voidptr_t)
+        flag = cgutils.int32_t
+        kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, flag, flag, flag])
+        fetch = builder.module.declare_intrinsic("llvm.prefetch", [cgutils.voidptr_t], kind)
+        builder.call(fetch, [address, flag(0), flag(3), flag(1)])
+        return target.get_dummy_value()
+
+    return types.void(array, types.intp), generate
+
+
+soon: Any = intrinsic(_soon)

@@ -9,7 +9,9 @@ from types import MappingProxyType
 from core.errors import NotFound
 from core.indicators.described import Indicator
 
-MODULES = ("trend", "momentum", "volatility", "volume")
+MODULES = (
+    "trend", "directional", "momentum", "volatility", "volume", "sessions", "price", "statistics", "cycle", "patterns",
+)  # fmt: skip
 
 
 @functools.cache

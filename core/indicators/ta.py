@@ -24,3 +24,10 @@ def one(name: str, *inputs: Any, **options: float) -> Floats:
 def several(name: str, *inputs: Any, **options: float) -> Lines:
     """The outputs of a TA-Lib function with several, as float64."""
     return tuple(np.asarray(each, dtype=np.float64) for each in getattr(_library(), name)(*inputs, **options))
+
+
+def extremes(high: Any, low: Any, period: int) -> Lines:
+    """(highest high, lowest low) of `period` bars; TA-Lib's own begin at two."""
+    if period == 1:
+        return np.array(high, dtype=np.float64), np.array(low, dtype=np.float64)
+    return one("MAX", high, timeperiod=period), one("MIN", low, timeperiod=period)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ class Bars:
 
     timestamp: (n,) UTC ms of each bar's open, strictly increasing; holes are allowed (`gaps`)
     open, high, low, close: (n,) quote per base, > 0; volume: (n,) base, >= 0
+    possible: every row has been looked at and is possible; what `replace` makes of it is looked at anew
     """
 
     instrument: Instrument
@@ -51,6 +52,7 @@ class Bars:
     low: FloatArray
     close: FloatArray
     volume: FloatArray
+    possible: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in COLUMNS:
@@ -79,9 +81,14 @@ class Bars:
     ) -> "Bars":
         """Bars whose every row is possible. Raises BadData that names the first bad row as `where` tells it."""
         arrays: Any = (timestamp, open, high, low, close, volume)
-        bars = cls(instrument, timeframes.parse(timeframe), *arrays)
-        _check(bars, where or partial(row_from_zero, "bars"))
-        return bars
+        return cls(instrument, timeframes.parse(timeframe), *arrays).demand_possible("bars", where)
+
+    def demand_possible(self, name: str, where: Where | None = None) -> "Bars":
+        """These bars, if every row is possible; looked at only once. Raises BadData with the first bad row."""
+        if not self.possible:
+            _check(self, where or partial(row_from_zero, name))
+            object.__setattr__(self, "possible", True)
+        return self
 
     @classmethod
     def read(cls, path: str | Path, instrument: Instrument | str | None = None, timeframe: str | None = None) -> "Bars":
@@ -140,7 +147,9 @@ class Bars:
     def __getitem__(self, rows: slice) -> "Bars":
         if rows.step not in (None, 1):
             raise InvalidInput(f"Bars are cut by bars[first:last], not by {rows!r}.")
-        return replace(self, **{name: getattr(self, name)[rows] for name in COLUMNS})
+        part = replace(self, **{name: getattr(self, name)[rows] for name in COLUMNS})
+        object.__setattr__(part, "possible", self.possible)
+        return part
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Bars, (

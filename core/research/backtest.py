@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +14,19 @@ from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.research.detail import by_symbol
 from core.research.result import Result, Trade
-from core.research.tape import SIGNALS, Rows, play, record
+from core.research.steps import Stepped, values_of
+from core.research.tape import SIGNALS, Plan, Rows, Signalled, play, record
 from core.simulation.kernel import extent
 from core.trading.costs import Costs
-from core.trading.strategy import Context, Signals, SignalStrategy
+from core.trading.strategy import (
+    Context,
+    PortfolioStrategy,
+    Signals,
+    SignalStrategy,
+    StepStrategy,
+    Strategy,
+    failure,
+)
 
 __all__ = ["Moment", "Result", "Trade", "backtest", "moment", "strategy_signals"]
 
@@ -25,7 +35,7 @@ DECIDED = 0.4  # of the progress: the signals
 
 
 def backtest(
-    strategy: SignalStrategy,
+    strategy: Strategy,
     bars: Bars | Mapping[str, Bars],
     cash: float = 10_000.0,
     costs: Costs | None = None,
@@ -38,17 +48,18 @@ def backtest(
 ) -> Result:
     """The strategy's trades and equity on these bars: decided at each close, filled from the next open on.
 
-    bars: one instrument's, or {symbol: bars} that share the cash; each then gets an equal share of the exposure
+    bars: one instrument's, or {symbol: bars} that share the cash; each then gets an equal share of a SignalStrategy's
+        exposure, while a PortfolioStrategy's weights and a StepStrategy's orders are taken as they are
     instruments: other grids and minimums than those of the bars, by the same symbols
     detail: bars of a lower timeframe, by which orders are matched inside each bar in the true order of prices
     start, end: trading starts at the first bar at or after `start` (ISO date, datetime or ms; earlier bars only warm
         the strategy up) and stops before `end`
-    progress: told the fraction done, 0 to 1
-    Raises InvalidInput when the cash, the bars or the strategy's signals cannot be used.
+    progress: told the fraction done, 0 to 1; what it raises ends the backtest
+    Raises InvalidInput when the cash, the bars or what the strategy asks for cannot be used.
     """
     began = time.perf_counter()
     costs = Costs() if costs is None else costs
-    if not 0.0 < cash < 1e15:
+    if not _number(cash) or not 0.0 < cash < 1e15:
         raise InvalidInput(f"Starting cash {cash} is not between 0 and 1e15.")
     held = shared_bars(bars, instruments)
     fine = {} if detail is None else by_symbol(detail if isinstance(detail, Bars) else dict(detail), held)
@@ -57,30 +68,76 @@ def backtest(
     enough(strategy, known)
     if progress:
         progress(0.0)
-    traded: dict[str, Bars] = {}
-    signals: list[Rows] = []
-    for name, each in known.items():
-        others = {key: other for key, other in known.items() if key != name}
-        found = checked(strategy, strategy_signals(strategy, each, Context(others)), len(each))
-        skip = rows_before(name, each, first)
-        traded[name] = each[skip:]
-        signals.append({key: None if array is None else array[skip:] for key, array in found.items()})
-        if progress:
-            progress(DECIDED * len(traded) / len(known))
+    skip = {name: rows_before(name, each, first) for name, each in known.items()}
+    plan = _planned(strategy, known, skip, progress)
+    traded = {name: each[skip[name] :] if skip[name] else each for name, each in known.items()}
     tape = record(traded, fine)
+    for name, each in fine.items():
+        each.demand_possible(f"detail of {name}")
     told = None if progress is None else lambda done: progress(DECIDED + (1.0 - DECIDED) * done)
-    result = Result(strategy, tape, signals, cash, costs, play(tape, signals, cash, costs, told))
+    result = Result(strategy, tape, plan, float(cash), costs, play(tape, plan, float(cash), costs, told))
     result.seconds = time.perf_counter() - began
     return result
+
+
+def strategy_signals(strategy: SignalStrategy, bars: Bars, context: Context) -> Signals:
+    """The strategy's signals; what goes wrong inside a user's own code is told in one sentence with its place."""
+    try:
+        return strategy.signals(bars, context)
+    except AppError:
+        raise
+    except Exception as broken:  # a user's strategy may fail in any way
+        raise failure(strategy, broken) from broken
+
+
+def allocation(strategy: PortfolioStrategy, bars: Mapping[str, Bars]) -> dict[str, Signals]:
+    """The strategy's signals of each instrument. Raises InvalidInput where it fails or names other instruments."""
+    try:
+        given = dict(strategy.allocate(bars, Context()))
+    except AppError:
+        raise
+    except Exception as broken:  # a user's strategy may fail in any way
+        raise failure(strategy, broken) from broken
+    if given.keys() != bars.keys():
+        told = ", ".join(map(str, given)) or "none"
+        raise InvalidInput(f"{strategy.name} gave signals of {told}; it was asked about {', '.join(bars)}.")
+    return given
+
+
+def _planned(
+    strategy: Strategy, known: dict[str, Bars], skip: dict[str, int], progress: Callable[[float], None] | None
+) -> Plan:
+    """What is to be traded: signals that are known beforehand, or the strategy itself, asked bar by bar."""
+    if isinstance(strategy, StepStrategy):
+        values = {name: values_of(strategy, each) for name, each in known.items()}
+        return Stepped(strategy, known, tuple(skip.values()), values)
+    if isinstance(strategy, PortfolioStrategy):
+        shares = allocation(strategy, known)
+        rows = [checked(strategy, shares[name], len(each), skip[name]) for name, each in known.items()]
+        if progress:
+            progress(DECIDED)
+        return Signalled(rows, equal=False)
+    rows = []
+    for name, each in known.items():
+        others = {key: other for key, other in known.items() if key != name}
+        signals = strategy_signals(strategy, each, Context(others))
+        rows.append(checked(strategy, signals, len(each), skip[name]))
+        if progress:
+            progress(DECIDED * len(rows) / len(known))
+    return Signalled(rows)
 
 
 def shared_bars(
     bars: Bars | Mapping[str, Bars], instruments: Mapping[str, Instrument] | None = None
 ) -> dict[str, Bars]:
-    """The bars by symbol, on the grids of `instruments` where given. Raises InvalidInput when they share no cash."""
-    held = {bars.instrument.symbol: bars} if isinstance(bars, Bars) else dict(bars)
-    if not held:
-        raise InvalidInput("A backtest needs the bars of at least one instrument.")
+    """The bars by symbol, on the grids of `instruments` where given.
+
+    Raises InvalidInput when they share no cash, BadData when a row cannot be.
+    """
+    whole: Any = {bars.instrument.symbol: bars} if isinstance(bars, Bars) else bars
+    held: dict[str, Bars] = dict(whole) if isinstance(whole, Mapping) else {}
+    if not held or not all(isinstance(each, Bars) for each in held.values()):
+        raise InvalidInput("A backtest needs the bars of at least one instrument: Bars, or {symbol: Bars}.")
     frames = {each.timeframe for each in held.values()}
     if len(frames) > 1:
         raise InvalidInput(f"All instruments must have one timeframe; these have {', '.join(sorted(frames))}.")
@@ -90,20 +147,24 @@ def shared_bars(
             f"{', '.join(each.instrument.symbol for each in held.values())} cannot share one cash, as they are quoted"
             f" in {' and '.join(quotes)}."
         )
+    for name, each in held.items():
+        each.demand_possible(name)
     given = instruments or {}
     return {name: replace(each, instrument=given[name]) if name in given else each for name, each in held.items()}
 
 
-def enough(strategy: SignalStrategy, known: Mapping[str, Bars]) -> None:
-    """Raises InvalidInput where there are not more bars than the strategy needs before its first signal."""
+def enough(strategy: Strategy, known: Mapping[str, Bars]) -> None:
+    """Raises InvalidInput where there are not more bars than the strategy needs before its first signal.
+
+    Of a portfolio the longest must have them: what is listed later joins later.
+    """
     needed = strategy.warmup()
-    for name, each in known.items():
-        if len(each) <= needed:
-            raise InvalidInput(
-                f"{strategy.name} needs more than {needed} bars and {name} has {len(each)}.",
-                needed=needed,
-                bars=len(each),
-            )
+    portfolio = isinstance(strategy, PortfolioStrategy)
+    bars, name = sorted(((len(each), name) for name, each in known.items()), reverse=portfolio)[0]
+    if bars <= needed:
+        raise InvalidInput(
+            f"{strategy.name} needs more than {needed} bars and {name} has {bars}.", needed=needed, bars=bars
+        )
 
 
 def rows_before(name: str, bars: Bars, first: int | None) -> int:
@@ -114,19 +175,8 @@ def rows_before(name: str, bars: Bars, first: int | None) -> int:
     return rows
 
 
-def strategy_signals(strategy: SignalStrategy, bars: Bars, context: Context) -> Signals:
-    """The strategy's signals; what goes wrong inside a user's own code is told in one sentence with its place."""
-    try:
-        return strategy.signals(bars, context)
-    except AppError:
-        raise
-    except Exception as broken:  # a user's strategy may fail in any way
-        import traceback
-
-        place = traceback.extract_tb(broken.__traceback__)[-1]
-        raise InvalidInput(
-            f"{strategy.name} failed in {place.filename}, line {place.lineno}: {type(broken).__name__}: {broken}"
-        ) from broken
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
 def moment(given: Moment) -> int | None:
@@ -141,8 +191,10 @@ def moment(given: Moment) -> int | None:
     return to_ms(given if given.tzinfo else given.replace(tzinfo=UTC))
 
 
-def checked(strategy: SignalStrategy, signals: Signals, n: int) -> Rows:
-    """The signal arrays by name. Raises InvalidInput for wrong lengths and values."""
+def checked(strategy: Strategy, signals: Signals, n: int, skip: int = 0) -> Rows:
+    """The signal arrays by name, without the first `skip`. Raises InvalidInput for wrong lengths and values."""
+    if not isinstance(signals, Signals):
+        raise InvalidInput(f"{strategy.name} gave {type(signals).__name__} in the place of Signals.")
     arrays: Rows = {}
     for name in SIGNALS:
         given = getattr(signals, name)
@@ -162,4 +214,4 @@ def checked(strategy: SignalStrategy, signals: Signals, n: int) -> Rows:
         least, most = extent(array)
         if least < low or most > high or (name != "exposure" and least <= 0.0) or most == np.inf:
             raise InvalidInput(f"{strategy.name} gave a {name} outside {low:g} to {high:g}: {least:g} to {most:g}.")
-    return arrays
+    return {name: None if array is None else array[skip:] for name, array in arrays.items()} if skip else arrays

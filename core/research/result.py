@@ -13,11 +13,11 @@ from core.analytics.summary import SUMMARY, summarise
 from core.clock import from_ms
 from core.market import timeframes
 from core.market.bars import Bars
-from core.research.tape import SIGNALS, Played, Rows, Tape, play
+from core.research.tape import SIGNALS, Plan, Played, Rows, Tape, play
 from core.research.trades import Columns, Trade, fill_columns, finite, profits, trade_columns, trades_of
 from core.simulation import fields, trips
 from core.trading.costs import Costs
-from core.trading.strategy import Context, SignalStrategy, describe
+from core.trading.strategy import Context, Strategy, describe
 
 if TYPE_CHECKING:
     import pandas
@@ -48,9 +48,7 @@ class Result:
     bars, detail: what the strategy saw and, where given, the finer bars that its orders were matched with
     """
 
-    def __init__(
-        self, strategy: SignalStrategy, tape: Tape, signals: list[Rows], cash: float, costs: Costs, played: Played
-    ) -> None:
+    def __init__(self, strategy: Strategy, tape: Tape, plan: Plan, cash: float, costs: Costs, played: Played) -> None:
         self.strategy = strategy
         self.bars = tape.bars
         self.detail = tape.detail
@@ -65,7 +63,7 @@ class Result:
         self.tried = Trials(1)
         self._matched = played.steps
         self._tape = tape
-        self._signals = signals
+        self._plan = plan
         self._fingerprints: dict[int, str] = {}
 
     @cached_property
@@ -235,10 +233,10 @@ class Result:
         return Result(
             self.strategy,
             self._tape,
-            self._signals,
+            self._plan,
             self.cash,
             costs,
-            play(self._tape, self._signals, self.cash, costs),
+            play(self._tape, self._plan, self.cash, costs),
         )
 
 

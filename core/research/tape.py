@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ class Tape:
     steps: Integers | None
     closes: Integers | None
     warnings: list[str]
+    aligned: bool  # all instruments have rows at the same times
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,21 +84,69 @@ def record(bars: dict[str, Bars], detail: dict[str, Bars]) -> Tape:
         steps=steps,
         closes=closes,
         warnings=warnings,
+        aligned=all(np.array_equal(each[0], every[0][0]) for each in every[1:]),
     )
+
+
+class Plan(Protocol):
+    """What is to be traded on a tape: decided beforehand, or while it runs."""
+
+    def play(
+        self,
+        tape: Tape,
+        cash: float,
+        costs: Costs,
+        progress: Callable[[float], None] | None = None,
+        room: Floats | None = None,
+    ) -> Played:
+        """Runs an account over the tape; the rest is as `play` takes it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Signalled:
+    """Signals of every bar, per instrument. equal: each instrument has an equal share of the equity to expose."""
+
+    rows: list[Rows]
+    equal: bool = True
+
+    def play(
+        self,
+        tape: Tape,
+        cash: float,
+        costs: Costs,
+        progress: Callable[[float], None] | None = None,
+        room: Floats | None = None,
+    ) -> Played:
+        """Runs the kernel over the tape."""
+        return _run(tape, self.rows, cash, costs, self.equal, progress, room)
 
 
 def play(
     tape: Tape,
-    signals: list[Rows],
+    plan: Plan | list[Rows],
     cash: float,
     costs: Costs,
     progress: Callable[[float], None] | None = None,
     room: Floats | None = None,
 ) -> Played:
-    """Runs the kernel over the tape. progress: told the fraction done after each part of a long run.
+    """What the plan comes to on the tape; a list of signals gives each instrument an equal share.
 
+    progress: told the fraction done after each part of a long run; what it raises ends the run
     room: (rows,) or more, where the equity is written instead of into a new array; the next run overwrites it
     """
+    return (Signalled(plan) if isinstance(plan, list) else plan).play(tape, cash, costs, progress, room)
+
+
+def _run(
+    tape: Tape,
+    signals: list[Rows],
+    cash: float,
+    costs: Costs,
+    equal: bool,
+    progress: Callable[[float], None] | None,
+    room: Floats | None,
+) -> Played:
     count = len(tape.book)
     lone = count == 1
     account, book, orders = new_account(cash, costs), tape.book.copy(), new_orders(2 * count + 2)
@@ -105,13 +154,13 @@ def play(
     equity = np.empty(total) if room is None else room[:total]
     times = np.empty(0 if lone else total, np.int64)
     exposure, limit, stop, target, trail = (_joined(tape, [found[name] for found in signals]) for name in SIGNALS)
-    if not lone:
+    if equal and not lone:
         exposure = exposure / count
     timestamp, opened, high, low, close, volume = tape.columns
     parts, steps, first = [], 0, tape.firsts
     for number, end in enumerate(ends := _parts(tape) if progress else [tape.ends]):
         fills, done = run(
-            account, book, orders, first, end, timestamp, opened, high, low, close, volume,
+            account, book, orders, first, end, tape.aligned, timestamp, opened, high, low, close, volume,
             exposure, limit, stop, target, trail, equity[steps:], times[steps:],
         )  # fmt: skip
         parts.append(fills)
@@ -120,10 +169,14 @@ def play(
         if progress:
             progress((number + 1) / len(ends))
     raw = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    matched = timestamp if lone else times[:steps]
+    return settled(tape, equity[:steps], timestamp if lone else times[:steps], raw, account, steps)
+
+
+def settled(tape: Tape, equity: Floats, times: Integers, fills: Floats, account: Floats, steps: int) -> Played:
+    """What is left of a run: where there is detail, of its rows' equity that at the close of the strategy's bars."""
     if tape.steps is None or tape.closes is None:
-        return Played(equity[:steps], matched, raw, account, steps)
-    return Played(equity[np.searchsorted(matched, tape.closes)], tape.steps, raw, account, steps)
+        return Played(equity, times, fills, account, steps)
+    return Played(equity[np.searchsorted(times, tape.closes)], tape.steps, fills, account, steps)
 
 
 def _parts(tape: Tape) -> list[Integers]:

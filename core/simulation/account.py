@@ -58,6 +58,7 @@ class SimulatedAccount:
         self._book = np.zeros((0, fields.BOOK))
         self._orders = new_orders(8)
         self._ended: list[tuple[int, str]] = []
+        self._done = np.empty((0, fields.FILL))
 
     def add(self, instrument: Instrument) -> int:
         """The index of a new instrument in this account."""
@@ -102,6 +103,31 @@ class SimulatedAccount:
     def open_refs(self) -> list[int]:
         """References of the open orders, oldest first."""
         return sorted(int(row[fields.O_REF]) for row in self._orders if row[fields.O_KIND] != 0.0)
+
+    @property
+    def totals(self) -> Floats:
+        """The account vector as it stands: a copy, by the columns of core.simulation.fields."""
+        return self._account.copy()
+
+    @property
+    def rows(self) -> Floats:
+        """What the last step wrote, as the kernel's rows: fills, and orders that ended unfilled."""
+        return self._done
+
+    def working(self, i: int) -> int:
+        """How many orders of the instrument are open."""
+        return int(self._book[i, fields.B_ACTIVE])
+
+    def tickets(self, i: int) -> list[tuple[int, Ticket]]:
+        """The instrument's open orders by reference, oldest first; a ticket's size is what it still wants."""
+        if not self.working(i):
+            return []
+        found = [
+            (int(row[fields.O_REF]), _ticket(row))
+            for row in self._orders
+            if row[fields.O_KIND] != 0.0 and row[fields.O_INSTRUMENT] == i
+        ]
+        return sorted(found, key=lambda each: each[0])
 
     def remaining(self, ref: int) -> float:
         """What the open order still wants: base, quote for a spend, the exposure itself; 0 when it is not open."""
@@ -161,7 +187,7 @@ class SimulatedAccount:
         fills = np.empty((rows_per_step(len(self._book), len(self._orders)), fields.FILL))
         self._account[fields.A_FILLS] = 0.0
         step(self._account, self._book, self._orders, fills)
-        done = fills[: int(self._account[fields.A_FILLS])]
+        done = self._done = fills[: int(self._account[fields.A_FILLS])]
         self._ended = [
             (int(row[fields.F_REF]), fields.REASONS[int(row[fields.F_REASON])])
             for row in done if row[fields.F_QUANTITY] == 0.0
@@ -280,18 +306,31 @@ def _row(i: int, ticket: Ticket) -> Floats:
 
 
 def _ticket(row: Floats) -> Ticket:
-    """The ticket that decide wrote."""
+    """The order of a row as a ticket: one that decide wrote, or one that is open."""
 
     def given(column: int) -> float | None:
         value = float(row[column])
         return None if np.isnan(value) else value
 
+    kind: Any = fields.KINDS[int(row[fields.O_KIND])]
+    in_force: Any = fields.TIMES_IN_FORCE[int(row[fields.O_TIF])]
+    amount = float(row[fields.O_AMOUNT])
+    expires, mode = float(row[fields.O_EXPIRES]), row[fields.O_MODE]
     return Ticket(
-        kind="market" if row[fields.O_KIND] == fields.MARKET else "limit",
+        kind=kind,
         side=int(row[fields.O_SIDE]),
-        exposure=float(row[fields.O_AMOUNT]),
+        quantity=amount if mode == fields.BY_QUANTITY else None,
+        spend=amount if mode == fields.BY_SPEND else None,
+        exposure=amount if mode == fields.BY_EXPOSURE else None,
         limit=given(fields.O_LIMIT),
+        trigger=given(fields.O_TRIGGER),
+        trail=given(fields.O_TRAIL),
+        distance=given(fields.O_DISTANCE),
         stop=given(fields.O_STOP),
         target=given(fields.O_TARGET),
         protect_trail=given(fields.O_PROTECT_TRAIL),
+        reduce_only=bool(row[fields.O_REDUCE]),
+        time_in_force=in_force,
+        expires=int(expires) if np.isfinite(expires) else None,
+        ref=int(row[fields.O_REF]) or None,
     )

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import AppError, InvalidInput, NotFound
-from core.trading.strategy import SignalStrategy
+from core.trading.strategy import METHODS, Strategy
 
 SHIPPED = (
     "sma_cross", "ema_cross", "rsi_reversion", "macd", "bollinger_breakout", "donchian", "buy_and_hold",
 )  # fmt: skip
-NEEDED = ("name", "summary", "parameters", "warmup", "signals")
-NO_CLASS = "no class with a method signals(bars, context)."
+NEEDED = ("name", "summary", "parameters", "warmup")
+NO_CLASS = "no class with a method signals(bars, context), on_bar(view) or allocate(bars, context)."
 
 
-def catalogue() -> dict[str, type[SignalStrategy]]:
+def catalogue() -> dict[str, type[Strategy]]:
     """The shipped strategies: {name: class}."""
     found = {}
     for name in SHIPPED:
@@ -28,9 +28,9 @@ def catalogue() -> dict[str, type[SignalStrategy]]:
     return found
 
 
-def own(folder: Path | None = None) -> tuple[dict[str, type[SignalStrategy]], tuple[str, ...]]:
+def own(folder: Path | None = None) -> tuple[dict[str, type[Strategy]], tuple[str, ...]]:
     """The user's strategies in DATA_DIR/strategies: {file.py:Class: class}, and a sentence for each file that fails."""
-    found: dict[str, type[SignalStrategy]] = {}
+    found: dict[str, type[Strategy]] = {}
     failed: list[str] = []
     for path in sorted((folder or _folder()).glob("*.py")):
         if path.name.startswith("_"):
@@ -51,7 +51,7 @@ def load(
     folder: Path | None = None,
     *,
     paths: bool = True,
-) -> SignalStrategy:
+) -> Strategy:
     """A strategy by name, class name or `path.py:Class`, with these parameters (texts are read as numbers).
 
     folder: where a path that does not exist here is looked up; by default DATA_DIR/strategies.
@@ -70,7 +70,7 @@ def load(
     return kind(**given)
 
 
-def _by_name(name: str, paths: bool) -> type[SignalStrategy]:
+def _by_name(name: str, paths: bool) -> type[Strategy]:
     known = catalogue()
     wanted = name.strip().lower().replace("-", "_").replace(" ", "_")
     for key, kind in known.items():
@@ -82,7 +82,7 @@ def _by_name(name: str, paths: bool) -> type[SignalStrategy]:
     raise NotFound(f"There is no strategy '{name}'.", hint=hint, strategy=name)
 
 
-def _from_file(name: str, folder: Path | None) -> type[SignalStrategy]:
+def _from_file(name: str, folder: Path | None) -> type[Strategy]:
     path_text, _, class_name = name.rpartition(":") if not name.endswith(".py") else (name, "", "")
     path = _found(path_text, folder)
     kinds = _classes(path)
@@ -95,15 +95,15 @@ def _from_file(name: str, folder: Path | None) -> type[SignalStrategy]:
     return _checked(kinds[class_name], path)
 
 
-def _checked(kind: type[SignalStrategy], path: Path) -> type[SignalStrategy]:
+def _checked(kind: type[Strategy], path: Path) -> type[Strategy]:
     missing = [each for each in NEEDED if not hasattr(kind, each)]
     if missing:
         raise InvalidInput(f"{path}: {kind.__name__} lacks {', '.join(missing)}.", file=str(path))
     return kind
 
 
-def _classes(path: Path) -> dict[str, type[SignalStrategy]]:
-    """The classes with a method signals that a file defines. Raises InvalidInput when it cannot be run."""
+def _classes(path: Path) -> dict[str, type[Strategy]]:
+    """The strategy classes that a file defines. Raises InvalidInput when it cannot be run."""
     key = f"user_strategy_{abs(hash(str(path.resolve())))}"
     spec = importlib.util.spec_from_file_location(key, path)
     if spec is None or spec.loader is None:
@@ -123,7 +123,7 @@ def _classes(path: Path) -> dict[str, type[SignalStrategy]]:
     return {
         each.__name__: each
         for each in vars(module).values()
-        if isinstance(each, type) and each.__module__ == key and hasattr(each, "signals")
+        if isinstance(each, type) and each.__module__ == key and any(hasattr(each, method) for method in METHODS)
     }
 
 
@@ -143,7 +143,7 @@ def _found(text: str, folder: Path | None) -> Path:
     raise NotFound(f"There is no strategy file {text}.", hint=f"It is looked up here and in {folder}.", file=text)
 
 
-def _parameters(kind: type[SignalStrategy], wrong: str) -> str:
+def _parameters(kind: type[Strategy], wrong: str) -> str:
     close = difflib.get_close_matches(wrong, kind.parameters, n=1)
     if close:
         return f"Did you mean {close[0]}?"

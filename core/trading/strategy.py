@@ -1,7 +1,11 @@
-"""The strategy port: a strategy is a frozen dataclass of parameters with two methods."""
+"""The strategy port: a strategy is a frozen dataclass of parameters with two methods.
+
+A SignalStrategy computes signals for all bars at once, a StepStrategy is asked bar by bar and sees its own position
+and orders, a PortfolioStrategy weighs many instruments against each other.
+"""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
@@ -10,6 +14,7 @@ from numpy.typing import NDArray
 
 from core.errors import InvalidInput
 from core.market.bars import Bars
+from core.trading.intents import Intent, View
 
 FloatArray = NDArray[np.float64]
 Kind = TypeVar("Kind")
@@ -89,29 +94,86 @@ class SignalStrategy(Protocol):
         ...
 
 
-Strategy = SignalStrategy
+@runtime_checkable
+class StepStrategy(Protocol):
+    """A strategy that decides bar by bar and sees its position, orders and fills: grid, DCA.
+
+    It may also have `indicators(bars) -> {name: (n,) array}`, of which `view.value(name)` tells the present value;
+    they are computed once for all bars, each value from its bar and earlier ones only.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    parameters: ClassVar[Mapping[str, Parameter]]
+
+    def warmup(self) -> int:
+        """Bars needed before it is first asked."""
+        ...
+
+    def on_bar(self, view: View) -> Iterable[Intent] | None:
+        """What it asks for at the close of a bar: for each instrument of a run that has one."""
+        ...
 
 
-def describe(strategy: SignalStrategy) -> dict[str, Any]:
+@runtime_checkable
+class PortfolioStrategy(Protocol):
+    """A strategy that shares the whole equity between many instruments."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    parameters: ClassVar[Mapping[str, Parameter]]
+
+    def warmup(self) -> int:
+        """Bars needed before the first weights can be given."""
+        ...
+
+    def allocate(self, bars: Mapping[str, Bars], context: Context) -> Mapping[str, Signals]:
+        """Signals of each instrument, at each of its bars from what was known at that bar's close.
+
+        Exposures are shares of the whole equity. Instruments may begin at different times and have holes.
+        """
+        ...
+
+
+Strategy = SignalStrategy | StepStrategy | PortfolioStrategy
+METHODS = {
+    "signals": "signals(self, bars, context)",
+    "on_bar": "on_bar(self, view)",
+    "allocate": "allocate(self, bars, context)",
+}  # one of them makes a class a strategy
+
+
+def describe(strategy: Strategy) -> dict[str, Any]:
     """Name and parameter values, as stored beside results."""
     return {"name": strategy.name, "parameters": {name: getattr(strategy, name) for name in strategy.parameters}}
 
 
-def check(strategy: SignalStrategy) -> None:
+def check(strategy: Strategy) -> None:
     """Holds every parameter of a strategy to its kind and range; for `__post_init__`. Raises InvalidInput."""
     for name, parameter in strategy.parameters.items():
         object.__setattr__(strategy, name, parameter.checked(name, getattr(strategy, name)))
 
 
-def check_below(strategy: SignalStrategy, lower: str, upper: str) -> None:
+def check_below(strategy: Strategy, lower: str, upper: str) -> None:
     """Refuses a strategy whose parameter `lower` is not below its parameter `upper`."""
     low, high = getattr(strategy, lower), getattr(strategy, upper)
     if low >= high:
         raise InvalidInput(f"{lower} {low} must be below {upper} {high}.", **{lower: low, upper: high})
 
 
+def failure(strategy: Strategy, broken: Exception) -> InvalidInput:
+    """What went wrong inside a user's own code, in one sentence with its place."""
+    import traceback
+
+    place = traceback.extract_tb(broken.__traceback__)[-1]
+    told = " ".join(str(broken).split()) or "no reason given"
+    return InvalidInput(
+        f"{strategy.name} failed in {place.filename}, line {place.lineno}: {type(broken).__name__}: {told}"
+    )
+
+
 def strategy(kind: type[Kind]) -> type[Kind]:
-    """Makes a strategy of a class that has `Parameter` attributes and a `signals` method; a decorator.
+    """Makes a strategy of a class that has `Parameter` attributes and one of METHODS; a decorator.
 
     What is not written gets its usual value: `name` is the class name in snake case, `summary` the first line of the
     docstring, `warmup()` one bar more than the largest whole-number parameter. Values are checked on construction;
@@ -120,8 +182,14 @@ def strategy(kind: type[Kind]) -> type[Kind]:
     """
     inherited: Mapping[str, Parameter] = getattr(kind, "parameters", {})
     parameters = {**inherited, **{name: value for name, value in vars(kind).items() if isinstance(value, Parameter)}}
-    if not callable(getattr(kind, "signals", None)):
-        raise InvalidInput(f"The strategy {kind.__name__} has no method signals(self, bars, context).")
+    found = [name for name in METHODS if callable(getattr(kind, name, None))]
+    if len(found) != 1:
+        told = (
+            f"needs one of {' and '.join(found)}, not both"
+            if found
+            else f"has no method {' or '.join(METHODS.values())}"
+        )
+        raise InvalidInput(f"The strategy {kind.__name__} {told}.")
     whole = [name for name, parameter in parameters.items() if parameter.kind is int]
     summary = next(iter((kind.__doc__ or "").strip().splitlines()), "")
     usual: dict[str, Any] = {

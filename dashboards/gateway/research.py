@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from core.market.bars import Bars
     from core.research.backtest import Result
     from core.trading.costs import Costs
-    from core.trading.strategy import SignalStrategy
+    from core.trading.strategy import Strategy
 
 FloatArray = NDArray[np.float64]
 DRAWN = 2_000  # points of an equity curve: more than a screen has
@@ -92,7 +92,7 @@ def strategies() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def load(name: str, parameters: Mapping[str, float]) -> "SignalStrategy":
+def load(name: str, parameters: Mapping[str, float]) -> "Strategy":
     """A shipped strategy. Raises NotFound or InvalidInput; a file is never loaded from here."""
     from core.strategies import load as find
 

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core import indicators
 from core.market.bars import Bars
 from core.research.backtest import backtest
 from core.simulation import fields
@@ -126,20 +125,6 @@ def test_a_backtest_of_a_prefix_is_a_prefix_of_the_backtest(seed: int, rules: Co
     np.testing.assert_array_equal(whole.equity[:cut], part.equity)
     known = whole.raw_fills[whole.raw_fills[:, fields.F_TIME] < bars.timestamp[cut]]
     np.testing.assert_array_equal(known, part.raw_fills)
-
-
-@pytest.mark.parametrize("name", sorted(indicators.catalogue()))
-def test_no_indicator_sees_the_future(name: str) -> None:
-    bars = walk(200, 11)
-    described = indicators.catalogue()[name]
-    function = getattr(indicators, name)
-    inputs = [getattr(bars, column) for column in described.inputs]
-    whole = np.atleast_2d(function(*inputs))
-    assert whole.shape == (len(described.outputs), 200)
-    assert np.isfinite(whole[:, -1]).all()
-    for cut in range(0, 200, 7):
-        part = np.atleast_2d(function(*(each[:cut] for each in inputs)))
-        np.testing.assert_array_equal(part, whole[:, :cut])
 
 
 @pytest.mark.parametrize("name", sorted(catalogue()))

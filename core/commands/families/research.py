@@ -18,7 +18,7 @@ from core.market import timeframes
 from core.market.instrument import Instrument
 from core.reply import Choice, Choices, Facts, Progress, Reply, Table, Text
 from core.trading.costs import Costs
-from core.trading.strategy import SignalStrategy
+from core.trading.strategy import Strategy
 
 MOST_BARS = 200_000
 SHORTEST = 50
@@ -213,6 +213,6 @@ async def strategies(ctx: Context) -> Reply:
     ]
 
 
-def row_of(name: str, kind: type[SignalStrategy]) -> tuple[str, str, str]:
+def row_of(name: str, kind: type[Strategy]) -> tuple[str, str, str]:
     """Name, what it does, settings."""
     return name, kind.summary, ", ".join(f"{key}={each.default}" for key, each in kind.parameters.items()) or "–"

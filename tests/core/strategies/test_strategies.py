@@ -84,7 +84,7 @@ def test_the_files_of_a_folder_are_listed_and_a_broken_one_is_a_sentence(tmp_pat
     assert {name: kind.summary for name, kind in found.items()} == {"mine.py:Mine": "Mine."}
     assert failed == (
         "broken.py, line 2: ZeroDivisionError: division by zero",
-        "empty.py: no class with a method signals(bars, context).",
+        "empty.py: no class with a method signals(bars, context), on_bar(view) or allocate(bars, context).",
         "half.py: Half lacks name, summary, parameters, warmup.",
     )
     assert own(tmp_path / "missing") == ({}, ())

@@ -1,0 +1,173 @@
+"""Stepped: a tape played row by row for a strategy that sees its own position, by the kernel's own step."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import AppError, InvalidInput
+from core.events import Bar
+from core.market.bars import Bars
+from core.research.tape import Played, Tape, settled
+from core.simulation.account import SimulatedAccount, SimulatedFill
+from core.simulation.view import AccountView, asked, carry_out, forget, intents_of
+from core.trading.costs import Costs
+from core.trading.strategy import StepStrategy, failure
+
+Floats = NDArray[np.float64]
+PART = 10_000  # rows between two reports of progress
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stepped:
+    """What is decided while the tape runs. known: all bars, of which the first `skip` only warm the strategy up."""
+
+    strategy: StepStrategy
+    known: dict[str, Bars]
+    skip: tuple[int, ...]
+    values: dict[str, dict[str, Floats]] = field(default_factory=dict)  # of the strategy's own indicators, by symbol
+
+    def play(
+        self,
+        tape: Tape,
+        cash: float,
+        costs: Costs,
+        progress: Callable[[float], None] | None = None,
+        room: Floats | None = None,
+    ) -> Played:
+        """Steps an account through the tape; the strategy is asked wherever one of its bars closes."""
+        account = SimulatedAccount(cash, costs)
+        views: dict[str, AccountView] = {}
+        for i, (name, bars) in enumerate(self.known.items()):
+            account.add(tape.bars[name].instrument)
+            views[name] = AccountView(account, i, name, bars, self.values.get(name, {}), views)
+        seats = [
+            _Seat(view, skip, closes)
+            for view, skip, closes in zip(views.values(), self.skip, _closes(tape), strict=True)
+        ]
+        by_index = {view.index: view for view in views.values()}
+        wait = self.strategy.warmup()
+        total = len(tape.columns[0])
+        equity = np.empty(total) if room is None else room[:total]
+        times, parts = np.empty(total, np.int64), []
+        steps = matched = 0
+        for now, present in moments(tape):
+            for fill in account.step(present):
+                seats[fill.index].fills.append(fill)
+            if len(account.rows):
+                parts.append(account.rows)
+            equity[steps], times[steps] = account.equity(), now
+            steps += 1
+            for i in present:
+                if seats[i].closes is None or seats[i].due(now):
+                    self._decide(account, seats[i], by_index, wait)
+            matched += len(present)
+            if progress and steps % PART == 0:
+                progress(matched / total)
+        for view in views.values():
+            demand_plain(self.strategy, view.memory)
+        rows = np.concatenate(parts) if parts else account.rows[:0]
+        if progress:
+            progress(1.0)
+        return settled(tape, equity[:steps], times[:steps], rows, account.totals, steps)
+
+    def _decide(self, account: SimulatedAccount, seat: "_Seat", views: dict[int, AccountView], wait: int) -> None:
+        view, fills = seat.view, seat.fills
+        view.show(seat.next, fills)
+        seat.next += 1
+        if seat.next >= wait:
+            done = asked(intents_of(self.strategy, view), account, view)
+            if done.cancel or done.unprotect or done.protect or done.place:
+                carry_out(done, account, views)
+            if fills or done.cancel:
+                forget(view, account)
+        if fills:
+            seat.fills = []
+
+
+@dataclass(slots=True)
+class _Seat:
+    """Where the strategy stands with one instrument. next: the row among its known bars that closes next.
+
+    closes: times of the rows in which its bars close, the next one last; None where every row is a bar
+    """
+
+    view: AccountView
+    next: int
+    closes: list[int] | None
+    fills: list[SimulatedFill] = field(default_factory=list)
+
+    def due(self, now: int) -> bool:
+        """Whether the row at this time ends the strategy's next bar."""
+        if not self.closes or self.closes[-1] != now:
+            return False
+        self.closes.pop()
+        return True
+
+
+def _closes(tape: Tape) -> list[list[int] | None]:
+    if tape.decisions is None:
+        return [None] * len(tape.firsts)
+    return [
+        tape.columns[0][first + rows][::-1].tolist() for first, rows in zip(tape.firsts, tape.decisions, strict=True)
+    ]
+
+
+def moments(tape: Tape) -> Iterator[tuple[int, dict[int, Bar]]]:
+    """Each time of the tape with the bars that the instruments have then, by index, in the order of the instruments."""
+    streams = [_stream(tape, i) for i in range(len(tape.firsts))]
+    if len(streams) == 1:
+        for bar in streams[0]:
+            yield bar.time, {0: bar}
+        return
+    heads = [next(stream, None) for stream in streams]
+    while waiting := [head.time for head in heads if head is not None]:
+        now = min(waiting)
+        present = {i: head for i, head in enumerate(heads) if head is not None and head.time == now}
+        for i in present:
+            heads[i] = next(streams[i], None)
+        yield now, present
+
+
+def _stream(tape: Tape, i: int) -> Iterator[Bar]:
+    first, end = int(tape.firsts[i]), int(tape.ends[i])
+    for begin in range(first, end, PART):
+        part = slice(begin, min(end, begin + PART))
+        for values in zip(*(column[part].tolist() for column in tape.columns), strict=True):
+            yield Bar(*values)
+
+
+def values_of(strategy: StepStrategy, bars: Bars) -> dict[str, Floats]:
+    """The strategy's own indicators, where it has a method for them. Raises InvalidInput."""
+    method: Any = getattr(strategy, "indicators", None)
+    if method is None:
+        return {}
+    try:
+        given = dict(method(bars))
+    except AppError:
+        raise
+    except Exception as broken:  # a user's strategy may fail in any way
+        raise failure(strategy, broken) from broken
+    found = {}
+    for name, values in given.items():
+        array = np.asarray(values, dtype=np.float64)
+        if array.shape != (len(bars),):
+            raise InvalidInput(f"{strategy.name} gave {array.shape} values of {name} for {len(bars)} bars.")
+        found[name] = array
+    return found
+
+
+def demand_plain(strategy: StepStrategy, memory: dict[str, Any]) -> None:
+    """Raises InvalidInput when the strategy's memory would not come back from storage as it is."""
+    try:
+        same = json.loads(json.dumps(memory)) == memory
+    except (TypeError, ValueError):
+        same = False
+    if not same:
+        raise InvalidInput(
+            f"{strategy.name} keeps in its memory what cannot be stored: numbers, texts, lists, and dicts with texts"
+            " as keys can."
+        )

@@ -1,0 +1,123 @@
+"""quiet: how far a run may go on without matching, because nothing in the book can meet the prices until then.
+
+Between two levels, below every price that would act from above and above every one that would act from below, a bar
+changes nothing but the mark. Such bars are skipped over; what is left of them is the equity at their closes.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.indicators.compiled import inlined
+from core.simulation.fields import (
+    B_ACTIVE,
+    B_BARS,
+    B_EXIT,
+    B_GUARDED,
+    B_PEAK,
+    B_QUANTITY,
+    B_TARGET,
+    B_TRAIL,
+    GTC,
+    GTD,
+    LIMIT,
+    MARKET,
+    O_ELIGIBLE,
+    O_EXPIRES,
+    O_INSTRUMENT,
+    O_KIND,
+    O_LIMIT,
+    O_PEAK,
+    O_SIDE,
+    O_TIF,
+    O_TRIGGERED,
+    STOP_LIMIT,
+    TRAILING,
+)
+from core.simulation.matching import stop_of, trigger_of
+
+Floats = NDArray[np.float64]
+
+
+@inlined
+def band(book: Floats, orders: Floats, i: int) -> tuple[float, float, float]:
+    """(lower, upper, until): nothing of instrument i acts in a bar that lies strictly between the two and opens before
+    `until` (ms); lower is inf when any bar may act.
+    """
+    lower, upper, until = -np.inf, np.inf, np.inf
+    held = book[i, B_QUANTITY]
+    if book[i, B_GUARDED] != 0.0 and held != 0.0:
+        if book[i, B_EXIT] != 0.0:
+            return np.inf, upper, until
+        stop, _ = stop_of(book, i)
+        target, peak = book[i, B_TARGET], book[i, B_PEAK]
+        if held > 0.0:
+            lower = max(lower, stop) if stop == stop else lower
+            upper = min(upper, target) if target == target else upper
+            upper = min(upper, peak) if book[i, B_TRAIL] == book[i, B_TRAIL] else upper
+        else:
+            upper = min(upper, stop) if stop == stop else upper
+            lower = max(lower, target) if target == target else lower
+            lower = max(lower, peak) if book[i, B_TRAIL] == book[i, B_TRAIL] else lower
+    if book[i, B_ACTIVE] > 0.0:
+        for s in range(orders.shape[0]):
+            kind = orders[s, O_KIND]
+            if kind == 0.0 or orders[s, O_INSTRUMENT] != i:
+                continue
+            tif, side = orders[s, O_TIF], orders[s, O_SIDE]
+            if kind == MARKET or (tif != GTC and tif != GTD) or book[i, B_BARS] + 1.0 < orders[s, O_ELIGIBLE]:
+                return np.inf, upper, until
+            if tif == GTD:
+                until = min(until, orders[s, O_EXPIRES])
+            if kind == LIMIT or (kind == STOP_LIMIT and orders[s, O_TRIGGERED] != 0.0):
+                if side > 0.0:
+                    lower = max(lower, orders[s, O_LIMIT])
+                else:
+                    upper = min(upper, orders[s, O_LIMIT])
+                continue
+            if orders[s, O_TRIGGERED] != 0.0:
+                return np.inf, upper, until
+            trigger = trigger_of(orders, s)
+            if trigger != trigger:  # a trailing order that has seen no price yet
+                return np.inf, upper, until
+            if side > 0.0:
+                upper = min(upper, trigger)
+                lower = max(lower, orders[s, O_PEAK]) if kind == TRAILING else lower
+            else:
+                lower = max(lower, trigger)
+                upper = min(upper, orders[s, O_PEAK]) if kind == TRAILING else upper
+    return lower, upper, until
+
+
+@inlined
+def first_outside(low: Floats, high: Floats, first: int, end: int, lower: float, upper: float) -> int:
+    """The first row of first:end whose bar does not lie strictly between the levels; end when all do."""
+    t = first
+    while t < end and low[t] > lower and high[t] < upper:
+        t += 1
+    return t
+
+
+@inlined
+def first_asking(
+    exposure: Floats, stop: Floats, target: Floats, trail: Floats, held: bool, first: int, end: int
+) -> int:
+    """The first row of first:end in which a signal asks for anything; end when none does.
+
+    held: whether there is a position, which new protection may ask to move
+    """
+    t = first
+    if not held or len(stop) + len(target) + len(trail) == 0:
+        while t < end and np.isnan(exposure[t]):
+            t += 1
+        return t
+    while t < end:
+        if not np.isnan(exposure[t]):
+            return t
+        if len(stop) > 0 and not np.isnan(stop[t]):
+            return t
+        if len(target) > 0 and not np.isnan(target[t]):
+            return t
+        if len(trail) > 0 and not np.isnan(trail[t]):
+            return t
+        t += 1
+    return t
