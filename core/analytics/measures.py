@@ -5,6 +5,7 @@ whose denominator is 0 (constant equity, no losing trade) and a measure of nothi
 figures use `periods_per_year`, which is 365 days' worth of bars in a market that never closes.
 """
 
+from core.analytics.calendar import aggregate, by_month
 from core.analytics.equity import (
     average_drawdown,
     drawdowns,
@@ -29,6 +30,26 @@ from core.analytics.ratios import (
     total_return,
     volatility,
 )
+from core.analytics.relative import (
+    alpha,
+    batting_average,
+    beta,
+    capture_ratio,
+    down_capture,
+    information_ratio,
+    tracking_error,
+    up_capture,
+)
+from core.analytics.rolling import (
+    rolling,
+    rolling_beta,
+    rolling_correlation,
+    rolling_max_drawdown,
+    rolling_return,
+    rolling_sharpe,
+    rolling_sortino,
+    rolling_volatility,
+)
 from core.analytics.tails import (
     common_sense_ratio,
     conditional_value_at_risk,
@@ -49,18 +70,26 @@ from core.analytics.trades import (
 )
 
 __all__ = [
+    "aggregate",
+    "alpha",
     "annual_return",
     "average_drawdown",
+    "batting_average",
+    "beta",
+    "by_month",
     "cagr",
     "calmar_ratio",
+    "capture_ratio",
     "common_sense_ratio",
     "conditional_value_at_risk",
     "cornish_fisher_holds",
+    "down_capture",
     "downside_deviation",
     "drawdowns",
     "equity_of",
     "expectancy",
     "exposure",
+    "information_ratio",
     "kelly_fraction",
     "kurtosis",
     "longest_losing_streak",
@@ -71,6 +100,14 @@ __all__ = [
     "payoff_ratio",
     "profit_factor",
     "returns_of",
+    "rolling",
+    "rolling_beta",
+    "rolling_correlation",
+    "rolling_max_drawdown",
+    "rolling_return",
+    "rolling_sharpe",
+    "rolling_sortino",
+    "rolling_volatility",
     "sharpe_ratio",
     "skewness",
     "sortino_ratio",
@@ -78,8 +115,10 @@ __all__ = [
     "stability",
     "tail_ratio",
     "total_return",
+    "tracking_error",
     "turnover",
     "ulcer_index",
+    "up_capture",
     "value_at_risk",
     "volatility",
     "win_rate",

@@ -31,7 +31,7 @@ def value_at_risk(returns: ArrayLike, level: float = 0.95, method: Method = "his
 
     returns: (n,) simple, per period, NaN ignored. level: 0.95 is the worst 5 %.
     NaN for no period; gaussian: below two periods; cornish-fisher: also without variation, or where skew and kurtosis
-    are beyond what the expansion can bend (cornish_fisher_holds); garch: below 100 periods, without variation, or
+    are beyond what the expansion can express (cornish_fisher_holds); garch: below 100 periods, without variation, or
     where the model cannot be fitted. Sources: Jorion (2006), ch. 5; Favre and Galeano (2002); Barone-Adesi,
     Giannopoulos and Vosper (1999).
     """
@@ -61,13 +61,22 @@ def common_sense_ratio(returns: ArrayLike) -> float:
     return tail_ratio(returns) * profit_factor(returns)
 
 
-def cornish_fisher_holds(skew: float, excess_kurtosis: float) -> bool:
-    """Whether the Cornish-Fisher expansion is a distribution, so that a deeper level is a greater loss.
+def cornish_fisher_holds(skew: float, excess_kurtosis: float, level: float = 0.95) -> bool:
+    """Whether the Cornish-Fisher expansion has as much below its value at this level as the level says.
 
-    Source: Maillard (2012), "A User's Guide to the Cornish Fisher Expansion".
+    The expansion bends the normal distribution by a cubic, which for large moments turns back: then part of what should
+    lie beyond the value lies before it, and the value means nothing. What has less than a thousandth of the tail's
+    probability is left out of the question. On the bends: Maillard (2012), "A User's Guide to the Cornish Fisher
+    Expansion".
     """
-    bend = 4.0 * (excess_kurtosis / 8.0 - skew**2 / 6.0) * (1.0 - excess_kurtosis / 8.0 + 5.0 * skew**2 / 36.0)
-    return skew**2 / 9.0 <= bend + 1e-12
+    z = NORMAL.inv_cdf(1.0 - confident(level))
+    far = -NORMAL.inv_cdf(min(level, 1.0 - level) / 1000.0)
+    cubic = excess_kurtosis / 24 - skew**2 / 18
+    square = skew / 6 + cubic * z
+    flat = 1 - excess_kurtosis / 8 + 5 * skew**2 / 36 + square * z
+    # What remains of the cubic less its value at z, divided by the distance from z, must be positive everywhere.
+    places = [-far, far] + ([max(-far, min(far, -square / (2 * cubic)))] if cubic else [])
+    return all(cubic * x**2 + square * x + flat > 0.0 for x in places)
 
 
 def _risk(returns: ArrayLike, level: float, method: str) -> tuple[float, float]:
@@ -111,7 +120,7 @@ def _gaussian(returns: Floats, level: float) -> tuple[float, float]:
 def _cornish_fisher(returns: Floats, level: float) -> tuple[float, float]:
     found = sums.moments(returns, 0.0)
     skew, kurtosis = float(found[sums.M_SKEW]), float(found[sums.M_KURTOSIS])
-    if not cornish_fisher_holds(skew, kurtosis):
+    if not cornish_fisher_holds(skew, kurtosis, level):
         return NAN, NAN
     z = NORMAL.inv_cdf(1.0 - level)
     bent = z + (z**2 - 1) * skew / 6 + (z**3 - 3 * z) * kurtosis / 24 - (2 * z**3 - 5 * z) * skew**2 / 36
