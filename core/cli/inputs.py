@@ -24,7 +24,7 @@ def costs_of(fee: float | None, slippage: float | None, **more: Any) -> "Costs":
     """
     from core.trading.costs import Costs
 
-    given = {"taker_fee": fee, "maker_fee": fee, "slippage": slippage}
+    given: dict[str, Any] = {"taker_fee": fee, "maker_fee": fee, "slippage": slippage}
     given |= {name: value for name, value in more.items() if value is not None}
     return Costs(**{name: value for name, value in given.items() if value is not None})
 

@@ -158,7 +158,7 @@ def compare(
             archived("backtest", document, frames, keep=keep)
     found = beside(sides)
     if report is not None:
-        from core.research.report import write_comparison
+        from core.research.saved_report import write_comparison
 
         write_comparison(found, report)
         note(f"The report is in {report}.")

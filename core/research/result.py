@@ -13,6 +13,7 @@ from core.analytics.summary import SUMMARY, summarise
 from core.clock import from_ms
 from core.market import timeframes
 from core.market.bars import Bars
+from core.research.drawing import thinned
 from core.research.tape import SIGNALS, Plan, Played, Rows, Tape, play
 from core.research.trades import Columns, Trade, fill_columns, finite, profits, trade_columns, trades_of
 from core.simulation import fields, trips
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["TIMES", "Result", "Trade", "Trials", "finite", "framed"]
 
 Floats = NDArray[np.float64]
+DRAWN = 12  # instruments whose prices are kept with a run, for its report
 ENOUGH_TRIALS = 5  # of which the Sharpe ratios are known, so that their variance says something
 JUDGED = (
     "probabilistic_sharpe", "deflated_sharpe", "trials", "sharpe_low", "sharpe_high", "minimum_track_record",
@@ -219,12 +221,21 @@ class Result:
         return json.dumps(self.document(), allow_nan=False)
 
     def kept(self) -> tuple[dict[str, Any], dict[str, Columns]]:
-        """(document, frames) as the archive keeps the run."""
-        document = self.document(trades=False)
+        """(document, frames) as the archive keeps the run; prices and holding as thin as a drawing needs them."""
+        document = self.document(trades=False) | {"summary": self.strategy.summary, "cash": self.cash}
+        document["periods_per_year"] = self.periods_per_year
+        held = thinned(self.buy_and_hold)
+        closes = {name: (each, thinned(each.close)) for name, each in list(self.bars.items())[:DRAWN]}
         frames = {
             "equity": {"time": self.timestamps, "equity": self.equity},
             "fills": fill_columns(self.raw_fills, list(self.bars)),
             "trades": self.trade_columns,
+            "hold": {"time": self.timestamps[held], "equity": self.buy_and_hold[held]},
+            "prices": {
+                "symbol": np.concatenate([np.full(len(rows), name, object) for name, (_, rows) in closes.items()]),
+                "time": np.concatenate([each.timestamp[rows] for each, rows in closes.values()]),
+                "close": np.concatenate([each.close[rows] for each, rows in closes.values()]),
+            },
         }
         return document, frames
 

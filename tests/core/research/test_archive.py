@@ -227,7 +227,7 @@ def test_a_run_is_exported(tmp_path: Path, form: str) -> None:
     assert table["equity"].to_numpy() == pytest.approx(result.equity)
     folder = archive.export(1, tmp_path / "folder", form)
     assert {each.name for each in folder.iterdir()} == {
-        f"equity.{form}", f"fills.{form}", f"trades.{form}", "run.json",
+        f"equity.{form}", f"fills.{form}", f"trades.{form}", f"hold.{form}", f"prices.{form}", "run.json",
     }  # fmt: skip
     trades = read(folder / f"trades.{form}")
     assert list(trades["side"]) == list(result.trades["side"])
