@@ -19,6 +19,7 @@ from core.analytics.moments import (
     SUM,
     annual_growth,
     finish,
+    growth_of,
     moments,
     powers,
     product,
@@ -96,6 +97,24 @@ def moments_of_equity(equity: Floats, before: float) -> Floats:
         powers(block, count, 0.0, mean, lanes)
     finish(n, mean, lanes, found)
     return found
+
+
+@kernel
+def growth_of_equity(equity: Floats, before: float) -> tuple[float, int]:
+    """(the factor by which the returns compound, how many are numbers), as `moments_of_equity` finds them."""
+    n = len(equity)
+    lanes = np.ones(LANES)
+    block = np.empty(LANES)
+    for low in range(0, n, LANES):
+        for i in range(_returns(equity, low, before, block)):
+            lanes[i] *= 1.0 + block[i]
+    growth = 1.0
+    for i in range(LANES):
+        growth *= lanes[i]
+    if math.isnan(growth):
+        known = _all_returns(equity, before)
+        return growth_of(known), len(known)
+    return growth, n
 
 
 @kernel

@@ -107,15 +107,18 @@ def main() -> None:
         note("Stopped.")
         sys.exit(130)
     except AppError as refused:
-        _fail(refused.sentence(), refused.code)
+        _fail(refused.sentence(), refused.code, refused.details.get("pointed"))
     except BrokenPipeError:
         sys.exit(0)
     except Exception as unexpected:  # the outermost frame of this surface: a sentence, never a traceback
         _fail(f"Something unexpected went wrong: {type(unexpected).__name__}: {unexpected}", "unexpected")
 
 
-def _fail(sentence: str, code: str) -> None:
+def _fail(sentence: str, code: str, pointed: object = None) -> None:
+    """pointed: lines that show where something written is wrong."""
     if "--json" in sys.argv:
-        emit({"error": {"code": code, "message": sentence}})
+        emit({"error": {"code": code, "message": sentence} | ({"pointed": pointed} if pointed else {})})
     note(sentence)
+    if pointed:
+        note(str(pointed))
     sys.exit(1)

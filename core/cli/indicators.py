@@ -68,7 +68,7 @@ def listed(chosen: Iterable[Indicator]) -> list[str]:
         own = [each for each in rows if each.category == category]
         if own:
             lines += ["", f"{category}: {meaning[0].lower()}{meaning[1:]}"]
-            lines += [f"  {each.name:22}{each.summary}" for each in own]
+            lines += [f"  {each.name:26}{each.summary}" for each in own]
     return lines[1:]
 
 
@@ -92,7 +92,7 @@ def warmup(told: Indicator) -> str:
     first, settled = told.warmup(), told.settles()
     bars = f"{first} {'bar' if first == 1 else 'bars'}"
     if settled is None:
-        return f"{bars}; its level depends on the first bar for ever"
+        return f"{bars}; no number of bars makes its start irrelevant"
     return bars if settled <= first else f"{bars}; {settled} until the first bar no longer matters"
 
 
@@ -122,9 +122,9 @@ The {count} indicators of the catalogue. This page is printed by `orchestrator i
 ```python
 from core.indicators import catalogue, rsi
 
-rsi(close, 14)                                          # (n,), NaN in the warm-up
-catalogue()["macd"].compute(bars, fast=8)               # a tuple of (n,) arrays, from bars
-catalogue()["macd"].warmup(fast=8)                      # how many bars at the beginning are NaN
+rsi(close, 14)  # (n,), NaN in the warm-up
+catalogue()["macd"].compute(bars, fast=8)  # a tuple of (n,) arrays, from bars
+catalogue()["macd"].warmup(fast=8)  # how many bars at the beginning are NaN
 ```
 
 - None sees the future: what is computed on the first bars of a series is what the whole series gives for them, to the

@@ -1,11 +1,15 @@
-"""Strategies that may be named in a chat: the shipped ones, and for the owner the files of the strategies folder."""
+"""Strategies that may be named in a chat: the shipped ones, one's own formulas, and the files of the owner."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from core.accounts import Role
 from core.commands.context import Context
 from core.errors import Forbidden, InvalidInput
 from core.trading.strategy import Strategy
+
+if TYPE_CHECKING:
+    from core.indicators.formula.shelf import Shelf
 
 
 def strategy_named(ctx: Context, name: str, parameters: Mapping[str, str]) -> Strategy:
@@ -15,8 +19,9 @@ def strategy_named(ctx: Context, name: str, parameters: Mapping[str, str]) -> St
     """
     from core.strategies import load
 
-    if ".py" not in name and "/" not in name and "\\" not in name:
-        return load(name, parameters, paths=False)
+    inline = name.lstrip().lower().startswith("formula:")
+    if inline or (".py" not in name and "/" not in name and "\\" not in name):
+        return load(name, parameters, paths=False, formulas=formulas_of(ctx))
     folder = ctx.services.settings.data_dir / "strategies"
     if ctx.user.role is not Role.OWNER:
         raise Forbidden("Only the owner can name a strategy by its file.", hint="strategies lists the others.")
@@ -25,13 +30,29 @@ def strategy_named(ctx: Context, name: str, parameters: Mapping[str, str]) -> St
     return load(str(folder / name), parameters)
 
 
-def source_of(ctx: Context, name: str) -> str | None:
-    """Where a restart finds the strategy of a file; None for the shipped ones."""
+def formulas_of(ctx: Context) -> "Shelf":
+    """The caller's own formulas: the owner's are those of the command line, another person's lie in a folder apart."""
+    from core.strategies.formula import shelf_in
+
+    folder = ctx.services.settings.data_dir / "formulas"
+    return shelf_in(folder if ctx.user.role is Role.OWNER else folder / ctx.user.id)
+
+
+def source_of(ctx: Context, name: str, chosen: Strategy | None = None) -> str | None:
+    """Where a restart finds the strategy of a file, or of a formula as it is now; None for the shipped ones."""
+    from core.strategies.formula import FormulaStrategy
+    from core.strategies.formula import source_of as document_of
+
+    if isinstance(chosen, FormulaStrategy):
+        return document_of(type(chosen))
     return str(ctx.services.settings.data_dir.resolve() / "strategies" / name) if ".py" in name else None
 
 
 def own_strategies(ctx: Context) -> tuple[dict[str, type[Strategy]], tuple[str, ...]]:
-    """The strategies of the owner's folder and a sentence for each file that fails; nothing for anybody else."""
-    from core.strategies.loading import own
+    """The caller's formulas, for the owner the files of the folder too, and a sentence for each that fails."""
+    from core.strategies.loading import own, saved
 
-    return own(ctx.services.settings.data_dir / "strategies") if ctx.user.role is Role.OWNER else ({}, ())
+    formulas = formulas_of(ctx)
+    if ctx.user.role is not Role.OWNER:
+        return saved(formulas)
+    return own(ctx.services.settings.data_dir / "strategies", formulas)

@@ -33,7 +33,7 @@ from core.trading.portfolio import Fill, Transfer
 
 SAVE_EVERY = 5_000  # ms of ticks without a fill after which the state is kept anyway
 HAIR = 1e-9  # relative; sums of floats end this near to what they mean
-PROTECTIVE = ("stop", "target", "trail")
+PROTECTIVE = ("stop", "target", "trail", "liquidation")
 ENDINGS = {
     "nothing_to_do": "There was nothing to trade: the position already stood where it was asked to be.",
     "insufficient_funds": "The cash of the ledger did not suffice at the fill's price.",
@@ -41,11 +41,13 @@ ENDINGS = {
     "expired": "Its time had passed.",
     "not_immediate": "It could not be filled at once, as its time in force demanded.",
     "position_closed": "The position it was to reduce was closed before.",
+    "group_filled": "Another order of its group was filled.",
 }
 REACHED = {
     "stop": "The protective stop was reached.",
     "target": "The target was reached.",
     "trail": "The trailing stop was reached.",
+    "liquidation": "The equity no longer covered the maintenance margin.",
 }
 
 
@@ -152,7 +154,9 @@ def step(ledger: Ledger, bars: Mapping[Instrument, Bar], effects: Effects) -> No
         whole_bar = not math.isnan(bar.volume)  # ticks may come twice in a millisecond, bars come once
         ledger.cursors[ledger.instruments[index].key] = bar.time + whole_bar
     for fill in fills:
-        _book(ledger, fill, present[fill.index], guards[fill.index], effects)
+        # a liquidation closes instruments without a bar now, too
+        bar = present.get(fill.index) or next(iter(present.values()))
+        _book(ledger, fill, bar, guards.get(fill.index, SignalRow()), effects)
     endings = dict(ledger.simulated.ended())
     for ref in before - set(ledger.simulated.open_refs()):
         _end(ledger, ref, endings.get(ref), effects)
@@ -278,7 +282,7 @@ def _guard(before: SignalRow, parent: Order | None, effects: Effects) -> SignalR
 
 def _kind(happened: SimulatedFill, guard: SignalRow) -> OrderType:
     """The exit at its own level; at the fill's price where none is known."""
-    level = float(getattr(guard, happened.reason))
+    level = float(getattr(guard, happened.reason, math.nan))
     if happened.reason == "trail" and not math.isnan(level):
         return TrailingStop(fraction=decimal_of(level))
     price = decimal_of(happened.price if math.isnan(level) else level)

@@ -13,7 +13,7 @@ from core.events import Bar
 from core.market.bars import Bars
 from core.research.tape import Played, Tape, settled
 from core.simulation.account import SimulatedAccount, SimulatedFill
-from core.simulation.view import AccountView, asked, carry_out, forget, intents_of
+from core.simulation.view import NOTHING, AccountView, asked, carry_out, forget, intents_of
 from core.trading.costs import Costs
 from core.trading.strategy import StepStrategy, failure
 
@@ -80,7 +80,7 @@ class Stepped:
         seat.next += 1
         if seat.next >= wait:
             done = asked(intents_of(self.strategy, view), account, view)
-            if done.cancel or done.unprotect or done.protect or done.place:
+            if done is not NOTHING:
                 carry_out(done, account, views)
             if fills or done.cancel:
                 forget(view, account)

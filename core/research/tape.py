@@ -161,7 +161,7 @@ def _run(
     for number, end in enumerate(ends := _parts(tape) if progress else [tape.ends]):
         fills, done = run(
             account, book, orders, first, end, tape.aligned, timestamp, opened, high, low, close, volume,
-            exposure, limit, stop, target, trail, equity[steps:], times[steps:],
+            exposure, limit, stop, target, trail, np.empty(0), equity[steps:], times[steps:],
         )  # fmt: skip
         parts.append(fills)
         steps += done

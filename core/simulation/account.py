@@ -9,15 +9,21 @@ import numpy as np
 from core.errors import InvalidInput, NotFound
 from core.events import Bar
 from core.market.instrument import Instrument
-from core.simulation import fields
+from core.simulation import fields, protection
 from core.simulation import orders as slots
 from core.simulation.decide import decide
 from core.simulation.kernel import rows_per_step, step
-from core.simulation.state import Floats, apply_costs, new_account, new_orders, new_row
+from core.simulation.margin import free_margin
+from core.simulation.rows import row_of, target_rows, ticket_of
+from core.simulation.state import HOURLY, Floats, apply_costs, new_account, new_orders, new_row
 from core.trading.costs import Costs
+from core.trading.sizing import Sizing
 from core.trading.tickets import NAN, InForce, Kind, SignalRow, Ticket
 
 __all__ = ["Decision", "InForce", "Kind", "SignalRow", "SimulatedAccount", "SimulatedFill", "Ticket", "fill_of"]
+
+VERSION = 2  # of the stored state
+GIVEN = (*range(fields.B_PRESENT), fields.B_PERPETUAL)  # columns of the book that follow from the instrument
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +57,11 @@ class Decision:
 class SimulatedAccount:
     """One ledger under the fill model, stepped bar by bar by the same kernel as `backtest`."""
 
-    def __init__(self, cash: float, costs: Costs) -> None:
+    def __init__(self, cash: float, costs: Costs, sizing: Sizing | None = None, bars_per_year: float = HOURLY) -> None:
+        """sizing: how `decide` turns an exposure into a position; bars_per_year: of the bars it is stepped with"""
         if not 0.0 <= cash < np.inf:
             raise InvalidInput(f"Cash {cash} is not zero or above.")
-        self._account = new_account(float(cash), costs)
+        self._account = new_account(float(cash), costs, sizing, bars_per_year)
         self._book = np.zeros((0, fields.BOOK))
         self._orders = new_orders(8)
         self._ended: list[tuple[int, str]] = []
@@ -69,12 +76,33 @@ class SimulatedAccount:
 
     @property
     def cash(self) -> float:
+        """Quote. What buying and selling left of it, also on perpetuals: equity less the positions' worth."""
         return float(self._account[fields.A_CASH])
+
+    @property
+    def free(self) -> float:
+        """Quote that no position binds, at the last closes; the cash where nothing is margined."""
+        return float(free_margin(self._account, self._book))
 
     @property
     def fees(self) -> float:
         """Quote, paid in total."""
         return float(self._account[fields.A_FEES])
+
+    @property
+    def funding(self) -> float:
+        """Quote, paid in total; below zero it was received."""
+        return float(self._account[fields.A_FUNDING])
+
+    @property
+    def interest(self) -> float:
+        """Quote, paid in total for what short positions borrowed."""
+        return float(self._account[fields.A_INTEREST])
+
+    @property
+    def insured(self) -> float:
+        """Quote of losses beyond the account, which the venue's insurance fund took."""
+        return float(self._account[fields.A_INSURED])
 
     def position(self, i: int) -> float:
         """Signed base quantity."""
@@ -88,8 +116,20 @@ class SimulatedAccount:
         """The stop, target and trail that protect the position now."""
         row = self._book[self._checked(i)]
         return SignalRow(
-            stop=float(row[fields.B_STOP]), target=float(row[fields.B_TARGET]), trail=float(row[fields.B_TRAIL])
+            stop=float(row[fields.B_STOP]),
+            target=float(row[fields.B_TARGET]),
+            trail=float(row[fields.B_TRAIL]),
+            distance=float(row[fields.B_DISTANCE]),
         )
+
+    def targets(self, i: int) -> list[tuple[float, float]]:
+        """The partial targets of the position: (price, base), in the order they were given."""
+        self._checked(i)
+        return [
+            (float(row[fields.O_LIMIT]), float(row[fields.O_AMOUNT]))
+            for row in self._orders
+            if row[fields.O_KIND] and row[fields.O_INSTRUMENT] == i and row[fields.O_PARENT] and row[fields.O_AMOUNT]
+        ]
 
     def equity(self, prices: Mapping[int, float] | None = None) -> float:
         """Cash and positions at these prices; an instrument not named counts at its last close."""
@@ -101,8 +141,8 @@ class SimulatedAccount:
         return total
 
     def open_refs(self) -> list[int]:
-        """References of the open orders, oldest first."""
-        return sorted(int(row[fields.O_REF]) for row in self._orders if row[fields.O_KIND] != 0.0)
+        """References of the open orders, oldest first; partial targets are protection and have none."""
+        return sorted(int(row[fields.O_REF]) for row in self._orders if row[fields.O_KIND] and not row[fields.O_PARENT])
 
     @property
     def totals(self) -> Floats:
@@ -123,14 +163,14 @@ class SimulatedAccount:
         if not self.working(i):
             return []
         found = [
-            (int(row[fields.O_REF]), _ticket(row))
+            (int(row[fields.O_REF]), ticket_of(row))
             for row in self._orders
-            if row[fields.O_KIND] != 0.0 and row[fields.O_INSTRUMENT] == i
+            if row[fields.O_KIND] and row[fields.O_INSTRUMENT] == i and not row[fields.O_PARENT]
         ]
         return sorted(found, key=lambda each: each[0])
 
     def remaining(self, ref: int) -> float:
-        """What the open order still wants: base, quote for a spend, the exposure itself; 0 when it is not open."""
+        """What the open order still wants: base, quote for a spend, an aim itself; 0 when it is not open."""
         slot = self._slot(ref)
         return 0.0 if slot is None else float(self._orders[slot, fields.O_AMOUNT])
 
@@ -142,8 +182,8 @@ class SimulatedAccount:
 
     def transfer(self, amount: float) -> None:
         """Moves cash in (+) or out (-). Raises InvalidInput when there is not so much."""
-        if not np.isfinite(amount) or self.cash + amount < 0.0:
-            raise InvalidInput(f"The account holds {self.cash} and cannot pay out {-amount}.")
+        if not np.isfinite(amount) or (amount < 0.0 and self.free + amount < 0.0):
+            raise InvalidInput(f"The account holds {self.free} and cannot pay out {-amount}.")
         self._account[fields.A_CASH] += amount
 
     def place(self, i: int, ticket: Ticket) -> int:
@@ -151,10 +191,13 @@ class SimulatedAccount:
         self._checked(i)
         if ticket.ref is not None and (ticket.ref <= 0 or self._slot(ticket.ref) is not None):
             raise InvalidInput(f"The order reference {ticket.ref} is taken or not above zero.")
-        if np.all(self._orders[:, fields.O_KIND] != 0.0):
+        while np.count_nonzero(self._orders[:, fields.O_KIND] == 0.0) <= len(ticket.targets):
             self._orders = np.vstack([self._orders, new_orders(len(self._orders))])
-        slot = slots.place(self._account, self._book, self._orders, _row(i, ticket))
-        return int(self._orders[slot, fields.O_REF])
+        slot = slots.place(self._account, self._book, self._orders, row_of(i, ticket))
+        ref = self._orders[slot, fields.O_REF]
+        for row in target_rows(i, ticket, ref):
+            slots.place(self._account, self._book, self._orders, row)
+        return int(ref)
 
     def cancel(self, ref: int) -> bool:
         """Whether the order was open; it no longer is."""
@@ -168,14 +211,20 @@ class SimulatedAccount:
         """Sets the stop, target and trail given in the row on the position; NaN leaves what is there."""
         price = self._book[self._checked(i), fields.B_MARK]
         if self._book[i, fields.B_QUANTITY] != 0.0:
-            slots.protect(self._book, i, row.stop, row.target, row.trail, price)
+            protection.protect(self._book, i, row.stop, row.target, row.trail, price)
+            if not np.isnan(row.distance):
+                protection.trail_by(self._book, i, row.distance, price)
 
     def unprotect(self, i: int) -> None:
-        """Removes the stop, target and trail of the position."""
-        slots.unprotect(self._book, self._checked(i))
+        """Removes the stop, target and trail of the position, and its partial targets."""
+        protection.unprotect(self._book, self._checked(i))
+        slots.orphan(self._book, self._orders, i)
 
-    def step(self, bars: Mapping[int, Bar]) -> list[SimulatedFill]:
-        """One step of the kernel for the instruments that have a bar now; what it filled, in order."""
+    def step(self, bars: Mapping[int, Bar], funding: Mapping[int, float] | None = None) -> list[SimulatedFill]:
+        """One step of the kernel for the instruments that have a bar now; what it filled, in order.
+
+        funding: due at the bar's open, as fractions; where none is named the rate of the costs holds
+        """
         self._book[:, fields.B_PRESENT] = 0.0
         for i, bar in bars.items():
             row = self._book[self._checked(i)]
@@ -184,6 +233,7 @@ class SimulatedAccount:
             row[fields.B_OPEN], row[fields.B_HIGH] = bar.open, bar.high
             row[fields.B_LOW], row[fields.B_CLOSE] = bar.low, bar.close
             row[fields.B_VOLUME] = bar.volume
+            row[fields.B_FUNDING] = NAN if funding is None else funding.get(i, NAN)
         fills = np.empty((rows_per_step(len(self._book), len(self._orders)), fields.FILL))
         self._account[fields.A_FILLS] = 0.0
         step(self._account, self._book, self._orders, fills)
@@ -199,16 +249,19 @@ class SimulatedAccount:
         ticket = np.empty(fields.ORDER)
         signal = (row.exposure, row.limit, row.stop, row.target, row.trail)
         action = decide(self._account, self._book, self._checked(i), *signal, ticket)
+        if not np.isnan(row.distance) and np.isnan(row.exposure) and self._book[i, fields.B_QUANTITY] != 0.0:
+            action |= fields.PROTECT
+        ticket[fields.O_PROTECT_DISTANCE] = row.distance
         refs = [
             int(order[fields.O_REF])
             for order in self._orders
             if order[fields.O_KIND] != 0.0
             and order[fields.O_INSTRUMENT] == i
-            and order[fields.O_MODE] == fields.BY_EXPOSURE
+            and order[fields.O_MODE] >= fields.BY_EXPOSURE
         ]
         return Decision(
             cancel=refs if action & fields.CANCEL else (),
-            place=_ticket(ticket) if action & fields.PLACE else None,
+            place=ticket_of(ticket) if action & fields.PLACE else None,
             protect=row if action & fields.PROTECT else None,
         )
 
@@ -225,7 +278,7 @@ class SimulatedAccount:
     def state(self) -> dict[str, Any]:
         """Everything needed to go on, as JSON; floats are written exactly (hexadecimal)."""
         return {
-            "version": 1,
+            "version": VERSION,
             "account": [value.hex() for value in self._account.tolist()],
             "book": [[value.hex() for value in row] for row in self._book.tolist()],
             "orders": [[value.hex() for value in row] for row in self._orders.tolist() if row[fields.O_KIND] != 0.0],
@@ -234,19 +287,27 @@ class SimulatedAccount:
     @classmethod
     def restored(cls, state: Mapping[str, Any], instruments: Sequence[Instrument], costs: Costs) -> "SimulatedAccount":
         """The account as it was when `state()` was taken; grids and costs are those given now."""
-        if state.get("version") != 1 or len(state["book"]) != len(instruments):
+        if state.get("version") not in (1, VERSION) or len(state["book"]) != len(instruments):
             raise InvalidInput("The stored account does not belong to these instruments.")
         restored = cls(0.0, costs)
-        restored._account = np.array([float.fromhex(value) for value in state["account"]])
+        account = [float.fromhex(value) for value in state["account"]]
+        restored._account[: len(account)] = account
         apply_costs(restored._account, costs)
-        rows = [[float.fromhex(value) for value in row] for row in state["book"]]
-        restored._book = np.array(rows).reshape(len(rows), fields.BOOK)
-        for i, instrument in enumerate(instruments):
-            restored._book[i, : fields.B_PRESENT] = new_row(instrument)[: fields.B_PRESENT]
+        for instrument, row in zip(instruments, state["book"], strict=True):
+            i = restored.add(instrument)
+            known = [float.fromhex(value) for value in row]
+            kept = restored._book[i].copy()
+            restored._book[i, : len(known)] = known  # columns that a version did not know yet are as when new
+            for column in GIVEN:
+                restored._book[i, column] = kept[column]
+            protection.guard(restored._book, i)
+            if protection.margined(restored._book, i):
+                restored._account[fields.A_MARGINED] = 1.0
         orders = [[float.fromhex(value) for value in row] for row in state["orders"]]
         restored._orders = new_orders(max(8, 2 * len(orders)))
-        if orders:
-            restored._orders[: len(orders)] = np.array(orders)
+        for slot, order in enumerate(orders):
+            restored._orders[slot, fields.O_PROTECT_DISTANCE] = NAN
+            restored._orders[slot, : len(order)] = order
         return restored
 
     # -- inside ---------------------------------------------------------------------------------------------------
@@ -257,7 +318,9 @@ class SimulatedAccount:
         return i
 
     def _slot(self, ref: int) -> int | None:
-        found = np.nonzero((self._orders[:, fields.O_REF] == ref) & (self._orders[:, fields.O_KIND] != 0.0))[0]
+        orders = self._orders
+        own = (orders[:, fields.O_KIND] != 0.0) & (orders[:, fields.O_PARENT] == 0.0)
+        found = np.nonzero(own & (orders[:, fields.O_REF] == ref))[0]
         return int(found[0]) if len(found) else None
 
 
@@ -274,63 +337,4 @@ def fill_of(row: Floats) -> SimulatedFill:
         reason=fields.REASONS[int(row[fields.F_REASON])],
         remaining=float(row[fields.F_REMAINING]),
         time=int(row[fields.F_TIME]),
-    )
-
-
-def _row(i: int, ticket: Ticket) -> Floats:
-    """The ticket as an order row; absent prices are NaN."""
-    row = np.full(fields.ORDER, NAN)
-    row[fields.O_KIND] = fields.KINDS.index(ticket.kind)
-    row[fields.O_INSTRUMENT] = i
-    row[fields.O_SIDE] = ticket.side
-    if ticket.quantity is not None:
-        row[fields.O_MODE], row[fields.O_AMOUNT] = fields.BY_QUANTITY, ticket.quantity
-    elif ticket.spend is not None:
-        row[fields.O_MODE], row[fields.O_AMOUNT] = fields.BY_SPEND, ticket.spend
-    elif ticket.exposure is not None:
-        row[fields.O_MODE], row[fields.O_AMOUNT] = fields.BY_EXPOSURE, ticket.exposure
-        if ticket.kind == "market":
-            row[fields.O_SIDE] = 0.0
-    for column, value in (
-        (fields.O_LIMIT, ticket.limit), (fields.O_TRIGGER, ticket.trigger), (fields.O_TRAIL, ticket.trail),
-        (fields.O_DISTANCE, ticket.distance), (fields.O_STOP, ticket.stop), (fields.O_TARGET, ticket.target),
-        (fields.O_PROTECT_TRAIL, ticket.protect_trail),
-    ):  # fmt: skip
-        if value is not None:
-            row[column] = value
-    row[fields.O_REDUCE] = float(ticket.reduce_only)
-    row[fields.O_TIF] = fields.TIMES_IN_FORCE.index(ticket.time_in_force)
-    row[fields.O_EXPIRES] = np.inf if ticket.expires is None else ticket.expires
-    row[fields.O_REF] = 0 if ticket.ref is None else ticket.ref
-    return row
-
-
-def _ticket(row: Floats) -> Ticket:
-    """The order of a row as a ticket: one that decide wrote, or one that is open."""
-
-    def given(column: int) -> float | None:
-        value = float(row[column])
-        return None if np.isnan(value) else value
-
-    kind: Any = fields.KINDS[int(row[fields.O_KIND])]
-    in_force: Any = fields.TIMES_IN_FORCE[int(row[fields.O_TIF])]
-    amount = float(row[fields.O_AMOUNT])
-    expires, mode = float(row[fields.O_EXPIRES]), row[fields.O_MODE]
-    return Ticket(
-        kind=kind,
-        side=int(row[fields.O_SIDE]),
-        quantity=amount if mode == fields.BY_QUANTITY else None,
-        spend=amount if mode == fields.BY_SPEND else None,
-        exposure=amount if mode == fields.BY_EXPOSURE else None,
-        limit=given(fields.O_LIMIT),
-        trigger=given(fields.O_TRIGGER),
-        trail=given(fields.O_TRAIL),
-        distance=given(fields.O_DISTANCE),
-        stop=given(fields.O_STOP),
-        target=given(fields.O_TARGET),
-        protect_trail=given(fields.O_PROTECT_TRAIL),
-        reduce_only=bool(row[fields.O_REDUCE]),
-        time_in_force=in_force,
-        expires=int(expires) if np.isfinite(expires) else None,
-        ref=int(row[fields.O_REF]) or None,
     )

@@ -6,22 +6,29 @@ from numpy.typing import NDArray
 from core.indicators.compiled import inlined
 from core.simulation.fields import (
     A_CASH,
+    A_SIZING,
+    AS_GIVEN,
     B_ACTIVE,
     B_MARK,
     B_QUANTITY,
     BY_EXPOSURE,
+    BY_WORTH,
     CANCEL,
     DUST,
     GTC,
     LIMIT,
     MARKET,
     O_AMOUNT,
+    O_CHILDREN,
     O_DISTANCE,
     O_EXPIRES,
+    O_GROUP,
     O_INSTRUMENT,
     O_KIND,
     O_LIMIT,
     O_MODE,
+    O_OPENED,
+    O_PARENT,
     O_PROTECT_TRAIL,
     O_REDUCE,
     O_REF,
@@ -35,6 +42,8 @@ from core.simulation.fields import (
     PLACE,
     PROTECT,
 )
+from core.simulation.margin import leverage_of
+from core.simulation.sizes import sized
 
 Floats = NDArray[np.float64]
 
@@ -61,12 +70,20 @@ def decide(
     """
     protects = not (np.isnan(stop) and np.isnan(target) and np.isnan(trail))
     held = book[i, B_QUANTITY]
+    mode, amount = BY_EXPOSURE, exposure
     if np.isnan(exposure):
         return PROTECT if protects and held != 0.0 else 0
     action = CANCEL if book[i, B_ACTIVE] > 0.0 else 0
     mark = book[i, B_MARK]
     equity = equity_of(account, book)
-    gap = exposure * equity - held * mark if exposure != 0.0 else -held * mark
+    if account[A_SIZING] != AS_GIVEN and exposure != 0.0:
+        mode, amount = sized(account, book, i, exposure)
+    if exposure == 0.0:
+        gap = -held * mark
+    elif mode == BY_EXPOSURE:
+        gap = amount * leverage_of(account, book, i) * equity - held * mark
+    else:
+        gap = (amount if mode == BY_WORTH else amount * mark) - held * mark
     if gap == 0.0 or (exposure != 0.0 and abs(gap) <= DUST * equity) or np.isnan(gap):
         return action | PROTECT if protects and held != 0.0 else action
     for column in range(ORDER):
@@ -74,8 +91,8 @@ def decide(
     ticket[O_KIND] = MARKET if np.isnan(limit) else LIMIT
     ticket[O_INSTRUMENT] = i
     ticket[O_SIDE] = 0.0 if np.isnan(limit) else (1.0 if gap > 0.0 else -1.0)
-    ticket[O_MODE] = BY_EXPOSURE
-    ticket[O_AMOUNT] = exposure
+    ticket[O_MODE] = mode
+    ticket[O_AMOUNT] = amount
     ticket[O_LIMIT] = limit
     ticket[O_TRIGGER] = np.nan
     ticket[O_TRAIL] = np.nan
@@ -87,4 +104,8 @@ def decide(
     ticket[O_TIF] = GTC
     ticket[O_EXPIRES] = np.inf
     ticket[O_REF] = 0.0
+    ticket[O_GROUP] = 0.0
+    ticket[O_PARENT] = 0.0
+    ticket[O_CHILDREN] = 0.0
+    ticket[O_OPENED] = 0.0
     return action | PLACE

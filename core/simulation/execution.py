@@ -12,31 +12,37 @@ from core.simulation.fields import (
     A_FEES,
     A_FILLS,
     A_MAKER,
+    A_MARGINED,
     A_MODEL,
     A_PHASE,
     A_SHARE,
     A_SLIPPAGE,
     A_TAKER,
     A_TURNOVER,
+    B_ACTIVE,
     B_ENTRY,
     B_EXIT,
+    B_FLOW,
     B_LOT,
     B_LOT_PER,
-    B_MARK,
     B_MIN_NOTIONAL,
     B_OPEN,
     B_OPENED,
+    B_PERPETUAL,
     B_QUANTITY,
     B_REF,
     B_ROOM,
+    B_STAKE,
     B_START,
     B_TICK,
     B_TICK_PER,
     B_TIME,
     B_VOLUME,
     BY_EXPOSURE,
+    BY_POSITION,
     BY_QUANTITY,
     BY_SPEND,
+    BY_WORTH,
     DUST,
     EMPTY,
     ENTRY,
@@ -57,9 +63,13 @@ from core.simulation.fields import (
     NOT_IMMEDIATE,
     NOTHING,
     O_AMOUNT,
+    O_CHILDREN,
+    O_GROUP,
     O_INSTRUMENT,
     O_KIND,
     O_MODE,
+    O_PARENT,
+    O_PROTECT_DISTANCE,
     O_PROTECT_TRAIL,
     O_REDUCE,
     O_REF,
@@ -71,13 +81,17 @@ from core.simulation.fields import (
     STOP,
     STOPPED,
     SUPERSEDED,
+    TARGETED,
     TOO_SMALL,
     TRAILED,
     TRAILING,
     VOLUME_SHARE,
 )
 from core.simulation.grid import against, down, nearest
-from core.simulation.orders import cancel, finish, guard, protect, unprotect
+from core.simulation.margin import affordable, leverage_of, margin_of, spare
+from core.simulation.orders import bear, cancel, finish, orphan, shrink
+from core.simulation.protection import guard, protect, trail_by, unprotect
+from core.simulation.sizes import settled
 
 Floats = NDArray[np.float64]
 
@@ -86,8 +100,8 @@ Floats = NDArray[np.float64]
 def wanted(account: Floats, book: Floats, orders: Floats, s: int, price: float, rate: float) -> float:
     """Signed base quantity that the order still wants at this price and fee rate.
 
-    An exposure x wants the position to be worth x of the equity that remains after its own fee; equity is taken at
-    this bar's opens, the own instrument at the fill's price.
+    An exposure x wants the position to be worth x (times the leverage) of the equity that remains after its own fee;
+    equity is taken at this bar's opens, the own instrument at the fill's price.
     """
     amount = orders[s, O_AMOUNT]
     side = orders[s, O_SIDE]
@@ -100,6 +114,15 @@ def wanted(account: Floats, book: Floats, orders: Floats, s: int, price: float, 
     equity = account[A_EQUITY] + book[i, B_START] * (price - book[i, B_OPEN])
     if amount == 0.0 or equity <= 0.0:
         return -held
+    if orders[s, O_MODE] == BY_POSITION:
+        want = amount - held
+        lots = nearest(want, book[i, B_LOT], book[i, B_LOT_PER])  # a difference of lots is a hair off its lot
+        want = lots if abs(lots - want) <= DUST * abs(amount) else want
+        return 0.0 if abs(want * price) <= DUST * equity else want
+    if orders[s, O_MODE] == BY_WORTH:
+        gap = amount - held * price
+        return 0.0 if abs(gap) <= DUST * equity else gap / price
+    amount *= leverage_of(account, book, i)
     gap = amount * equity - held * price
     if abs(gap) <= DUST * equity:
         return 0.0
@@ -123,27 +146,22 @@ def slipped(account: Floats, book: Floats, i: int, side: float, price: float, qu
 
 
 @inlined
-def reserved(book: Floats, i: int) -> float:
-    """Cash that other instruments' short positions bind: their proceeds and as much again as margin."""
-    bound = 0.0
-    for j in range(book.shape[0]):
-        if j != i and book[j, B_QUANTITY] < 0.0:
-            bound -= 2.0 * book[j, B_QUANTITY] * book[j, B_MARK]
-    return bound
-
-
-@inlined
-def affordable(account: Floats, book: Floats, i: int, side: float, price: float, rate: float, quantity: float) -> float:
-    """The part of `quantity` that cash allows: what reduces the position always, the rest fully paid (shorts at 1x)."""
-    held = book[i, B_QUANTITY]
-    closing = min(quantity, max(0.0, -side * held))
-    if quantity <= closing:
-        return quantity
-    free = account[A_CASH] - reserved(book, i)
-    if side < 0.0:
-        free += 2.0 * held * price
-    most = max(closing, free / (price * (1.0 + rate)))
-    return min(quantity, most)
+def tally(
+    account: Floats, book: Floats, i: int, held: float, after: float, traded: float, flow: float, price: float
+) -> None:  # fmt: skip
+    """Takes a fill into the round trip of its instrument; one that crosses zero ends a trip and begins another."""
+    if held * traded < 0.0 and after * held < 0.0:
+        part = held / (held - after)
+        book[i, B_FLOW] += flow * part
+        settled(account, book, i)
+        book[i, B_FLOW] = flow * (1.0 - part)
+        book[i, B_STAKE] = abs(after) * price
+        return
+    book[i, B_FLOW] += flow
+    if held * traded >= 0.0:
+        book[i, B_STAKE] += abs(traded) * price
+    if after == 0.0:
+        settled(account, book, i)
 
 
 @inlined
@@ -165,6 +183,9 @@ def trade(
         after = 0.0
     book[i, B_QUANTITY] = after
     book[i, B_ROOM] -= quantity
+    if held < 0.0 or after < 0.0 or book[i, B_PERPETUAL] != 0.0:
+        account[A_MARGINED] = 1.0
+    tally(account, book, i, held, after, side * quantity, -side * notional - fee, price)
     if after == 0.0:
         book[i, B_ENTRY] = 0.0
         unprotect(book, i)
@@ -226,7 +247,8 @@ def fill_order(
             finish(account, book, orders, fills, s, NOTHING)
             return
     quantity = affordable(account, book, i, side, price, rate, asked)
-    short_of_cash = quantity < asked
+    # what leverage multiplies and margin divides again comes back a hair off
+    short_of_cash = quantity < (asked if leverage_of(account, book, i) == 1.0 else asked * (1.0 - DUST))
     capped = quantity > room
     if capped:
         if orders[s, O_TIF] == FOK:
@@ -237,9 +259,11 @@ def fill_order(
     quantity = down(quantity, lot, per)
     opening = side * held >= 0.0 or quantity > abs(held)
     if side > 0.0 and opening and quantity > 0.0:  # rounding must not overdraw the account
-        spare = account[A_CASH] - reserved(book, i)
+        left, margin = spare(account, book, i, side, price), margin_of(account, book, i)
         while (
-            quantity > 0.0 and spare - price * quantity - price * quantity * rate < 0.0 and quantity > max(0.0, -held)
+            quantity > 0.0
+            and left - price * quantity * margin - price * quantity * rate < 0.0
+            and quantity > max(0.0, -held)
         ):
             quantity = quantity * (1.0 - 2.3e-16) if lot == 0.0 else down(quantity - 0.5 * lot / per, lot, per)
     if quantity <= 0.0:
@@ -258,12 +282,25 @@ def fill_order(
         reason = float(STOPPED)
     elif reduces and orders[s, O_KIND] == TRAILING:
         reason = float(TRAILED)
+    elif orders[s, O_PARENT] != 0.0:
+        reason = float(TARGETED)
     left = asked - quantity if capped or short_of_cash else 0.0
     trade(account, book, fills, i, side, price, quantity, rate, maker, reason, orders[s, O_REF], left)
     mode = orders[s, O_MODE]
     after = book[i, B_QUANTITY]
-    if after != 0.0 and (mode == BY_EXPOSURE or after * side > 0.0):
+    if book[i, B_ACTIVE] > 1.0:
+        if held != 0.0 and after * held <= 0.0:
+            orphan(book, orders, i)
+        if orders[s, O_CHILDREN] > 0.0 and after * side > 0.0:
+            bear(account, book, orders, s, side, min(quantity, abs(after)))
+    if orders[s, O_GROUP] > 0.0:
+        shrink(account, book, orders, fills, s, price, quantity, not capped)
+    if orders[s, O_KIND] == 0.0:
+        return  # a partial target that has closed the position has ended with it
+    if after != 0.0 and (mode >= BY_EXPOSURE or after * side > 0.0):
         protect(book, i, orders[s, O_STOP], orders[s, O_TARGET], orders[s, O_PROTECT_TRAIL], price)
+        if not np.isnan(orders[s, O_PROTECT_DISTANCE]):
+            trail_by(book, i, orders[s, O_PROTECT_DISTANCE], price)
     if not capped:
         if short_of_cash:
             finish(account, book, orders, fills, s, NO_CASH)
@@ -303,3 +340,5 @@ def leave(
     rate = account[A_MAKER] if maker != 0.0 else account[A_TAKER]
     price = base if maker != 0.0 else slipped(account, book, i, side, base, quantity)
     trade(account, book, fills, i, side, price, quantity, rate, maker, reason, book[i, B_REF], abs(held) - quantity)
+    if book[i, B_QUANTITY] == 0.0 and book[i, B_ACTIVE] > 0.0:
+        orphan(book, orders, i)

@@ -9,9 +9,12 @@ from core.simulation.fields import (
     A_CASH,
     A_EXPOSED,
     A_FILLS,
+    A_MARGINED,
+    A_OBSERVES,
     B_ACTIVE,
     B_BARS,
     B_CLOSE,
+    B_FUNDING,
     B_GUARDED,
     B_HIGH,
     B_LOW,
@@ -27,9 +30,12 @@ from core.simulation.fields import (
     PLACE,
     PROTECT,
 )
+from core.simulation.liquidation import charge, liquidate_at_open, settle
 from core.simulation.matching import begin, match_inside, match_open
-from core.simulation.orders import cancel_signals, place, protect
+from core.simulation.orders import cancel_signals, place
+from core.simulation.protection import protect
 from core.simulation.quiet import band, first_asking, first_outside
+from core.simulation.sizes import observe
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -62,9 +68,19 @@ def step(account: Floats, book: Floats, orders: Floats, fills: Floats) -> None:
             if book[i, B_ACTIVE] > 0.0 or book[i, B_GUARDED] != 0.0:
                 busy = True
     if busy:
+        if account[A_MARGINED] != 0.0:
+            charge(account, book)
         begin(account, book)
+        if account[A_MARGINED] != 0.0:
+            liquidate_at_open(account, book, orders, fills)
         match_open(account, book, orders, fills)
         match_inside(account, book, orders, fills)
+        if account[A_MARGINED] != 0.0:
+            settle(account, book)
+    if account[A_OBSERVES] != 0.0:
+        for i in range(book.shape[0]):
+            if book[i, B_PRESENT] != 0.0:
+                observe(account, book, i, book[i, B_CLOSE])
     if mark(book):
         account[A_EXPOSED] += 1.0
 
@@ -72,7 +88,7 @@ def step(account: Floats, book: Floats, orders: Floats, fills: Floats) -> None:
 @inlined
 def rows_per_step(instruments: int, slots: int) -> int:
     """The most rows one step can write into fills."""
-    return 3 * slots + 4 * instruments
+    return 3 * slots + 6 * instruments
 
 
 @kernel
@@ -104,6 +120,10 @@ def rest(
                 for k in range(count):
                     equity[done + k] = cash + quantity * close[first + k]
             exposed = True
+        if account[A_OBSERVES] != 0.0:
+            for k in range(count):
+                observe(account, book, i, close[first + k])
+                book[i, B_MARK] = close[first + k]
         book[i, B_PRESENT] = 1.0
         book[i, B_MARK] = close[first + count - 1]  # no decision reads the rest of the bar, so it is not fetched
         book[i, B_BARS] += count
@@ -117,7 +137,7 @@ def rest(
 @inlined
 def show(
     book: Floats, i: int, t: int, timestamp: Integers, opened: Floats, high: Floats, low: Floats, close: Floats,
-    volume: Floats,
+    volume: Floats, funding: Floats,
 ) -> None:  # fmt: skip
     """Row t of the columns becomes the instrument's present bar."""
     book[i, B_PRESENT] = 1.0
@@ -127,6 +147,8 @@ def show(
     book[i, B_LOW] = low[t]
     book[i, B_CLOSE] = close[t]
     book[i, B_VOLUME] = volume[t]
+    if len(funding) > 0:
+        book[i, B_FUNDING] = funding[t]
 
 
 @inlined
@@ -160,13 +182,14 @@ def roomier(fills: Floats) -> Floats:
 def run(
     account: Floats, book: Floats, orders: Floats, firsts: Integers, ends: Integers, aligned: bool,
     timestamp: Integers, opened: Floats, high: Floats, low: Floats, close: Floats, volume: Floats,
-    exposure: Floats, limit: Floats, stop: Floats, target: Floats, trail: Floats,
+    exposure: Floats, limit: Floats, stop: Floats, target: Floats, trail: Floats, funding: Floats,
     equity: Floats, times: Integers,
 ) -> tuple[Floats, int]:  # fmt: skip
     """A history, or a part of one: the state goes on from where it is, and so may be run on.
 
     The instruments' bars lie one after the other in each array: instrument i's part is firsts[i]:ends[i]; limit, stop,
-    target, trail may have length 0. Instruments advance together by timestamp.
+    target, trail, funding (due at each bar's open, NaN where unknown) may have length 0. Instruments advance together
+    by timestamp.
     aligned: all instruments have bars at the same times, so that quiet stretches can be rested through
     Writes equity per step, and times where there are several instruments; returns (fills, number of steps).
     """
@@ -174,6 +197,7 @@ def run(
     timestamp, opened, high, low = borrowed(timestamp), borrowed(opened), borrowed(high), borrowed(low)
     close, volume, exposure, equity = borrowed(close), borrowed(volume), borrowed(exposure), borrowed(equity)
     limit, stop, target, trail = borrowed(limit), borrowed(stop), borrowed(target), borrowed(trail)
+    funding = borrowed(funding)
     most = rows_per_step(book.shape[0], orders.shape[0])
     account[A_FILLS] = 0.0
     fills = np.empty((max(1024, 2 * most, np.sum(ends - firsts) // 16), FILL))  # pages never touched cost nothing
@@ -207,7 +231,7 @@ def run(
             for i in range(book.shape[0]):
                 if book[i, B_ACTIVE] == 0.0 and book[i, B_GUARDED] == 0.0:
                     continue
-                lower, upper, expires = band(book, orders, i)
+                lower, upper, expires = band(account, book, orders, i)
                 if lower == np.inf:
                     until = t
                     break
@@ -229,7 +253,7 @@ def run(
                         act(account, book, orders, i, firsts[i] + t - 1, exposure, limit, stop, target, trail, ticket)
             else:
                 for i in range(book.shape[0]):
-                    show(book, i, firsts[i] + t, timestamp, opened, high, low, close, volume)
+                    show(book, i, firsts[i] + t, timestamp, opened, high, low, close, volume, funding)
                 if account[A_FILLS] + most > fills.shape[0]:
                     fills = roomier(fills)
                 step(account, book, orders, borrowed(fills))
@@ -254,7 +278,7 @@ def run(
         for i in range(book.shape[0]):
             t = cursor[i]
             if t < ends[i] and timestamp[t] == now:
-                show(book, i, t, timestamp, opened, high, low, close, volume)
+                show(book, i, t, timestamp, opened, high, low, close, volume, funding)
             else:
                 book[i, B_PRESENT] = 0.0
         if account[A_FILLS] + most > fills.shape[0]:

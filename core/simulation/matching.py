@@ -12,6 +12,7 @@ from core.simulation.execution import fill_order, leave, wanted
 from core.simulation.fields import (
     A_CASH,
     A_EQUITY,
+    A_MARGINED,
     A_PHASE,
     A_SHARE,
     A_SLIPPAGE,
@@ -33,11 +34,10 @@ from core.simulation.fields import (
     B_PRESENT,
     B_QUANTITY,
     B_ROOM,
+    B_SEEN,
     B_START,
-    B_STOP,
     B_TARGET,
     B_TIME,
-    B_TRAIL,
     B_VOLUME,
     EXPIRED,
     FOK,
@@ -50,6 +50,7 @@ from core.simulation.fields import (
     O_DISTANCE,
     O_ELIGIBLE,
     O_EXPIRES,
+    O_GROUP,
     O_INSTRUMENT,
     O_KIND,
     O_LIMIT,
@@ -59,14 +60,15 @@ from core.simulation.fields import (
     O_TRAIL,
     O_TRIGGER,
     O_TRIGGERED,
+    O_VISITED,
     STOP,
     STOP_LIMIT,
-    STOPPED,
     TARGETED,
-    TRAILED,
     TRAILING,
 )
+from core.simulation.liquidation import liquidate_inside
 from core.simulation.orders import finish
+from core.simulation.protection import stop_of
 
 Floats = NDArray[np.float64]
 
@@ -88,22 +90,6 @@ def trigger_of(orders: Floats, s: int) -> float:
     if np.isnan(orders[s, O_TRAIL]):
         return peak + side * orders[s, O_DISTANCE]
     return peak * (1.0 + side * orders[s, O_TRAIL])
-
-
-@inlined
-def stop_of(book: Floats, i: int) -> tuple[float, float]:
-    """(price, reason) of the position's protective stop: of the fixed and the trailing one, whichever is nearer."""
-    stop, reason = book[i, B_STOP], float(STOPPED)
-    if not np.isnan(book[i, B_TRAIL]):
-        if book[i, B_QUANTITY] > 0.0:
-            trailing = book[i, B_PEAK] * (1.0 - book[i, B_TRAIL])
-            if np.isnan(stop) or trailing > stop:
-                return trailing, float(TRAILED)
-        else:
-            trailing = book[i, B_PEAK] * (1.0 + book[i, B_TRAIL])
-            if np.isnan(stop) or trailing < stop:
-                return trailing, float(TRAILED)
-    return stop, reason
 
 
 @inlined
@@ -169,6 +155,29 @@ def order_inside(account: Floats, book: Floats, orders: Floats, fills: Floats, s
 
 
 @inlined
+def group_inside(account: Floats, book: Floats, orders: Floats, fills: Floats, group: float, i: int) -> None:
+    """The resting orders of a group, those first whose fill would be the worse against the bar's close."""
+    bars, nobody = book[i, B_BARS], orders.shape[0]
+    while True:
+        chosen, worst = nobody, -np.inf
+        for s in range(orders.shape[0]):
+            kind = orders[s, O_KIND]
+            if kind == MARKET or orders[s, O_GROUP] != group or orders[s, O_VISITED] == bars:
+                continue
+            if not eligible(book, orders, s, i):
+                continue
+            limited = kind == LIMIT or (kind == STOP_LIMIT and orders[s, O_TRIGGERED] != 0.0)
+            price = orders[s, O_LIMIT] if limited else trigger_of(orders, s)
+            loss = (price - book[i, B_CLOSE]) * orders[s, O_SIDE]
+            if loss > worst:
+                chosen, worst = s, loss
+        if chosen == nobody:
+            return
+        orders[chosen, O_VISITED] = bars
+        order_inside(account, book, orders, fills, chosen)
+
+
+@inlined
 def eligible(book: Floats, orders: Floats, s: int, i: int) -> bool:
     """Whether the slot holds an order of the instrument that may fill in this bar."""
     return orders[s, O_KIND] != 0.0 and orders[s, O_INSTRUMENT] == i and book[i, B_BARS] >= orders[s, O_ELIGIBLE]
@@ -184,6 +193,7 @@ def begin(account: Floats, book: Floats) -> None:
         if book[i, B_PRESENT] != 0.0:
             volume = book[i, B_VOLUME]
             book[i, B_ROOM] = np.inf if np.isnan(volume) else volume * account[A_SHARE]
+            book[i, B_SEEN] = book[i, B_TIME]
             if book[i, B_QUANTITY] != 0.0:
                 equity += book[i, B_QUANTITY] * book[i, B_OPEN]
         elif book[i, B_QUANTITY] != 0.0:
@@ -246,6 +256,8 @@ def stop_inside(account: Floats, book: Floats, orders: Floats, fills: Floats, i:
 def match_inside(account: Floats, book: Floats, orders: Floats, fills: Floats) -> None:
     """The phase inside the bar, instrument by instrument."""
     account[A_PHASE] = INTRABAR
+    if account[A_MARGINED] != 0.0:
+        liquidate_inside(account, book, orders, fills, True)
     for i in range(book.shape[0]):
         if book[i, B_PRESENT] == 0.0:
             continue
@@ -260,7 +272,10 @@ def match_inside(account: Floats, book: Floats, orders: Floats, fills: Floats) -
         if book[i, B_ACTIVE] > 0.0:
             for s in range(orders.shape[0]):
                 if eligible(book, orders, s, i) and orders[s, O_KIND] != MARKET:
-                    order_inside(account, book, orders, fills, s)
+                    if orders[s, O_GROUP] > 0.0:
+                        group_inside(account, book, orders, fills, orders[s, O_GROUP], i)
+                    else:
+                        order_inside(account, book, orders, fills, s)
             if book[i, B_OPENED] == INTRABAR:
                 stop_inside(account, book, orders, fills, i)
         if not np.isnan(book[i, B_PEAK]):
@@ -276,3 +291,5 @@ def match_inside(account: Floats, book: Floats, orders: Floats, fills: Floats) -
                         orders[s, O_PEAK] = max(orders[s, O_PEAK], book[i, B_HIGH])
                     else:
                         orders[s, O_PEAK] = min(orders[s, O_PEAK], book[i, B_LOW])
+    if account[A_MARGINED] != 0.0:  # what was opened inside the bar, or what volume kept a stop from closing
+        liquidate_inside(account, book, orders, fills, False)

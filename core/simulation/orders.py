@@ -1,4 +1,8 @@
-"""place, cancel, protect, finish: how orders and protection enter and leave the state."""
+"""place, cancel, finish: how orders enter and leave the state, and what they do to those they belong together with.
+
+A partial target is an order like others (a reduce-only limit) with O_PARENT: it sleeps until its entry has filled, ends
+without a row of its own, and goes with the position. Orders of one O_GROUP shrink as one of them fills.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,20 +11,20 @@ from core.indicators.compiled import inlined, kernel
 from core.simulation.fields import (
     A_FILLS,
     A_LATENCY,
+    A_PHASE,
     A_REFS,
+    AT_OPEN,
     B_ACTIVE,
     B_BARS,
-    B_EXIT,
-    B_GUARDED,
+    B_LOT,
+    B_LOT_PER,
     B_MARK,
-    B_PEAK,
-    B_STOP,
-    B_TARGET,
     B_TICK,
     B_TICK_PER,
     B_TIME,
-    B_TRAIL,
     BY_EXPOSURE,
+    BY_QUANTITY,
+    EMPTY,
     F_FEE,
     F_INSTRUMENT,
     F_MAKER,
@@ -32,11 +36,18 @@ from core.simulation.fields import (
     F_REMAINING,
     F_SIDE,
     F_TIME,
+    GROUPED,
+    O_AMOUNT,
+    O_CHILDREN,
     O_ELIGIBLE,
+    O_FROM,
+    O_GROUP,
     O_INSTRUMENT,
     O_KIND,
     O_LIMIT,
     O_MODE,
+    O_OPENED,
+    O_PARENT,
     O_PEAK,
     O_REF,
     O_SIDE,
@@ -44,9 +55,10 @@ from core.simulation.fields import (
     O_TARGET,
     O_TRIGGER,
     O_TRIGGERED,
+    O_UNTIL,
     ORDER,
 )
-from core.simulation.grid import nearest
+from core.simulation.grid import down, nearest
 
 Floats = NDArray[np.float64]
 
@@ -77,7 +89,7 @@ def place(account: Floats, book: Floats, orders: Floats, ticket: Floats) -> int:
     orders[used, O_TARGET] = nearest(ticket[O_TARGET], tick, per)
     orders[used, O_PEAK] = book[i, B_MARK]
     orders[used, O_TRIGGERED] = 0.0
-    orders[used, O_ELIGIBLE] = book[i, B_BARS] + 1.0 + account[A_LATENCY]
+    orders[used, O_ELIGIBLE] = book[i, B_BARS] + 1.0 + account[A_LATENCY] if ticket[O_PARENT] == 0.0 else np.inf
     if orders[used, O_REF] <= 0.0:
         account[A_REFS] += 1.0
         orders[used, O_REF] = account[A_REFS]
@@ -89,23 +101,31 @@ def place(account: Floats, book: Floats, orders: Floats, ticket: Floats) -> int:
 
 @inlined
 def cancel(book: Floats, orders: Floats, s: int) -> None:
-    """Frees the slot."""
+    """Frees the slot, and those of its partial targets that its fills have not brought to life."""
     book[int(orders[s, O_INSTRUMENT]), B_ACTIVE] -= 1.0
     orders[s, O_KIND] = 0.0
+    if orders[s, O_CHILDREN] > 0.0:
+        for c in range(orders.shape[0]):
+            if orders[c, O_KIND] != 0.0 and orders[c, O_PARENT] == orders[s, O_REF] and orders[c, O_AMOUNT] == 0.0:
+                book[int(orders[c, O_INSTRUMENT]), B_ACTIVE] -= 1.0
+                orders[c, O_KIND] = 0.0
 
 
 @inlined
 def cancel_signals(book: Floats, orders: Floats, i: int) -> None:
-    """Frees every order of the instrument that a signal placed (those sized by exposure)."""
+    """Frees every order of the instrument that a signal placed (those that aim at a position)."""
     if book[i, B_ACTIVE] > 0.0:
         for s in range(orders.shape[0]):
-            if orders[s, O_KIND] != 0.0 and orders[s, O_INSTRUMENT] == i and orders[s, O_MODE] == BY_EXPOSURE:
+            if orders[s, O_KIND] != 0.0 and orders[s, O_INSTRUMENT] == i and orders[s, O_MODE] >= BY_EXPOSURE:
                 cancel(book, orders, s)
 
 
 @kernel
 def finish(account: Floats, book: Floats, orders: Floats, fills: Floats, s: int, reason: float) -> None:
     """Ends an order that will not fill (further) and writes down why, as a row of quantity 0."""
+    if orders[s, O_PARENT] != 0.0:
+        cancel(book, orders, s)
+        return
     i = int(orders[s, O_INSTRUMENT])
     row = int(account[A_FILLS])
     fills[row, F_REF] = orders[s, O_REF]
@@ -123,34 +143,65 @@ def finish(account: Floats, book: Floats, orders: Floats, fills: Floats, s: int,
     cancel(book, orders, s)
 
 
-@inlined
-def protect(book: Floats, i: int, stop: float, target: float, trail: float, price: float) -> None:
-    """Sets the given protection of the position; NaN leaves what is there. A new trail starts at `price`."""
-    tick, per = book[i, B_TICK], book[i, B_TICK_PER]
-    if not np.isnan(stop):
-        book[i, B_STOP] = nearest(stop, tick, per)
-    if not np.isnan(target):
-        book[i, B_TARGET] = nearest(target, tick, per)
-    if not np.isnan(trail):
-        if np.isnan(book[i, B_TRAIL]):
-            book[i, B_PEAK] = price
-        book[i, B_TRAIL] = trail
-    guard(book, i)
+@kernel
+def bear(account: Floats, book: Floats, orders: Floats, s: int, side: float, opened: float) -> None:
+    """Brings the partial targets of an entry to life for `opened` base more of position.
+
+    They are counted in whole lots of all that the entry has opened, so that parts that add up to the whole close the
+    whole. What an entry inside the bar opened, they may close from the next bar on.
+    """
+    i = int(orders[s, O_INSTRUMENT])
+    lot, per = book[i, B_LOT], book[i, B_LOT_PER]
+    before = orders[s, O_OPENED]
+    total = before + opened
+    orders[s, O_OPENED] = total
+    for c in range(orders.shape[0]):
+        if orders[c, O_KIND] != 0.0 and orders[c, O_PARENT] == orders[s, O_REF]:
+            now = down(orders[c, O_UNTIL] * total, lot, per) - down(orders[c, O_FROM] * total, lot, per)
+            was = down(orders[c, O_UNTIL] * before, lot, per) - down(orders[c, O_FROM] * before, lot, per)
+            orders[c, O_AMOUNT] = nearest(orders[c, O_AMOUNT] + (now - was), lot, per)
+            orders[c, O_SIDE] = -side
+            if orders[c, O_AMOUNT] > 0.0:
+                orders[c, O_ELIGIBLE] = book[i, B_BARS] + (0.0 if account[A_PHASE] == AT_OPEN else 1.0)
 
 
-@inlined
-def unprotect(book: Floats, i: int) -> None:
-    """Removes all protection of the position and any exit in progress."""
-    book[i, B_STOP] = np.nan
-    book[i, B_TARGET] = np.nan
-    book[i, B_TRAIL] = np.nan
-    book[i, B_PEAK] = np.nan
-    book[i, B_EXIT] = 0.0
-    book[i, B_GUARDED] = 0.0
+@kernel
+def orphan(book: Floats, orders: Floats, i: int) -> None:
+    """The instrument's position has ended, and so do its partial targets; those of an entry that still fills sleep."""
+    for c in range(orders.shape[0]):
+        if orders[c, O_KIND] != 0.0 and orders[c, O_INSTRUMENT] == i and orders[c, O_PARENT] != 0.0:
+            open_entry = False
+            for s in range(orders.shape[0]):
+                if orders[s, O_KIND] != 0.0 and orders[s, O_PARENT] == 0.0 and orders[s, O_REF] == orders[c, O_PARENT]:
+                    open_entry = True
+                    orders[s, O_OPENED] = 0.0
+            if open_entry:
+                orders[c, O_AMOUNT] = 0.0
+                orders[c, O_ELIGIBLE] = np.inf
+            else:
+                cancel(book, orders, c)
 
 
-@inlined
-def guard(book: Floats, i: int) -> None:
-    """Notes whether the position has protection, so that bars without any cost nothing."""
-    live = not (np.isnan(book[i, B_STOP]) and np.isnan(book[i, B_TARGET]) and np.isnan(book[i, B_TRAIL]))
-    book[i, B_GUARDED] = 1.0 if live or book[i, B_EXIT] != 0.0 else 0.0
+@kernel
+def shrink(
+    account: Floats, book: Floats, orders: Floats, fills: Floats, s: int, price: float, quantity: float, done: bool
+) -> None:
+    """An order of a group has filled `quantity`: the others want that much less, and end when it is done.
+
+    Those on another instrument end with the first part of it.
+    """
+    for other in range(orders.shape[0]):
+        if other == s or orders[other, O_KIND] == 0.0 or orders[other, O_GROUP] != orders[s, O_GROUP]:
+            continue
+        if not done and orders[other, O_INSTRUMENT] == orders[s, O_INSTRUMENT]:
+            if orders[other, O_MODE] >= BY_EXPOSURE:
+                continue
+            worth = quantity if orders[other, O_MODE] == BY_QUANTITY else quantity * price
+            left = orders[other, O_AMOUNT] - worth
+            if orders[other, O_MODE] == BY_QUANTITY:
+                i = int(orders[other, O_INSTRUMENT])
+                left = nearest(left, book[i, B_LOT], book[i, B_LOT_PER])
+            orders[other, O_AMOUNT] = left
+            if left > EMPTY * worth:
+                continue
+        finish(account, book, orders, fills, other, GROUPED)

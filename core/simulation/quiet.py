@@ -9,17 +9,22 @@ from numpy.typing import NDArray
 
 from core.indicators.compiled import inlined
 from core.simulation.fields import (
+    A_BORROW,
+    A_CASH,
+    A_MAINTENANCE,
     B_ACTIVE,
     B_BARS,
     B_EXIT,
     B_GUARDED,
     B_PEAK,
+    B_PERPETUAL,
     B_QUANTITY,
     B_TARGET,
-    B_TRAIL,
+    DUST,
     GTC,
     GTD,
     LIMIT,
+    MARGIN,
     MARKET,
     O_ELIGIBLE,
     O_EXPIRES,
@@ -33,18 +38,24 @@ from core.simulation.fields import (
     STOP_LIMIT,
     TRAILING,
 )
-from core.simulation.matching import stop_of, trigger_of
+from core.simulation.matching import trigger_of
+from core.simulation.protection import stop_of
 
 Floats = NDArray[np.float64]
 
 
 @inlined
-def band(book: Floats, orders: Floats, i: int) -> tuple[float, float, float]:
+def band(account: Floats, book: Floats, orders: Floats, i: int) -> tuple[float, float, float]:
     """(lower, upper, until): nothing of instrument i acts in a bar that lies strictly between the two and opens before
     `until` (ms); lower is inf when any bar may act.
     """
     lower, upper, until = -np.inf, np.inf, np.inf
     held = book[i, B_QUANTITY]
+    if book[i, B_GUARDED] >= MARGIN:
+        if held > 0.0 or book[i, B_PERPETUAL] != 0.0 or account[A_BORROW] != 0.0 or book.shape[0] > 1:
+            return np.inf, upper, until
+        # a lone short that pays nothing is quiet up to its liquidation, less a hair for rounding
+        upper = account[A_CASH] / (-held * (1.0 + account[A_MAINTENANCE])) * (1.0 - DUST)
     if book[i, B_GUARDED] != 0.0 and held != 0.0:
         if book[i, B_EXIT] != 0.0:
             return np.inf, upper, until
@@ -53,11 +64,11 @@ def band(book: Floats, orders: Floats, i: int) -> tuple[float, float, float]:
         if held > 0.0:
             lower = max(lower, stop) if stop == stop else lower
             upper = min(upper, target) if target == target else upper
-            upper = min(upper, peak) if book[i, B_TRAIL] == book[i, B_TRAIL] else upper
+            upper = min(upper, peak) if peak == peak else upper
         else:
             upper = min(upper, stop) if stop == stop else upper
             lower = max(lower, target) if target == target else lower
-            lower = max(lower, peak) if book[i, B_TRAIL] == book[i, B_TRAIL] else lower
+            lower = max(lower, peak) if peak == peak else lower
     if book[i, B_ACTIVE] > 0.0:
         for s in range(orders.shape[0]):
             kind = orders[s, O_KIND]

@@ -1,6 +1,6 @@
 """AccountView: a simulated account as a step strategy sees it, and `asked`, what its intents come to."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,6 +144,8 @@ class AccountView:
 
     @property
     def fills(self) -> tuple[Filled, ...]:
+        if not self._fills:
+            return ()
         return tuple(
             Filled(
                 each.ref, self.labels.get(each.ref, ""), each.side, each.price, each.quantity, each.fee, each.maker,
@@ -161,6 +163,9 @@ class Asked:
     unprotect: tuple[int, ...] = ()
     protect: tuple[tuple[int, SignalRow], ...] = ()
     place: tuple[tuple[int, Ticket, str], ...] = ()  # instrument, order, label
+
+
+NOTHING = Asked()
 
 
 def intents_of(strategy: StepStrategy, view: AccountView) -> tuple[Intent, ...]:
@@ -181,8 +186,10 @@ def intents_of(strategy: StepStrategy, view: AccountView) -> tuple[Intent, ...]:
     return intents
 
 
-def asked(intents: Iterable[Intent], account: SimulatedAccount, view: AccountView) -> Asked:
+def asked(intents: Sequence[Intent], account: SimulatedAccount, view: AccountView) -> Asked:
     """The intents as what is to be done: cancelled first, then protected, then placed. Raises InvalidInput."""
+    if not intents:
+        return NOTHING
     cancel: list[int] = []
     unprotect: list[int] = []
     protect: list[tuple[int, SignalRow]] = []

@@ -6,15 +6,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from core.strategies.bollinger_breakout import BollingerBreakout
     from core.strategies.buy_and_hold import BuyAndHold
+    from core.strategies.dca import Dca
     from core.strategies.donchian import Donchian
     from core.strategies.ema_cross import EmaCross
+    from core.strategies.grid import Grid
     from core.strategies.loading import catalogue, load
     from core.strategies.macd import Macd
+    from core.strategies.momentum_rotation import MomentumRotation
+    from core.strategies.rsi_limit import RsiLimit
     from core.strategies.rsi_reversion import RsiReversion
     from core.strategies.sma_cross import SmaCross
+    from core.strategies.trend_pullback import TrendPullback
 
 __all__ = [
-    "BollingerBreakout", "BuyAndHold", "Donchian", "EmaCross", "Macd", "RsiReversion", "SmaCross", "catalogue", "load",
+    "BollingerBreakout", "BuyAndHold", "Dca", "Donchian", "EmaCross", "Grid", "Macd", "MomentumRotation", "RsiLimit",
+    "RsiReversion", "SmaCross", "TrendPullback", "catalogue", "load",
 ]  # fmt: skip
 
 _MODULES = {
@@ -25,6 +31,11 @@ _MODULES = {
     "BollingerBreakout": "bollinger_breakout",
     "Donchian": "donchian",
     "BuyAndHold": "buy_and_hold",
+    "RsiLimit": "rsi_limit",
+    "TrendPullback": "trend_pullback",
+    "Grid": "grid",
+    "Dca": "dca",
+    "MomentumRotation": "momentum_rotation",
     "catalogue": "loading",
     "load": "loading",
 }

@@ -7,13 +7,17 @@ import sys
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.errors import AppError, InvalidInput, NotFound
 from core.trading.strategy import METHODS, Strategy
 
+if TYPE_CHECKING:
+    from core.indicators.formula.shelf import Shelf
+
 SHIPPED = (
-    "sma_cross", "ema_cross", "rsi_reversion", "macd", "bollinger_breakout", "donchian", "buy_and_hold",
+    "sma_cross", "ema_cross", "rsi_reversion", "macd", "bollinger_breakout", "donchian", "buy_and_hold", "rsi_limit",
+    "trend_pullback", "grid", "dca", "momentum_rotation",
 )  # fmt: skip
 NEEDED = ("name", "summary", "parameters", "warmup")
 NO_CLASS = "no class with a method signals(bars, context), on_bar(view) or allocate(bars, context)."
@@ -28,8 +32,13 @@ def catalogue() -> dict[str, type[Strategy]]:
     return found
 
 
-def own(folder: Path | None = None) -> tuple[dict[str, type[Strategy]], tuple[str, ...]]:
-    """The user's strategies in DATA_DIR/strategies: {file.py:Class: class}, and a sentence for each file that fails."""
+def own(
+    folder: Path | None = None, formulas: "Shelf | None" = None
+) -> tuple[dict[str, type[Strategy]], tuple[str, ...]]:
+    """The user's strategies in DATA_DIR/strategies: {file.py:Class: class}, and a sentence for each file that fails.
+
+    Saved formulas that are rules come with them, under their names; those of DATA_DIR/formulas unless others are given.
+    """
     found: dict[str, type[Strategy]] = {}
     failed: list[str] = []
     for path in sorted((folder or _folder()).glob("*.py")):
@@ -42,6 +51,23 @@ def own(folder: Path | None = None) -> tuple[dict[str, type[Strategy]], tuple[st
             found |= {f"{path.name}:{name}": _checked(kind, path) for name, kind in kinds.items()}
         except AppError as refused:
             failed.append(refused.message.replace(str(path), path.name))
+    rules, broken = saved(formulas or _shelf(folder))
+    return found | rules, (*failed, *broken)
+
+
+def saved(formulas: "Shelf") -> tuple[dict[str, type[Strategy]], tuple[str, ...]]:
+    """The saved formulas that are rules: {name: class}, and a sentence for each that no longer works."""
+    from core.strategies.formula import formula_strategy
+
+    found: dict[str, type[Strategy]] = {}
+    failed: list[str] = []
+    for name in formulas.names():
+        try:
+            formula = formulas.open(name)
+            if formula.kind != "number":
+                found[name] = formula_strategy(formula, name)
+        except AppError as refused:
+            failed.append(refused.sentence())
     return found, tuple(failed)
 
 
@@ -51,14 +77,22 @@ def load(
     folder: Path | None = None,
     *,
     paths: bool = True,
+    formulas: "Shelf | None" = None,
 ) -> Strategy:
-    """A strategy by name, class name or `path.py:Class`, with these parameters (texts are read as numbers).
+    """A strategy by name, class name, `path.py:Class` or `formula: TEXT`; texts of parameters are read as numbers.
 
     folder: where a path that does not exist here is looked up; by default DATA_DIR/strategies.
     paths: whether the hint for an unknown name speaks of paths.
+    formulas: the saved formulas that are looked through; by default those in the folder `formulas` beside `folder`.
     Raises NotFound or InvalidInput with suggestions and ranges.
     """
-    kind = _from_file(name, folder) if ".py" in name else _by_name(name, paths)
+    kind: type[Strategy]
+    if name.lstrip().lower().startswith("formula:"):
+        from core.strategies.formula import inline
+
+        kind = inline(name, formulas or _shelf(folder))
+    else:
+        kind = _from_file(name, folder) if ".py" in name else _by_name(name, paths, formulas, folder)
     given: dict[str, Any] = {}
     for key, value in (parameters or {}).items():
         described = kind.parameters.get(key)
@@ -70,13 +104,18 @@ def load(
     return kind(**given)
 
 
-def _by_name(name: str, paths: bool) -> type[Strategy]:
+def _by_name(name: str, paths: bool, formulas: "Shelf | None", folder: Path | None) -> type[Strategy]:
     known = catalogue()
     wanted = name.strip().lower().replace("-", "_").replace(" ", "_")
     for key, kind in known.items():
         if wanted in (key, kind.__name__.lower(), key.replace("_", "")):
             return kind
-    close = difflib.get_close_matches(wanted, known, n=2, cutoff=0.5)
+    shelf = formulas or _shelf(folder)
+    if wanted in shelf:
+        from core.strategies.formula import formula_strategy
+
+        return formula_strategy(shelf.open(wanted), wanted)
+    close = difflib.get_close_matches(wanted, [*known, *shelf.names()], n=2, cutoff=0.5)
     there = f"There are: {', '.join(known)}{'; or path.py:Class' if paths else ''}."
     hint = f"Did you mean {' or '.join(close)}?" if close else there
     raise NotFound(f"There is no strategy '{name}'.", hint=hint, strategy=name)
@@ -131,6 +170,13 @@ def _folder() -> Path:
     from core import settings
 
     return settings.load().data_dir / "strategies"
+
+
+def _shelf(folder: Path | None) -> "Shelf":
+    """The saved formulas beside a folder of strategies."""
+    from core.strategies.formula import shelf_in
+
+    return shelf_in((folder or _folder()).parent / "formulas")
 
 
 def _found(text: str, folder: Path | None) -> Path:

@@ -15,7 +15,7 @@ from core.simulation import fields
 from core.simulation.account import SignalRow, SimulatedAccount, fill_of
 from core.strategies import catalogue
 from core.trading.costs import FREE, Costs
-from core.trading.strategy import Context, Parameter, Signals
+from core.trading.strategy import Context, Parameter, PortfolioStrategy, Signals, StepStrategy
 from tests.core.simulation.market import COIN, GRIDDED, rows, walk
 
 NAN = float("nan")
@@ -130,9 +130,21 @@ def test_a_backtest_of_a_prefix_is_a_prefix_of_the_backtest(seed: int, rules: Co
 @pytest.mark.parametrize("name", sorted(catalogue()))
 def test_no_strategy_sees_the_future(name: str) -> None:
     bars, strategy = walk(300, 12), catalogue()[name]()
-    whole = strategy.signals(bars, Context()).exposure
+
+    def decided(part: Bars) -> list[Any]:
+        if isinstance(strategy, StepStrategy):
+            return [backtest(strategy, part).raw_fills[:, : fields.F_PHASE]] if len(part) > strategy.warmup() else []
+        if isinstance(strategy, PortfolioStrategy):
+            made = strategy.allocate({"COIN/USDT": part}, Context())["COIN/USDT"]
+        else:
+            made = strategy.signals(part, Context())
+        return [made.exposure, made.limit, made.stop, made.take_profit, made.trail]
+
+    whole = decided(bars)
     for cut in range(1, 300, 13):
-        np.testing.assert_array_equal(strategy.signals(bars[:cut], Context()).exposure, whole[:cut])
+        for part, all_of_it in zip(decided(bars[:cut]), whole, strict=False):
+            if part is not None:
+                np.testing.assert_array_equal(part, all_of_it[: len(part)])
 
 
 @settings(max_examples=25)

@@ -67,7 +67,7 @@ async def start(
         )
 
     async def execute() -> Reply:
-        source = source_of(ctx, strategy)
+        source = source_of(ctx, strategy, chosen)
         run = await ctx.services.strategies.start(ctx.account, chosen, instrument, timeframe, cash, source=source)
         note = f"It decides when a {timeframe} bar closes, from the next one on. Past results promise nothing."
         return [

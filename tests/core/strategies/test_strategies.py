@@ -9,7 +9,7 @@ from core.errors import AppError
 from core.research.backtest import backtest
 from core.strategies import BollingerBreakout, BuyAndHold, Donchian, SmaCross, catalogue, load
 from core.strategies.loading import own
-from core.trading.strategy import Context
+from core.trading.strategy import Context, SignalStrategy
 from tests.core.simulation.market import walk
 
 OWN = """
@@ -37,7 +37,7 @@ class Mine:
 
 
 @pytest.mark.parametrize("name", sorted(catalogue()))
-def test_a_shipped_strategy_describes_itself_and_signals_only_changes(name: str) -> None:
+def test_a_shipped_strategy_describes_itself_trades_and_signals_only_changes(name: str) -> None:
     kind = catalogue()[name]
     strategy = kind()
     assert strategy.name == name
@@ -47,6 +47,9 @@ def test_a_shipped_strategy_describes_itself_and_signals_only_changes(name: str)
         assert parameter.low <= parameter.default <= parameter.high
         assert parameter.help
     bars = walk(600, 3)
+    if not isinstance(strategy, SignalStrategy):
+        assert len(backtest(strategy, bars).fills) > 0
+        return
     given = strategy.signals(bars, Context()).exposure
     changes = given[~np.isnan(given)]
     assert len(changes) > 0
