@@ -77,7 +77,7 @@ def omega_ratio(returns: ArrayLike, required: float = 0.0) -> float:
     excess = known(returns) - required
     if len(excess) < 2:
         return NAN
-    return float(ratio(np.sum(excess[excess > 0.0]), -np.sum(excess[excess < 0.0])))
+    return float(ratio(np.sum(np.maximum(excess, 0.0)), -np.sum(np.minimum(excess, 0.0))))
 
 
 def stability(returns: ArrayLike) -> float:

@@ -60,18 +60,15 @@ def _returns(equity: Floats, low: int, before: float, block: Floats) -> int:
     return count
 
 
-@inlined
-def _all_returns(equity: Floats, before: float) -> Floats:
-    """The returns that are numbers."""
+@kernel
+def returns_from(equity: Floats, before: float) -> Floats:
+    """(n,) the returns of an equity that was `before` at first; 0 after an equity of 0 or an unknown one."""
+    returns = np.empty(len(equity))
     block = np.empty(LANES)
-    known = np.empty(len(equity))
-    used = 0
     for low in range(0, len(equity), LANES):
-        for change in block[: _returns(equity, low, before, block)]:
-            if not math.isnan(change):
-                known[used] = change
-                used += 1
-    return known[:used]
+        count = _returns(equity, low, before, block)
+        returns[low : low + count] = block[:count]
+    return returns
 
 
 @kernel
@@ -86,7 +83,8 @@ def moments_of_equity(equity: Floats, before: float) -> Floats:
         sums(block, count, 0.0, lanes)
     mean = total(lanes, SUM) / n
     if math.isnan(mean):
-        return moments(_all_returns(equity, before), 0.0)
+        returns = returns_from(equity, before)
+        return moments(returns[~np.isnan(returns)], 0.0)
     found = np.empty(MOMENTS)
     found[M_COUNT] = n
     found[M_DOWNSIDE] = math.sqrt(total(lanes, DOWN) / n)
@@ -112,7 +110,8 @@ def growth_of_equity(equity: Floats, before: float) -> tuple[float, int]:
     for i in range(LANES):
         growth *= lanes[i]
     if math.isnan(growth):
-        known = _all_returns(equity, before)
+        returns = returns_from(equity, before)
+        known = returns[~np.isnan(returns)]
         return growth_of(known), len(known)
     return growth, n
 

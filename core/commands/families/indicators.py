@@ -133,7 +133,7 @@ def description(told: Indicator) -> Reply:
           told.parameters.items()),
         ("Gives", ", ".join(f"{each.name} ({each.unit})" for each in told.outputs)),
         ("Computed from", ", ".join(told.inputs)),
-        ("Warm-up", wording.plural(told.warmup(), "bar")),
+        ("Warm-up", told.waits or wording.plural(told.warmup(), "bar")),
     ]  # fmt: skip
     if settled is not None and settled > told.warmup():
         facts.append(("Settles", f"after {wording.plural(settled, 'bar')} the first one no longer matters"))

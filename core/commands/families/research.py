@@ -1,6 +1,7 @@
 """Testing ideas on the past, honestly: with costs, and beside simply holding."""
 
 import math
+import shlex
 import time
 from dataclasses import dataclass
 from decimal import Decimal
@@ -104,6 +105,8 @@ async def backtest(
         f"{wording.day(int(bars.timestamp[0]))} to {wording.day(int(bars.timestamp[-1]))}, {len(bars):,} "
         f"bars{f', {label} prices' if label else ''}"
     )
+    # A formula is one word only in quotes, and then no sentence.
+    named = f"{strategy} on" if strategy == shlex.quote(strategy) else shlex.quote(strategy)
     return [
         Facts(
             f"Backtest: {title}",
@@ -121,7 +124,7 @@ async def backtest(
         Choices(
             "And now?",
             (
-                Choice("Trade it on paper", f"start {strategy} on {instrument.base.lower()} {timeframe}"),
+                Choice("Trade it on paper", f"start {named} {instrument.base.lower()} {timeframe}"),
                 *tested.choices,
                 Choice("Other strategies", "strategies"),
             ),

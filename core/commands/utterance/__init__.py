@@ -14,6 +14,7 @@ from core.money import plain
 
 __all__ = ["Understood", "understand"]
 
+INLINE = re.compile(r"['\"]formula:", re.IGNORECASE)
 STUDY = re.compile(r"(backtest|back-test|simulate|test|try|how would)\b")
 PAID = re.compile(r"(?:spend|invest|put) (.+?) (?:on|in|into) (\S+)(.*)$")
 AT_ONCE = {"panic"}  # acts before it asks: only the word itself, said and not asked, does it
@@ -37,6 +38,8 @@ def understand(text: str, registry: Registry | None = None) -> Understood:
     known = registry.find(head)
     if known is None:
         return unnamed(registry, bare, slash, head)
+    if parsing.takes_verbatim(known) or INLINE.search(bare):
+        slash = True  # what follows is a formula, not a sentence
     if slash or (re.search(r"\S=\S", bare) and head not in studies.TESTS):
         try:
             command, arguments = parsing.parse(registry, bare)
