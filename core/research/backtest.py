@@ -14,9 +14,10 @@ from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.research.detail import by_symbol
 from core.research.result import Result, Trade
-from core.research.steps import Stepped, values_of
+from core.research.steps import Stepped
 from core.research.tape import SIGNALS, Plan, Rows, Signalled, play, record
 from core.simulation.kernel import extent
+from core.simulation.view import values_of
 from core.trading.costs import Costs
 from core.trading.strategy import (
     Context,

@@ -1,21 +1,18 @@
 """Stepped: a tape played row by row for a strategy that sees its own position, by the kernel's own step."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import AppError, InvalidInput
 from core.events import Bar
 from core.market.bars import Bars
 from core.research.tape import Played, Tape, settled
 from core.simulation.account import SimulatedAccount, SimulatedFill
-from core.simulation.view import NOTHING, AccountView, asked, carry_out, forget, intents_of
+from core.simulation.view import NOTHING, AccountView, asked, carry_out, demand_plain, forget, intents_of
 from core.trading.costs import Costs
-from core.trading.strategy import StepStrategy, failure
+from core.trading.strategy import StepStrategy
 
 Floats = NDArray[np.float64]
 PART = 10_000  # rows between two reports of progress
@@ -138,36 +135,3 @@ def _stream(tape: Tape, i: int) -> Iterator[Bar]:
         part = slice(begin, min(end, begin + PART))
         for values in zip(*(column[part].tolist() for column in tape.columns), strict=True):
             yield Bar(*values)
-
-
-def values_of(strategy: StepStrategy, bars: Bars) -> dict[str, Floats]:
-    """The strategy's own indicators, where it has a method for them. Raises InvalidInput."""
-    method: Any = getattr(strategy, "indicators", None)
-    if method is None:
-        return {}
-    try:
-        given = dict(method(bars))
-    except AppError:
-        raise
-    except Exception as broken:  # a user's strategy may fail in any way
-        raise failure(strategy, broken) from broken
-    found = {}
-    for name, values in given.items():
-        array = np.asarray(values, dtype=np.float64)
-        if array.shape != (len(bars),):
-            raise InvalidInput(f"{strategy.name} gave {array.shape} values of {name} for {len(bars)} bars.")
-        found[name] = array
-    return found
-
-
-def demand_plain(strategy: StepStrategy, memory: dict[str, Any]) -> None:
-    """Raises InvalidInput when the strategy's memory would not come back from storage as it is."""
-    try:
-        same = json.loads(json.dumps(memory)) == memory
-    except (TypeError, ValueError):
-        same = False
-    if not same:
-        raise InvalidInput(
-            f"{strategy.name} keeps in its memory what cannot be stored: numbers, texts, lists, and dicts with texts"
-            " as keys can."
-        )
