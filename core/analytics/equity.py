@@ -7,18 +7,15 @@ not known: it neither sets a high nor a low, and counts as a period of the drawd
 import numpy as np
 from numpy.typing import ArrayLike
 
-from core.analytics.series import NAN, Floats, floats
-from core.analytics.underwater import deepest
+from core.analytics.series import Floats, floats
+from core.analytics.summary import returns_from
+from core.analytics.underwater import deepest, depths
 
 
 def returns_of(equity: ArrayLike) -> Floats:
     """(n,) simple returns of an equity curve; the first is 0, and so is any after the equity has become 0."""
-    values = np.asarray(equity, dtype=np.float64)
-    returns = np.zeros(len(values))
-    if len(values) > 1:
-        np.divide(values[1:], values[:-1], out=returns[1:], where=values[:-1] > 0.0)
-        returns[1:][values[:-1] > 0.0] -= 1.0
-    return returns
+    values = floats(equity)
+    return returns_from(values, float(values[0])) if len(values) else values.copy()
 
 
 def equity_of(returns: ArrayLike, start: float = 1.0) -> Floats:
@@ -53,9 +50,7 @@ def average_drawdown(equity: ArrayLike) -> float:
 
     Source: Bacon (2008), "Practical Portfolio Performance Measurement and Attribution", ch. 4.
     """
-    depths = drawdowns(equity)
-    depths = depths[~np.isnan(depths)]
-    return float(np.mean(depths)) if len(depths) else NAN
+    return float(depths(floats(equity))[0])
 
 
 def ulcer_index(equity: ArrayLike) -> float:
@@ -63,6 +58,4 @@ def ulcer_index(equity: ArrayLike) -> float:
 
     Source: Martin and McCann (1989), "The Investor's Guide to Fidelity Funds"; theirs is in percent.
     """
-    depths = drawdowns(equity)
-    depths = depths[~np.isnan(depths)]
-    return float(np.sqrt(np.mean(depths**2))) if len(depths) else NAN
+    return float(np.sqrt(depths(floats(equity))[1]))

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from core.analytics import moments as sums
 from core.analytics.equity import max_drawdown, ulcer_index
 from core.analytics.series import NAN, Floats, floats, known, per_period, ratio, yearly
-from core.analytics.summary import moments_of_equity
+from core.analytics.summary import growth_of_equity
 
 
 def total_return(returns: ArrayLike) -> float:
@@ -77,7 +77,7 @@ def omega_ratio(returns: ArrayLike, required: float = 0.0) -> float:
     excess = known(returns) - required
     if len(excess) < 2:
         return NAN
-    return float(ratio(np.sum(excess[excess > 0.0]), -np.sum(excess[excess < 0.0])))
+    return float(ratio(np.sum(np.maximum(excess, 0.0)), -np.sum(np.minimum(excess, 0.0))))
 
 
 def stability(returns: ArrayLike) -> float:
@@ -118,8 +118,8 @@ def _annual(equity: Floats, periods_per_year: float) -> float:
     yearly(periods_per_year)
     if len(equity) < 2:
         return NAN
-    found = moments_of_equity(equity[1:], equity[0])
-    return float(sums.annual_growth(found[sums.M_GROWTH], int(found[sums.M_COUNT]), periods_per_year))
+    growth, count = growth_of_equity(equity[1:], equity[0])
+    return float(sums.annual_growth(growth, count, periods_per_year))
 
 
 def _moments(returns: ArrayLike, threshold: float = 0.0) -> Floats:

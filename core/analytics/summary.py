@@ -19,6 +19,7 @@ from core.analytics.moments import (
     SUM,
     annual_growth,
     finish,
+    growth_of,
     moments,
     powers,
     product,
@@ -59,18 +60,15 @@ def _returns(equity: Floats, low: int, before: float, block: Floats) -> int:
     return count
 
 
-@inlined
-def _all_returns(equity: Floats, before: float) -> Floats:
-    """The returns that are numbers."""
+@kernel
+def returns_from(equity: Floats, before: float) -> Floats:
+    """(n,) the returns of an equity that was `before` at first; 0 after an equity of 0 or an unknown one."""
+    returns = np.empty(len(equity))
     block = np.empty(LANES)
-    known = np.empty(len(equity))
-    used = 0
     for low in range(0, len(equity), LANES):
-        for change in block[: _returns(equity, low, before, block)]:
-            if not math.isnan(change):
-                known[used] = change
-                used += 1
-    return known[:used]
+        count = _returns(equity, low, before, block)
+        returns[low : low + count] = block[:count]
+    return returns
 
 
 @kernel
@@ -85,7 +83,8 @@ def moments_of_equity(equity: Floats, before: float) -> Floats:
         sums(block, count, 0.0, lanes)
     mean = total(lanes, SUM) / n
     if math.isnan(mean):
-        return moments(_all_returns(equity, before), 0.0)
+        returns = returns_from(equity, before)
+        return moments(returns[~np.isnan(returns)], 0.0)
     found = np.empty(MOMENTS)
     found[M_COUNT] = n
     found[M_DOWNSIDE] = math.sqrt(total(lanes, DOWN) / n)
@@ -96,6 +95,25 @@ def moments_of_equity(equity: Floats, before: float) -> Floats:
         powers(block, count, 0.0, mean, lanes)
     finish(n, mean, lanes, found)
     return found
+
+
+@kernel
+def growth_of_equity(equity: Floats, before: float) -> tuple[float, int]:
+    """(the factor by which the returns compound, how many are numbers), as `moments_of_equity` finds them."""
+    n = len(equity)
+    lanes = np.ones(LANES)
+    block = np.empty(LANES)
+    for low in range(0, n, LANES):
+        for i in range(_returns(equity, low, before, block)):
+            lanes[i] *= 1.0 + block[i]
+    growth = 1.0
+    for i in range(LANES):
+        growth *= lanes[i]
+    if math.isnan(growth):
+        returns = returns_from(equity, before)
+        known = returns[~np.isnan(returns)]
+        return growth_of(known), len(known)
+    return growth, n
 
 
 @kernel

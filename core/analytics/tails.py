@@ -20,6 +20,7 @@ from core.analytics import moments as sums
 from core.analytics.series import NAN, Floats, confident, known, ratio
 from core.analytics.trades import profit_factor
 from core.errors import InvalidInput
+from core.indicators.compiled import kernel
 
 Method = Literal["historical", "gaussian", "cornish-fisher", "garch"]
 SAMPLE = 8_192  # values that tell about where a quantile lies
@@ -103,11 +104,24 @@ def _lowest(values: Floats, level: float) -> tuple[float, float]:
     if n > 8 * SAMPLE:
         # A sorted sample tells where the quantile lies; what is above its neighbourhood needs no sorting.
         sample = np.sort(values[:: n // SAMPLE])
-        few = values[values <= sample[min(len(sample) - 1, int(len(sample) * (1.0 - level)) + SAMPLE // 100)]]
+        few = _at_most(values, sample[min(len(sample) - 1, int(len(sample) * (1.0 - level)) + SAMPLE // 100)])
         values = few if len(few) > last else values
-    ordered = np.partition(values, [k, last])
+    # One place at a time: for two, numpy's selection does not use the processor's vectors.
+    ordered = np.partition(values, k)
+    after = float(np.min(ordered[k + 1 :])) if k + 1 < len(ordered) else float(ordered[k])
     share = max(0.0, place - k)
-    return float(ordered[k] + (ordered[last] - ordered[k]) * share), float(np.mean(ordered[: k + 1]))
+    return float(ordered[k] + (after - ordered[k]) * share), float(np.mean(ordered[: k + 1]))
+
+
+@kernel
+def _at_most(values: Floats, most: float) -> Floats:
+    """values[values <= most], in a third of the time."""
+    kept = np.empty(len(values) + 1)
+    used = 0
+    for value in values:
+        kept[used] = value  # without a branch, which could not be foreseen
+        used += value <= most
+    return kept[:used].copy()
 
 
 def _gaussian(returns: Floats, level: float) -> tuple[float, float]:

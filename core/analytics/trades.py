@@ -19,7 +19,7 @@ def win_rate(profits: ArrayLike) -> float:
 def profit_factor(profits: ArrayLike) -> float:
     """Gross profit per gross loss; NaN without a loss."""
     values = known(profits)
-    return float(ratio(np.sum(values[values > 0.0]), -np.sum(values[values < 0.0])))
+    return float(ratio(np.sum(np.maximum(values, 0.0)), -np.sum(np.minimum(values, 0.0))))
 
 
 def expectancy(profits: ArrayLike) -> float:

@@ -1,4 +1,4 @@
-"""deepest: the kernel of drawdowns, one look at each equity."""
+"""underwater: the kernels of drawdowns, one look at each equity."""
 
 import numpy as np
 
@@ -53,3 +53,26 @@ def deepest(equity: Floats, start: float) -> tuple[float, int]:
         depth = max(depth, (peak - low) / peak)
         longest = max(longest, run)
     return depth, longest
+
+
+@kernel
+def depths(equity: Floats) -> tuple[float, float]:
+    """(the mean of the drawdowns over all periods, the mean of their squares); NaN for no period.
+
+    Summed in blocks, so that a million of them round no more than a thousand. A NaN is no period here.
+    """
+    peak = -np.inf
+    total, squares, count = 0.0, 0.0, 0
+    for first in range(0, len(equity), BLOCK):
+        part, square = 0.0, 0.0
+        for value in equity[first : first + BLOCK]:
+            if value >= peak:
+                peak = value
+            elif value < peak and peak > 0.0:
+                depth = (peak - value) / peak
+                part += depth
+                square += depth * depth
+            count += not np.isnan(value)
+        total += part
+        squares += square
+    return (total / count, squares / count) if count > 0 else (np.nan, np.nan)

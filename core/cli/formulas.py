@@ -164,6 +164,8 @@ def _tell(formula: "Formula") -> None:
         print(f"{'Parameter':14}{name}={each.told(each.default)} ({told})")
     if formula.uses:
         print(f"{'Uses':14}{', '.join(sorted(formula.uses))}")
+    if formula.momentary:
+        print(f"{'As a strategy':14}it holds one bar at a time; write 'entry: …; exit: …' to hold longer")
 
 
 def _shelf() -> "Shelf":

@@ -55,6 +55,7 @@ def document(told: Indicator) -> dict[str, Any]:
         },
         "outputs": [{"name": each.name, "unit": each.unit} for each in told.outputs],
         "overlay": told.overlay,
+        "waits": told.waits or None,
         "warmup": told.warmup(),
         "settles": told.settles(),
     }
@@ -68,7 +69,7 @@ def listed(chosen: Iterable[Indicator]) -> list[str]:
         own = [each for each in rows if each.category == category]
         if own:
             lines += ["", f"{category}: {meaning[0].lower()}{meaning[1:]}"]
-            lines += [f"  {each.name:22}{each.summary}" for each in own]
+            lines += [f"  {each.name:26}{each.summary}" for each in own]
     return lines[1:]
 
 
@@ -89,10 +90,12 @@ def spelled(each: Parameter) -> str:
 
 def warmup(told: Indicator) -> str:
     """How long it takes until the defaults give values, and until these no longer depend on the first bar."""
+    if told.waits:
+        return told.waits
     first, settled = told.warmup(), told.settles()
     bars = f"{first} {'bar' if first == 1 else 'bars'}"
     if settled is None:
-        return f"{bars}; its level depends on the first bar for ever"
+        return f"{bars}; no number of bars makes its start irrelevant"
     return bars if settled <= first else f"{bars}; {settled} until the first bar no longer matters"
 
 
@@ -122,9 +125,9 @@ The {count} indicators of the catalogue. This page is printed by `orchestrator i
 ```python
 from core.indicators import catalogue, rsi
 
-rsi(close, 14)                                          # (n,), NaN in the warm-up
-catalogue()["macd"].compute(bars, fast=8)               # a tuple of (n,) arrays, from bars
-catalogue()["macd"].warmup(fast=8)                      # how many bars at the beginning are NaN
+rsi(close, 14)  # (n,), NaN in the warm-up
+catalogue()["macd"].compute(bars, fast=8)  # a tuple of (n,) arrays, from bars
+catalogue()["macd"].warmup(fast=8)  # how many bars at the beginning are NaN
 ```
 
 - None sees the future: what is computed on the first bars of a series is what the whole series gives for them, to the
@@ -133,5 +136,10 @@ catalogue()["macd"].warmup(fast=8)                      # how many bars at the b
   input lengthen it; one further on makes the rest unknown. Averages that remember their start need longer until it no
   longer matters; the last column says how long, with the parameters' defaults.
 - An input called `close` alone may be any series; `other` is a second series; the rest are columns of the bars.
+- Sessions begin at midnight UTC, weeks on Monday.
+- Within `with core.indicators.shared.shared():` a call with the same read-only arrays (`bars.close`) and the same
+  parameters gives the very same arrays instead of computing them again; a sweep works like that.
+- TA-Lib's variants of what is here are left out (MACDEXT, MACDFIX, SAREXT, MA, MAVP, ROCR, CMOU, MINMAX, its VWAP since
+  the first bar), and its arithmetic, which formulas have themselves.
 - A parameter outside its range, an unknown one, or arrays of the wrong shape are refused in one sentence.\
 """

@@ -1,15 +1,19 @@
 """`orchestrator causality | monte-carlo`: whether a result can be believed."""
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from core.cli import emit, note
-from core.cli.inputs import opened, parameters_of
+from core.cli.inputs import archived, costs_of, opened, parameters_of
 from core.cli.progress import bar
 
 if TYPE_CHECKING:
     from core.research.causality import Causality
+    from core.research.monte_carlo import MonteCarlo
+
+INTERRUPTED = 130  # exit code of a run that was stopped, as a shell gives it
 
 
 def causality(
@@ -39,6 +43,85 @@ def causality(
         if as_json:
             note(found.sentence)
         raise typer.Exit(1)
+
+
+def monte_carlo(
+    strategy: Annotated[str, typer.Argument(help="A strategy's name, or path.py:Class.")],
+    data: Annotated[list[str], typer.Option(help="A bars file, or VENUE:SYMBOL:TIMEFRAME; again for a portfolio.")],
+    param: Annotated[list[str] | None, typer.Option(help="A parameter of the strategy, as name=value.")] = None,
+    kind: Annotated[
+        str,
+        typer.Option(help="trades: shuffled; blocks: of returns; prices: with noise; costs: slippage and fill jitter."),
+    ] = "trades",
+    runs: Annotated[int, typer.Option(help="Histories to make.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Decides every history.")] = 0,
+    ruin: Annotated[float, typer.Option(help="Share of the cash; equity at or below it is ruin.")] = 0.5,
+    replace: Annotated[bool, typer.Option("--replace", help="Draw trades with replacement.")] = False,
+    block: Annotated[float | None, typer.Option(help="Average bars in a block; chosen when not given.")] = None,
+    noise: Annotated[float, typer.Option(help="How far prices move, in ranges of their bars.")] = 0.25,
+    missed: Annotated[float, typer.Option(help="Share of the decisions that are not carried out.")] = 0.01,
+    late: Annotated[float, typer.Option(help="Share of the decisions that are a bar late.")] = 0.1,
+    cash: Annotated[float, typer.Option(help="Starting cash, in the quote currency.")] = 10_000.0,
+    fee: Annotated[float | None, typer.Option(help="Taker and maker fee, a fraction; 0.001 unless given.")] = None,
+    slippage: Annotated[float | None, typer.Option(help="Slippage, a fraction; 0.0005 unless given.")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="First day, e.g. 2024-01-31.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Day before which to stop.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Threads; one per core unless given.")] = None,
+    local: Annotated[bool, typer.Option("--local", help="On this machine, whatever the settings say.")] = False,
+    report: Annotated[Path | None, typer.Option(help="Write a self-contained HTML report here.")] = None,
+    save: Annotated[bool, typer.Option("--save/--no-save", help="Keep the result.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    from core.research.backtest import backtest
+    from core.research.jitter import Jitter
+    from core.research.monte_carlo import monte_carlo as simulate
+    from core.strategies import load
+
+    chosen = load(strategy, parameters_of(param or []))
+    jitter = Jitter(missed=missed, late=late)
+    given: Any = kind
+    with bar(f"{runs:,} histories of {chosen.name}") as told:
+        result = backtest(chosen, opened(data), cash, costs_of(fee, slippage), start=start, end=end)
+        found = simulate(
+            result, given, runs, seed, ruin, replace=replace, block=block, noise=noise, jitter=jitter,
+            workers=workers, scheduler="local" if local else None, progress=told,
+        )  # fmt: skip
+    if report is not None:
+        from core.research.monte_carlo_report import write_bands
+
+        write_bands(found, report)
+        note(f"The report is in {report}.")
+    document = found.document()
+    archived("monte-carlo", document, found.frames(), keep=save)
+    if as_json:
+        emit(document)
+    else:
+        _show_bands(found)
+    if found.partial:
+        note(f"Stopped after {found.runs:,} of {found.asked:,} histories.")
+        raise typer.Exit(INTERRUPTED)
+
+
+def _show_bands(found: "MonteCarlo") -> None:
+    """Percentiles as a table on a terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from core.analytics.paths import FIGURES
+    from core.research.monte_carlo import KINDS, LEVELS
+
+    document = found.document()
+    table = Table(title=f"{document['strategy']['name']}: {KINDS[found.kind]}")
+    table.add_column("")
+    for title in ("result", *(f"{level} %" for level in LEVELS)):
+        table.add_column(title, justify="right")
+    for name in FIGURES:
+        values = [document["stats"][name], *document["percentiles"][name].values()]
+        form = "{:.1%}" if name == "max_drawdown" else "{:,.2f}"
+        table.add_row(name.replace("_", " "), *("–" if each is None else form.format(each) for each in values))
+    console = Console()
+    console.print(table)
+    console.print(found.sentence)
 
 
 def _show(found: "Causality", made_up: bool) -> None:

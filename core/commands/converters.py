@@ -16,6 +16,7 @@ from core.money import plain
 
 Share = NewType("Share", Decimal)  # a fraction of something, written 50%, half, all or 0.5
 Timeframe = NewType("Timeframe", str)
+Verbatim = NewType("Verbatim", str)  # the rest of the line as it is written: quotes, signs and all
 Period = NewType("Period", str)  # 30d, 6mo, 1y, this month, 2024-01-01..2024-12-31
 
 HOURLY = Timeframe("1h")

@@ -14,11 +14,18 @@ def parse(registry: Registry, line: str) -> tuple[Command, dict[str, str]]:
     """The command and its arguments. Raises NotFound or InvalidInput with a sentence that says what would work."""
     head, _, rest = line.strip().lstrip("/").partition(" ")
     command = registry.get(head.partition("@")[0])
+    if takes_verbatim(command):
+        return command, canonical(command, {command.parameters[0].name: rest} if rest.strip() else {})
     try:
         words = shlex.split(rest)
     except ValueError:  # a lone quotation mark is text
         words = rest.split()
     return command, bound(command, words)
+
+
+def takes_verbatim(command: Command) -> bool:
+    """Whether the rest of the line is one argument, whatever it looks like."""
+    return bool(command.parameters) and command.parameters[0].kind is converters.Verbatim
 
 
 def bound(command: Command, words: list[str]) -> dict[str, str]:

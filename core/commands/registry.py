@@ -29,7 +29,9 @@ FAMILIES: Mapping[str, str] = {
 
 # Modules of core.commands.families, in the order in which their commands are listed and their sentences tried.
 MODULES = (
-    "market", "trade", "protection", "orders", "emergency", "portfolio", "research", "strategies", "stopping",
+    "market", "trade", "protection", "orders", "emergency", "portfolio", "research", "validation", "formulas",
+    "indicators",
+    "strategies", "stopping",
     "alerts", "account", "help",
 )  # fmt: skip
 

@@ -140,13 +140,22 @@ def latch(on: NDArray[np.bool_], off: NDArray[np.bool_]) -> Floats:
     return exposure
 
 
+@kernel
+def _crossings(line: Floats, other: Floats) -> Floats:
+    n = len(line)
+    exposure = np.empty(n)
+    if n:
+        exposure[0] = np.nan
+    for t in range(1, n):
+        above, before = line[t] > other[t], line[t - 1] > other[t - 1]
+        known = not (np.isnan(line[t]) | np.isnan(other[t]) | np.isnan(line[t - 1]) | np.isnan(other[t - 1]))
+        exposure[t] = (1.0 if above else 0.0) if (above != before) & known else np.nan
+    return exposure
+
+
 def crossings(line: Floats, other: Floats) -> Floats:
     """1.0 where `line` comes to lie above `other`, 0.0 where it no longer does, NaN elsewhere and beside NaNs."""
-    above = line > other
-    known = ~(np.isnan(line) | np.isnan(other))
-    exposure = np.full(len(above), np.nan)
-    changed = np.flatnonzero((above[1:] != above[:-1]) & known[1:] & known[:-1]) + 1
-    exposure[changed] = above[changed]
+    exposure: Floats = _crossings(np.ascontiguousarray(line), np.ascontiguousarray(np.broadcast_to(other, len(line))))
     return exposure
 
 

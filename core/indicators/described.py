@@ -85,6 +85,7 @@ class Indicator:
     """An indicator.
 
     inputs: columns of bars; where it is `close` alone any series will do; `other` is a second series
+    waits: what its first value waits for besides the warm-up, where the bars' times decide that
     overlay: drawn over prices rather than below them
     function: the same that `core.indicators` gives under this name
     """
@@ -96,6 +97,7 @@ class Indicator:
     parameters: Mapping[str, Parameter]
     outputs: tuple[Output, ...]
     overlay: bool
+    waits: str
     function: Callable[..., Any]
     leading: Callable[..., int]
     fading: Callable[..., int | None]
@@ -112,7 +114,7 @@ class Indicator:
         }
 
     def warmup(self, **parameters: Number) -> int:
-        """How many bars at the beginning are NaN."""
+        """How many bars at the beginning are NaN; more where it `waits`."""
         return self.leading(**self.checked(parameters))
 
     def settles(self, **parameters: Number) -> int | None:
@@ -144,6 +146,7 @@ def indicator(
     warmup: Callable[..., int],
     settles: Callable[..., int | None] | None = None,
     overlay: bool = False,
+    waits: str = "",
     check: Callable[..., None] | None = None,
     **ranges: tuple[Number, Number, str],
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -190,6 +193,7 @@ def indicator(
             parameters=parameters,
             outputs=tuple(Output(name, unit) for name, unit in outputs.items()),
             overlay=overlay,
+            waits=waits,
             function=call,
             leading=checking(warmup),
             fading=checking(settles or warmup),

@@ -4,7 +4,7 @@ from numpy.typing import ArrayLike
 
 from core.indicators.described import Floats, Lines, indicator, wilder_faded
 from core.indicators.ta import one, several
-from core.indicators.terms import DIFFERENCE, PERCENT, RATIO, WINDOW
+from core.indicators.terms import DIFFERENCE, PERCENT, RATIO, SHORT, WINDOW
 
 
 @indicator(
@@ -97,7 +97,7 @@ def vortex(high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14) 
     return several("VORTEX", high, low, close, timeperiod=period)
 
 
-@indicator("trend", outputs={"vhf": "0 to 1"}, warmup=lambda period: period, period=WINDOW)
+@indicator("trend", outputs={"vhf": "0 to 1"}, warmup=lambda period: period, period=SHORT)
 def vhf(close: ArrayLike, period: int = 28) -> Floats:
     """Vertical horizontal filter: the range of the closes over the distance they went."""
     return one("VHF", close, timeperiod=period)

@@ -30,7 +30,7 @@ def named(name: str) -> Indicator:
     """The indicator of that name. Raises NotFound with the names most like it."""
     found = catalogue().get(name.strip().lower().replace("-", "_"))
     if found is None:
-        near = difflib.get_close_matches(name.lower(), list(catalogue()), n=3, cutoff=0.5)
+        near = difflib.get_close_matches(name.lower(), list(catalogue()), n=3, cutoff=0.65)
         hint = f"Did you mean {' or '.join(near)}?" if near else "`orchestrator indicators` lists them."
         raise NotFound(f"There is no indicator '{name[:40]}'.", hint=hint)
     return found

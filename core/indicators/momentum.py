@@ -15,6 +15,7 @@ from core.indicators.terms import (
     FRACTION,
     LOOKBACK,
     PERCENT,
+    SHORT,
     SIGNAL,
     SLOW,
     WINDOW,
@@ -184,7 +185,7 @@ def williams_r(high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 
     return one("WILLR", high, low, close, timeperiod=period)
 
 
-@indicator("momentum", outputs={"cci": "about -300 to 300"}, warmup=lambda period: period - 1, period=WINDOW)
+@indicator("momentum", outputs={"cci": "about -300 to 300"}, warmup=lambda period: period - 1, period=SHORT)
 def cci(high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 20) -> Floats:
     """Commodity channel index: the typical price's distance from its average, 100 is 1.5 mean deviations."""
     return one("CCI", high, low, close, timeperiod=period)
@@ -317,7 +318,7 @@ def forecast_oscillator(close: ArrayLike, period: int = 14) -> Floats:
     return one("FOSC", close, timeperiod=period) / 100.0
 
 
-@indicator("momentum", outputs={"imi": PERCENT}, warmup=lambda period: period - 1, period=WINDOW)
+@indicator("momentum", outputs={"imi": PERCENT}, warmup=lambda period: period - 1, period=SHORT)
 def intraday_momentum(open: ArrayLike, close: ArrayLike, period: int = 14) -> Floats:
     """Intraday momentum index: the bodies of rising bars over all bodies."""
     return one("IMI", open, close, timeperiod=period)
@@ -365,7 +366,7 @@ def fisher(high: ArrayLike, low: ArrayLike, period: int = 9) -> Lines:
     settles=lambda period, streak, rank: None,  # a streak may be as long as it likes
     period=WINDOW,
     streak=WINDOW,
-    rank=(2, 100_000, "bars among which the change is ranked"),
+    rank=(2, 5_000, "bars among which the change is ranked"),
 )
 def connors_rsi(close: ArrayLike, period: int = 3, streak: int = 2, rank: int = 100) -> Floats:
     """Connors RSI: the mean of the RSI, the RSI of the streak of rises or falls, and the rank of the last change."""

@@ -8,30 +8,34 @@ from core.indicators.described import Floats
 
 @kernel
 def profile(
-    high: Floats, low: Floats, volume: Floats, period: int, rows: int, share: float
+    high: Floats, low: Floats, volume: Floats, highest: Floats, lowest: Floats, period: int, rows: int, share: float
 ) -> tuple[Floats, Floats, Floats]:
     """(middle of the fullest row, upper and lower edge of the value area). (period + rows) steps per bar.
 
-    Of rows equally full the lowest counts. The area grows from it by the fuller neighbour, the upper one of two equal.
-    Where the window saw no volume every bar counts the same.
+    highest, lowest: of the window. Of rows equally full the lowest counts. The area grows from it by the fuller
+    neighbour, the upper one of two equal. Where the window saw no volume every bar counts the same. What differs by
+    less than a billionth is equal.
     """
     n = len(high)
     point, top, bottom = np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan)
     within, steps = np.empty(rows), np.empty(rows + 1)
-    for t in range(period - 1, n):
-        first = t - period + 1
-        least, most, traded = low[first], high[first], 0.0
-        for k in range(first, t + 1):
-            least, most, traded = min(least, low[k]), max(most, high[k]), traded + volume[k]
+    active = 0  # bars of the window that saw volume
+    for t in range(n):
+        active += (volume[t] > 0.0) - (t >= period and volume[t - period] > 0.0)
+        if t < period - 1:
+            continue
+        least, most = lowest[t], highest[t]
         if not most > least:
             point[t], top[t], bottom[t] = most, most, most
             continue
-        height = (most - least) / rows
+        per_price = rows / (most - least)
         within[:] = 0.0
         steps[:] = 0.0
-        for k in range(first, t + 1):
-            size = volume[k] if traded > 0.0 else 1.0
-            lower, upper = (low[k] - least) / height, (high[k] - least) / height  # in rows
+        total = 0.0
+        for k in range(t - period + 1, t + 1):
+            size = volume[k] if active > 0 else 1.0
+            total += size
+            lower, upper = (low[k] - least) * per_price, (high[k] - least) * per_price  # in rows
             a, b = min(int(lower), rows - 1), min(int(upper), rows - 1)
             if a == b:
                 within[a] += size
@@ -41,24 +45,24 @@ def profile(
             within[b] += density * (upper - b)
             steps[a + 1] += density  # the rows in between hold a whole row each, summed up below
             steps[b] -= density
-        full, total, running = 0, 0.0, 0.0
+        equal = 1e-9 * total  # rounding does not decide between rows that hold the same bars
+        full, running = 0, 0.0
         for row in range(rows):
             running += steps[row]
             within[row] += running
-            total += within[row]
-            if within[row] > within[full]:
+            if within[row] > within[full] + equal:
                 full = row
-        lowest, highest, held = full, full, within[full]
-        while held < share * total and (lowest > 0 or highest < rows - 1):
-            above = within[highest + 1] if highest < rows - 1 else -1.0
-            below = within[lowest - 1] if lowest > 0 else -1.0
-            if above >= below:
-                highest += 1
+        under, over, held = full, full, within[full]
+        while held < share * total - equal and (under > 0 or over < rows - 1):
+            above = within[over + 1] if over < rows - 1 else -np.inf
+            below = within[under - 1] if under > 0 else -np.inf
+            if above >= below - equal:
+                over += 1
                 held += above
             else:
-                lowest -= 1
+                under -= 1
                 held += below
-        point[t] = least + (full + 0.5) * height
-        top[t] = least + (highest + 1) * height
-        bottom[t] = least + lowest * height
+        point[t] = least + (full + 0.5) / per_price
+        top[t] = least + (over + 1) / per_price
+        bottom[t] = least + under / per_price
     return point, top, bottom

@@ -75,6 +75,7 @@ def monthly_vwap(timestamp: ArrayLike, high: ArrayLike, low: ArrayLike, close: A
     overlay=True,
     warmup=lambda bar, since: bar,
     settles=lambda bar, since: None,
+    waits="until the bar or the moment it begins with",
     bar=(0, 1_000_000_000, "index of the bar it begins with"),
     since=(0, 253_402_300_799_999, "UTC ms from which on it begins, which may be later"),
 )
@@ -97,21 +98,27 @@ def anchored_vwap(
     return out
 
 
-@indicator("price", outputs=LEVELS, overlay=True, warmup=lambda: 0, settles=lambda: None)
+@indicator(
+    "price", outputs=LEVELS, overlay=True, warmup=lambda: 0, settles=lambda: None, waits="until a whole day is over"
+)
 def pivots(timestamp: ArrayLike, high: ArrayLike, low: ArrayLike, close: ArrayLike) -> Lines:
     """Pivot point of the UTC day before, with three resistances and supports; nothing until a whole day is over."""
     numbers = days(timestamp)
     return _pivots(numbers, bool(numbers[0] != days(_before(timestamp))[0]), high, low, close)
 
 
-@indicator("price", outputs=LEVELS, overlay=True, warmup=lambda: 0, settles=lambda: None)
+@indicator(
+    "price", outputs=LEVELS, overlay=True, warmup=lambda: 0, settles=lambda: None, waits="until a whole week is over"
+)
 def weekly_pivots(timestamp: ArrayLike, high: ArrayLike, low: ArrayLike, close: ArrayLike) -> Lines:
     """Pivot point of the week before, with three resistances and supports; nothing until a whole week is over."""
     numbers = weeks(timestamp)
     return _pivots(numbers, bool(numbers[0] != weeks(_before(timestamp))[0]), high, low, close)
 
 
-@indicator("price", outputs=LEVELS, overlay=True, warmup=lambda: 0, settles=lambda: None)
+@indicator(
+    "price", outputs=LEVELS, overlay=True, warmup=lambda: 0, settles=lambda: None, waits="until a whole month is over"
+)
 def monthly_pivots(timestamp: ArrayLike, high: ArrayLike, low: ArrayLike, close: ArrayLike) -> Lines:
     """Pivot point of the month before, with three resistances and supports; nothing until a whole month is over."""
     numbers = months(timestamp)

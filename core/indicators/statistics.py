@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from core.indicators.arrays import lagged, ratio
 from core.indicators.described import Floats, indicator
 from core.indicators.ta import one
-from core.indicators.terms import FRACTION, LOOKBACK, PERCENT, PRICE, WINDOW
+from core.indicators.terms import FRACTION, LOOKBACK, PERCENT, PRICE, SHORT, WINDOW
 
 UNIT = "unit of the input"
 
@@ -23,7 +23,7 @@ def variance(close: ArrayLike, period: int = 20) -> Floats:
     return one("VAR", close, timeperiod=period)
 
 
-@indicator("statistics", outputs={"mean_deviation": UNIT}, warmup=lambda period: period - 1, period=WINDOW)
+@indicator("statistics", outputs={"mean_deviation": UNIT}, warmup=lambda period: period - 1, period=SHORT)
 def mean_deviation(close: ArrayLike, period: int = 20) -> Floats:
     """Mean absolute deviation from the mean."""
     return one("AVGDEV", close, timeperiod=period)

@@ -15,6 +15,7 @@ BANDS = {"upper": PRICE, "middle": PRICE, "lower": PRICE}
 AVERAGED = (1, 100_000, "bars averaged")
 LOOKBACK = (1, 100_000, "bars looked back")
 WINDOW = (2, 100_000, "bars looked back")
+SHORT = (2, 2_000, "bars looked back")  # where each bar goes through all of them
 FAST = (2, 100_000, "bars of the fast average")
 SLOW = (2, 100_000, "bars of the slow average")
 SIGNAL = (1, 100_000, "bars of the signal's average")

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 from core.indicators.arrays import lagged, ratio
 from core.indicators.described import Floats, Lines, ema_faded, indicator
-from core.indicators.ta import one
+from core.indicators.ta import extremes, one
 from core.indicators.terms import AVERAGED, FAST, FRACTION, LOOKBACK, PERCENT, PRICE, RATIO, SLOW, VOLUME, WINDOW
 
 
@@ -149,7 +149,7 @@ def rolling_vwap(high: ArrayLike, low: ArrayLike, close: ArrayLike, volume: Arra
     outputs={"poc": PRICE, "value_high": PRICE, "value_low": PRICE},
     overlay=True,
     warmup=lambda period, rows, share: period - 1,
-    period=(1, 5_000, "bars whose volume is laid out"),
+    period=(1, 2_000, "bars whose volume is laid out"),
     rows=(1, 500, "prices into which their range is cut"),
     share=(0.01, 1.0, "fraction of the volume within the value area"),
 )
@@ -159,4 +159,5 @@ def volume_profile(
     """Volume profile: the price most was traded at, and the area around it that holds a share of the volume."""
     from core.indicators.profile import profile
 
-    return profile(np.asarray(high), np.asarray(low), np.asarray(volume), period, rows, share)
+    highest, lowest = extremes(high, low, period)
+    return profile(np.asarray(high), np.asarray(low), np.asarray(volume), highest, lowest, period, rows, share)

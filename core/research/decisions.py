@@ -99,10 +99,14 @@ class Watched:
 
     def __init__(self, strategy: Any) -> None:
         self._strategy = strategy
+        self.name, self.summary, self.parameters = strategy.name, strategy.summary, strategy.parameters
+        if callable(getattr(strategy, "indicators", None)):
+            self.indicators = strategy.indicators
         self.asked: dict[tuple[str, int], str] = {}
 
     def __getattr__(self, name: str) -> Any:
-        if name == "_strategy":
+        """A parameter of the strategy."""
+        if name in ("_strategy", "indicators"):
             raise AttributeError(name)
         return getattr(self._strategy, name)
 

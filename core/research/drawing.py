@@ -40,9 +40,12 @@ class Mark:
 
 def chart(
     times: Integers, lines: Sequence[Line], title: str, *, height: int = 260, percent: bool = False,
-    marks: Sequence[Mark] = (), log: bool = False,
+    marks: Sequence[Mark] = (), log: bool = False, dates: bool = True,
 ) -> str:  # fmt: skip
-    """The SVG of curves over common times. percent: values are fractions; log: a logarithmic scale (values above 0)."""
+    """The SVG of curves over common times. percent: values are fractions; log: a logarithmic scale (values above 0).
+
+    dates: whether `times` are UTC ms; else they are shown as the numbers they are
+    """
     chosen = _thinned(lines)
     shown = [np.log(line.values[chosen]) if log else line.values[chosen] for line in lines]
     low = min(float(np.min(each)) for each in shown)
@@ -73,9 +76,8 @@ def chart(
     for k in range(5):
         time = first + (last - first) * k / 4
         anchor = ("start", "middle", "middle", "middle", "end")[k]
-        parts.append(
-            f'<text x="{x(time):.1f}" y="{height - 7}" text-anchor="{anchor}">{from_ms(int(time)):%Y-%m-%d}</text>'
-        )
+        told = f"{from_ms(int(time)):%Y-%m-%d}" if dates else f"{time:,.0f}"
+        parts.append(f'<text x="{x(time):.1f}" y="{height - 7}" text-anchor="{anchor}">{told}</text>')
     for line, values in zip(lines, shown, strict=True):
         points = " ".join(f"{x(float(times[t])):.1f},{y(float(v)):.1f}" for t, v in zip(chosen, values, strict=True))
         if line.filled:

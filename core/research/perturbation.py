@@ -35,14 +35,21 @@ def another_future(bars: Bars, known: int, seed: int) -> Bars:
 
 
 def noisy(bars: Bars, noise: float, seed: int) -> Bars:
-    """The same bars with every price moved a little, each close by about `noise` times the range of its bar.
+    """The same bars with every bar's move changed at random, by about `noise` times the bar's range.
 
-    An open moves with the close before it, high and low with their bar; they still enclose open and close, and every
-    price stays positive. The noise does not add up, so that the history stays the same at large.
+    The changes add up and are pinned to the last close, so that the market begins and ends where it did: noise that
+    fades from bar to bar would be prices that revert, which a strategy could trade. An open moves with the close before
+    it; high and low still enclose open and close, and every price stays positive.
     """
     n = len(bars)
+    if n == 0:
+        return bars
     rng = np.random.default_rng(seed)
-    shift = noise * np.log(bars.high / bars.low) * np.clip(rng.normal(0.0, 1.0, n), -4.0, 4.0)
+    changes = noise * np.log(bars.high / bars.low) * np.clip(rng.normal(0.0, 1.0, n), -4.0, 4.0)
+    weight = np.cumsum(changes**2)
+    shift = np.cumsum(changes)
+    if weight[-1] > 0.0:
+        shift -= shift[-1] * (weight / weight[-1])
     before = np.append(0.0, shift[:-1])
     middle = (shift + before) / 2.0
     opened, close = bars.open * np.exp(before), bars.close * np.exp(shift)

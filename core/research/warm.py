@@ -16,7 +16,8 @@ def warm() -> None:
     instrument = Instrument("warm", "UP", "USDT")
     close = np.array([3.0, 2.0, 1.0, 2.0, 3.0, 2.0, 1.0, 1.0])
     volume = np.full(len(close), 1e6)
-    backtest(SmaCross(1, 2), Bars(instrument, "1m", np.arange(len(close)) * 60_000, close, close, close, close, volume))
+    bars = Bars(instrument, "1m", np.arange(len(close)) * 60_000, close, close, close, close, volume)
+    backtest(SmaCross(1, 2), bars).document()  # the measures as well
     account = SimulatedAccount(1_000.0, Costs())
     index = account.add(instrument)
     for time in range(3):

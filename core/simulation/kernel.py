@@ -154,9 +154,9 @@ def show(
 @inlined
 def act(
     account: Floats, book: Floats, orders: Floats, i: int, t: int, exposure: Floats, limit: Floats, stop: Floats,
-    target: Floats, trail: Floats, ticket: Floats,
-) -> None:  # fmt: skip
-    """Decides on the signals of row t and carries the decision out."""
+    target: Floats, trail: Floats, ticket: Floats, live: int,
+) -> int:  # fmt: skip
+    """Decides on the signals of row t and carries the decision out. Returns how many slots may hold an order now."""
     limit_price = limit[t] if len(limit) > 0 else np.nan
     stop_price = stop[t] if len(stop) > 0 else np.nan
     target_price = target[t] if len(target) > 0 else np.nan
@@ -165,9 +165,10 @@ def act(
     if action & CANCEL:
         cancel_signals(book, orders, i)
     if action & PLACE:
-        place(account, book, orders, ticket)
+        live = place(account, book, orders, ticket) + 1
     if action & PROTECT:
         protect(book, i, stop_price, target_price, distance, book[i, B_MARK])
+    return live
 
 
 @kernel
@@ -203,6 +204,7 @@ def run(
     fills = np.empty((max(1024, 2 * most, np.sum(ends - firsts) // 16), FILL))  # pages never touched cost nothing
     row = np.empty(ORDER)
     ticket = borrowed(row)
+    live = orders.shape[0]  # a lower bound is known once an order is placed: place closes the gaps
     extras = len(stop) + len(target) + len(trail) > 0
     if aligned:
         count = ends[0] - firsts[0]
@@ -231,7 +233,7 @@ def run(
             for i in range(book.shape[0]):
                 if book[i, B_ACTIVE] == 0.0 and book[i, B_GUARDED] == 0.0:
                     continue
-                lower, upper, expires = band(account, book, orders, i)
+                lower, upper, expires = band(account, book, orders[:live], i)
                 if lower == np.inf:
                     until = t
                     break
@@ -250,17 +252,32 @@ def run(
                 t = until
                 for i in range(book.shape[0]):
                     if asking[i] == t - 1:
-                        act(account, book, orders, i, firsts[i] + t - 1, exposure, limit, stop, target, trail, ticket)
+                        live = act(
+                            account,
+                            book,
+                            orders,
+                            i,
+                            firsts[i] + t - 1,
+                            exposure,
+                            limit,
+                            stop,
+                            target,
+                            trail,
+                            ticket,
+                            live,
+                        )
             else:
                 for i in range(book.shape[0]):
                     show(book, i, firsts[i] + t, timestamp, opened, high, low, close, volume, funding)
                 if account[A_FILLS] + most > fills.shape[0]:
                     fills = roomier(fills)
-                step(account, book, orders, borrowed(fills))
+                step(account, book, orders[:live], borrowed(fills))
                 equity[t] = equity_of(account, book)
                 for i in range(book.shape[0]):
                     if extras or not np.isnan(exposure[firsts[i] + t]):
-                        act(account, book, orders, i, firsts[i] + t, exposure, limit, stop, target, trail, ticket)
+                        live = act(
+                            account, book, orders, i, firsts[i] + t, exposure, limit, stop, target, trail, ticket, live
+                        )
                 t += 1
         if book.shape[0] > 1:
             times[:count] = timestamp[firsts[0] : firsts[0] + count]
@@ -283,13 +300,13 @@ def run(
                 book[i, B_PRESENT] = 0.0
         if account[A_FILLS] + most > fills.shape[0]:
             fills = roomier(fills)
-        step(account, book, orders, borrowed(fills))
+        step(account, book, orders[:live], borrowed(fills))
         equity[steps] = equity_of(account, book)
         times[steps] = now
         steps += 1
         for i in range(book.shape[0]):
             if book[i, B_PRESENT] != 0.0:
-                act(account, book, orders, i, cursor[i], exposure, limit, stop, target, trail, ticket)
+                live = act(account, book, orders, i, cursor[i], exposure, limit, stop, target, trail, ticket, live)
                 cursor[i] += 1
     row[0] = 0.0
     return fills[: int(account[A_FILLS])], steps

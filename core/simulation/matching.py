@@ -279,11 +279,11 @@ def match_inside(account: Floats, book: Floats, orders: Floats, fills: Floats) -
             if book[i, B_OPENED] == INTRABAR:
                 stop_inside(account, book, orders, fills, i)
         if not np.isnan(book[i, B_PEAK]):
-            book[i, B_PEAK] = (
-                max(book[i, B_PEAK], book[i, B_HIGH])
-                if book[i, B_QUANTITY] > 0.0
-                else min(book[i, B_PEAK], book[i, B_LOW])
-            )
+            side = 1.0 if book[i, B_QUANTITY] > 0.0 else -1.0
+            best = book[i, B_HIGH] if side > 0.0 else book[i, B_LOW]
+            if book[i, B_OPENED] == INTRABAR and (book[i, B_ENTRY] - book[i, B_OPEN]) * side < 0.0:
+                best = book[i, B_CLOSE]  # the price came to the entry from there: what was before it is no gain
+            book[i, B_PEAK] = max(book[i, B_PEAK], best) if side > 0.0 else min(book[i, B_PEAK], best)
         if book[i, B_ACTIVE] > 0.0:
             for s in range(orders.shape[0]):
                 if orders[s, O_KIND] == TRAILING and orders[s, O_INSTRUMENT] == i:

@@ -1,6 +1,7 @@
 """Testing ideas on the past, honestly: with costs, and beside simply holding."""
 
 import math
+import shlex
 import time
 from decimal import Decimal
 from typing import Any
@@ -93,6 +94,8 @@ async def backtest(
         f"{wording.day(int(bars.timestamp[0]))} to {wording.day(int(bars.timestamp[-1]))}, {len(bars):,} "
         f"bars{f', {label} prices' if label else ''}"
     )
+    # A formula is one word only in quotes, and then no sentence.
+    named = f"{strategy} on" if strategy == shlex.quote(strategy) else shlex.quote(strategy)
     return [
         Facts(f"Backtest: {title}", facts_of(result.stats, instrument.quote), f"{where}. {verdict(result.stats)}"),
         charts.equity(
@@ -106,7 +109,7 @@ async def backtest(
         Choices(
             "And now?",
             (
-                Choice("Trade it on paper", f"start {strategy} on {instrument.base.lower()} {timeframe}"),
+                Choice("Trade it on paper", f"start {named} {instrument.base.lower()} {timeframe}"),
                 Choice("Other strategies", "strategies"),
             ),
         ),

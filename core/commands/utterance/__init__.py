@@ -14,6 +14,7 @@ from core.money import plain
 
 __all__ = ["Understood", "understand"]
 
+INLINE = re.compile(r"['\"]formula:", re.IGNORECASE)
 STUDY = re.compile(r"(backtest|back-test|simulate|test|try|how would)\b")
 PAID = re.compile(r"(?:spend|invest|put) (.+?) (?:on|in|into) (\S+)(.*)$")
 AT_ONCE = {"panic"}  # acts before it asks: only the word itself, said and not asked, does it
@@ -37,7 +38,9 @@ def understand(text: str, registry: Registry | None = None) -> Understood:
     known = registry.find(head)
     if known is None:
         return unnamed(registry, bare, slash, head)
-    if slash or re.search(r"\S=\S", bare):
+    if parsing.takes_verbatim(known) or INLINE.search(bare):
+        slash = True  # what follows is a formula, not a sentence
+    if slash or (re.search(r"\S=\S", bare) and head not in studies.TESTS):
         try:
             command, arguments = parsing.parse(registry, bare)
             return Understood(command.name, arguments)
@@ -140,6 +143,8 @@ def sentence(line: str, registry: Registry) -> Understood | None:
         return found
     if STUDY.match(stripped) and (texts[0] in ("backtest", "back-test") or studies.strategy_in(stripped)):
         return studies.backtest(stripped, tokenise)
+    if stripped.split()[0] in studies.TESTS and len(words) > 1:
+        return studies.backtest(stripped, tokenise)
     if START.match(stripped) and (texts[0] == "start" or studies.strategy_in(stripped)):
         return studies.start(stripped, tokenise)
     if len(words) == 1 and words[0].coin:
@@ -164,7 +169,7 @@ def amended(text: str, words: list[Token]) -> Understood | None:
 def with_file(name: str, rest: str) -> Understood | None:
     """The backtest or start of a strategy of the user's own; None when the rest of the sentence is neither."""
     text = without_manners(re.sub(r"[\s.!?…,;]+$", "", timeframes_joined(normal(rest).strip())))
-    if STUDY.match(text):
+    if STUDY.match(text) or text.split(" ")[0] in studies.TESTS:
         return studies.backtest(text, tokenise, name)
     if START.match(text):
         return studies.start(text, tokenise, name)

@@ -61,15 +61,21 @@ def pairs_in(text: str) -> tuple[dict[str, str], str]:
     return {match[1]: match[2].rstrip(",;") for match in PAIR.finditer(text)}, PAIR.sub(" ", text)
 
 
+TESTS = {
+    "causality": "causality", "lookahead": "causality", "montecarlo": "montecarlo", "monte-carlo": "montecarlo",
+    "mc": "montecarlo",
+}  # fmt: skip  # first words that mean another command about a strategy on past bars
+
+
 def backtest(text: str, tokenise: Tokenise, strategy: str = "") -> Understood:
-    """'backtest rsi on eth 1h fast=10 last year'; strategy: the file that the sentence names."""
+    """'backtest rsi on eth 1h fast=10 last year', or one of TESTS; strategy: the file that the sentence names."""
     pairs, rest = pairs_in(re.sub(r"^\S+", "", text))
     if strategy:
         pairs["strategy"] = strategy
     arguments: dict[str, str] = {}
     if taken := period_in(rest):
         arguments["period"], rest = taken
-    return study("backtest", rest, tokenise, arguments, pairs)
+    return study(TESTS.get(text.split()[0], "backtest"), rest, tokenise, arguments, pairs)
 
 
 def start(text: str, tokenise: Tokenise, strategy: str = "") -> Understood:
@@ -123,7 +129,7 @@ def study(command: str, rest: str, tokenise: Tokenise, found: dict[str, str], pa
             else:
                 left.append(token.text)
     if left:
-        example = "start sma_cross on btc 1h with 2000" if command == "start" else "backtest rsi on eth 1h last year"
+        example = "start sma_cross on btc 1h with 2000" if command == "start" else f"{command} rsi on eth 1h last year"
         return ask(f"I am not sure about '{' '.join(left[:5])}' in that. For example: {example}.")
     order = ("strategy", "instrument", "timeframe", "cash", "period")
     merged = arguments | found | pairs

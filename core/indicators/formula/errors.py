@@ -29,3 +29,8 @@ class FormulaError(InvalidInput):
             line, at = line[first : first + SHOWN], at - first
         shown = "".join(character if character.isprintable() else " " for character in line)
         return f"{shown}\n{' ' * at}^"
+
+    def marked(self) -> str:
+        """The line that is wrong, with a mark before the character: for letters that are not equally wide."""
+        line, caret = self.pointed().split("\n")
+        return f"{line[: len(caret) - 1]}▸{line[len(caret) - 1 :]}".strip()

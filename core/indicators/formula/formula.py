@@ -13,7 +13,7 @@ from core.errors import InvalidInput
 from core.indicators.formula.errors import FormulaError
 from core.indicators.formula.lowering import MOST_UNKNOWN, Lowering, Saved, none_saved
 from core.indicators.formula.parser import parsed
-from core.indicators.formula.syntax import RULES, Program, Range, start
+from core.indicators.formula.syntax import RULES, Binary, Call, Expression, Program, Range, start
 
 if TYPE_CHECKING:
     from core.indicators.formula.graph import Graph
@@ -86,6 +86,11 @@ class Formula:
         leading = graph.leading(list(roots.values()), timeframe)
         return max(leading[root] for root in roots.values())
 
+    @property
+    def momentary(self) -> bool:
+        """Whether it is true for single bars only, as crossings are: as a strategy it would hold one bar at a time."""
+        return self.program.value is not None and _momentary(self.program.value)
+
     def frames(self) -> tuple[str, ...]:
         """The higher timeframes it looks at."""
         graph, _ = self._lowered({})
@@ -151,6 +156,17 @@ def _check_rules(text: str, program: Program, lowering: Lowering, roots: Mapping
                     f"{step.value:g} is no fraction for '{rule.label}'", text, start(rule.value),
                     hint=f"{RULES[rule.label].capitalize()}.",
                 )  # fmt: skip
+
+
+def _momentary(node: Expression) -> bool:
+    match node:
+        case Call(_, "cross" | "crossunder"):
+            return True
+        case Binary(_, "and", left, right):
+            return _momentary(left) or _momentary(right)
+        case Binary(_, "or", left, right):
+            return _momentary(left) and _momentary(right)
+    return False
 
 
 def _shelf(saved: Mapping[str, str]) -> Saved:

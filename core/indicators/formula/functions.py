@@ -46,14 +46,14 @@ class Function:
 
     @property
     def call(self) -> str:
-        """How it is called: highest(x, n)."""
+        """How it is called: highest(x, period)."""
         told = [each.name if each.default is None else f"{each.name} = {each.default:g}" for each in self.arguments]
         return f"{self.name}({', '.join(told)}{', …' if self.many else ''})"
 
 
 X, Y = Argument("x", "number"), Argument("y", "number")
 CONDITION = Argument("condition", "truth")
-WINDOW = Argument("n", "size", low=1.0)
+WINDOW = Argument("period", "size", low=1.0)
 
 
 def _window(n: int) -> int:
@@ -87,20 +87,20 @@ FUNCTIONS: Mapping[str, Function] = {
                  (Argument("x", "any"), Argument("n", "size", 1.0)), "same", arrays.previous, lambda n: n),
         Function("change", "x less x of n bars before.", (X, Argument("n", "size", 1.0, 1.0)), "number",
                  lambda x, n: x - arrays.previous(x, n), lambda n: n),
-        _rolling("highest", "The highest of the last n values, this one included.", arrays.highest),
-        _rolling("lowest", "The lowest of the last n values, this one included.", arrays.lowest),
-        _rolling("sum", "The sum of the last n values.", arrays.total),
-        _rolling("mean", "The mean of the last n values.", arrays.mean),
-        _rolling("stdev", "The population standard deviation of the last n values.", arrays.stdev, weight=10),
-        _rolling("since_highest", "Bars since the highest of the last n values; the latest one of equals.",
+        _rolling("highest", "The highest of the last period values, this one included.", arrays.highest),
+        _rolling("lowest", "The lowest of the last period values, this one included.", arrays.lowest),
+        _rolling("sum", "The sum of the last period values.", arrays.total),
+        _rolling("mean", "The mean of the last period values.", arrays.mean),
+        _rolling("stdev", "The population standard deviation of the last period values.", arrays.stdev, weight=10),
+        _rolling("since_highest", "Bars since the highest of the last period values; the latest one of equals.",
                  arrays.since_highest, weight=40),
-        _rolling("since_lowest", "Bars since the lowest of the last n values; the latest one of equals.",
+        _rolling("since_lowest", "Bars since the lowest of the last period values; the latest one of equals.",
                  arrays.since_lowest, weight=40),
-        _rolling("count", "How many of the last n values are true.", arrays.count, CONDITION),
-        Function("rising", "Whether each of the last n values is above the one before it.",
-                 (X, Argument("n", "size", 1.0, 1.0)), "truth", arrays.rising, lambda n: n, weight=6),
-        Function("falling", "Whether each of the last n values is below the one before it.",
-                 (X, Argument("n", "size", 1.0, 1.0)), "truth", arrays.falling, lambda n: n, weight=6),
+        _rolling("count", "How many of the last period values are true.", arrays.count, CONDITION),
+        Function("rising", "Whether each of the last period values is above the one before it.",
+                 (X, Argument("period", "size", 1.0, 1.0)), "truth", arrays.rising, lambda n: n, weight=6),
+        Function("falling", "Whether each of the last period values is below the one before it.",
+                 (X, Argument("period", "size", 1.0, 1.0)), "truth", arrays.falling, lambda n: n, weight=6),
         Function("barssince", "Bars since the condition was last true, 0 where it is; unknown before the first time.",
                  (CONDITION,), "number", arrays.bars_since, _none, weight=4),
         Function("fill", "x, or its last known value where it is unknown.", (X,), "number", arrays.fill, _none,

@@ -10,6 +10,7 @@ from core.errors import InvalidInput
 from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.research.backtest import backtest
+from core.research.trial import COLUMNS, Metric
 from core.strategies import BuyAndHold
 
 
@@ -41,3 +42,8 @@ def test_an_unknown_measure_or_one_without_a_better_is_refused() -> None:
         measure("sharp")
     with pytest.raises(InvalidInput, match="trades"):
         ranking("trades", [1, 2])
+
+
+def test_a_sweep_ranks_by_the_same_sign() -> None:
+    for name in set(COLUMNS) & set(rankable()):
+        assert (Metric.of(name).sign == 1) == MEASURES[name].higher_is_better, name

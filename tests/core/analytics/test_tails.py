@@ -1,6 +1,7 @@
 """Value at risk and what lies beyond it, by each method."""
 
 import math
+from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 from core.analytics import measures
 from core.analytics.garch import LEAST
 from core.errors import InvalidInput
+from core.market.bars import Bars
 
 METHODS = ("historical", "gaussian", "cornish-fisher", "garch")
 NORMAL = NormalDist()
@@ -169,3 +171,24 @@ def test_the_tail_ratio_and_common_sense() -> None:
     profit_factor = measures.profit_factor(returns)
     assert measures.common_sense_ratio(returns) == pytest.approx(3.0 * profit_factor)
     assert math.isnan(measures.tail_ratio([0.0, 0.0, 0.0]))
+
+
+@pytest.mark.realdata
+def test_hourly_bitcoin_exceeds_its_filtered_value_at_risk_as_often_as_it_should(shared_data: Path) -> None:
+    bars = Bars.read(shared_data / "market" / "binance" / "1h" / "BTCUSDT.parquet")
+    returns = measures.returns_of(bars.close)[1:]
+    hours = range(1_000, len(returns), len(returns) // 120)
+    told = [measures.value_at_risk(returns[t - 1_000 : t], 0.95, "garch") for t in hours]
+    exceeded = int(np.sum(-returns[list(hours)] > told))
+    # a twentieth is expected; the bounds are those of a binomial test at 99 %
+    assert 1 <= exceeded <= 13
+
+
+@pytest.mark.realdata
+def test_every_method_has_a_figure_for_hourly_bitcoin(shared_data: Path) -> None:
+    bars = Bars.read(shared_data / "market" / "binance" / "1h" / "BTCUSDT.parquet")
+    returns = measures.returns_of(bars.close)[1:]
+    for method in METHODS:
+        risk = measures.value_at_risk(returns, 0.99, method)  # type: ignore[arg-type]
+        beyond = measures.conditional_value_at_risk(returns, 0.99, method)  # type: ignore[arg-type]
+        assert 0.005 < risk < beyond < 0.10

@@ -74,10 +74,29 @@ def test_the_verdict_is_one_json_document(folder: Path) -> None:
         (["causality", "sma_cross", "--timeframe", "7x"], 1, "7x"),
         (["causality", "sma_cross", "--data", "nowhere.parquet"], 1, "nowhere.parquet"),
         (["causality"], 2, "Missing argument"),
+        (["monte-carlo", "sma_cross", "--data", "{file}", "--kind", "luck"], 1, "'luck' is not a kind of simulation"),
+        (["monte-carlo", "sma_cross", "--data", "{file}", "--late", "7"], 1, "late 7 is not a share"),
+        (["monte-carlo", "sma_cross"], 2, "Missing option"),
     ],
 )
-def test_a_mistake_is_answered_in_a_sentence(words: list[str], code: int, sentence: str) -> None:
-    done = orchestrator(*words)
+def test_a_mistake_is_answered_in_a_sentence(folder: Path, words: list[str], code: int, sentence: str) -> None:
+    done = orchestrator(*(word.format(file=folder / "COINUSDT.parquet") for word in words), data_dir=folder)
     assert done.returncode == code
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_histories_are_told_kept_and_drawn(folder: Path, tmp_path: Path) -> None:
+    file, page = str(folder / "COINUSDT.parquet"), tmp_path / "bands.html"
+    words = ("monte-carlo", "rsi_reversion", "--data", file, "--kind", "blocks", "--runs", "50")
+    done = orchestrator(*words, "--report", str(page), data_dir=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Of 50 histories" in done.stdout.replace("\n", " ")
+    assert "Kept as result 1." in done.stderr
+    assert page.read_text().startswith("<!doctype html>")
+    again = orchestrator(*words, "--no-save", "--json", data_dir=tmp_path)
+    document = json.loads(again.stdout)
+    assert document["runs"] == 50
+    assert document["method"] == "blocks"
+    assert 0.0 <= document["stats"]["probability_of_ruin"] <= 1.0
+    assert len(list((tmp_path / "results").glob("*.arrow"))) == 1

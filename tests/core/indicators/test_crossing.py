@@ -65,7 +65,16 @@ def test_latch_gives_each_change_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "expected"), [([1, 3, 1], [2, 2, 2], [np.nan, 1, 0]), ([np.nan, 3], [2, 2], [np.nan] * 2)]
+    ("a", "b", "expected"),
+    [
+        ([1, 3, 1], [2, 2, 2], [np.nan, 1, 0]),
+        ([np.nan, 3], [2, 2], [np.nan] * 2),
+        ([1, 3, np.nan, 1, 3], [2] * 5, [np.nan, 1, np.nan, np.nan, 1]),
+        ([1, np.inf, -np.inf], [2] * 3, [np.nan, 1, 0]),
+        ([], [], []),
+        ([1], [2], [np.nan]),
+        ([1, 3], 2, [np.nan, 1]),
+    ],
 )
 def test_crossings_of_lines(a: list[float], b: list[float], expected: list[float]) -> None:
     np.testing.assert_array_equal(crossings(np.array(a, float), np.array(b, float)), expected)

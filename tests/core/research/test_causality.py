@@ -13,6 +13,7 @@ from core.market.bars import Bars
 from core.market.timeframes import milliseconds
 from core.research.causality import causality
 from core.strategies import SmaCross
+from core.trading.intents import Aim
 from core.trading.strategy import Context, Parameter, Signals
 from tests.core.simulation.market import walk
 
@@ -136,6 +137,35 @@ class PortfolioPeek(Made):
         return {name: Signals(np.full(len(each), 1.0 if name == best else 0.0)) for name, each in bars.items()}
 
 
+class Buyer(Made):
+    """Buys below an average that it is given for each bar, sells above; asked bar by bar."""
+
+    def indicators(self, bars: Bars) -> dict[str, Floats]:
+        return {"middle": sma(bars.close, 20)}
+
+    def on_bar(self, view: Any) -> list[Any]:
+        wish = 1.0 if view.close < view.value("middle") else 0.0
+        return [Aim(exposure=wish)] if (view.position > 0.0) != (wish > 0.0) else []
+
+
+class IndicatorPeek(Buyer):
+    """Its average is that of two bars later."""
+
+    def indicators(self, bars: Bars) -> dict[str, Floats]:
+        return {"ahead": np.append(bars.close[2:], [np.nan, np.nan]), "middle": sma(bars.close, 20)}
+
+
+class OrderPeek(Buyer):
+    """Reads the end of the history behind the back of the view."""
+
+    def indicators(self, bars: Bars) -> dict[str, Floats]:
+        object.__setattr__(self, "last", float(bars.close[-1]))
+        return super().indicators(bars)
+
+    def on_bar(self, view: Any) -> list[Any]:
+        return [Aim(exposure=0.5)] if view.close < getattr(self, "last", 0.0) else [Aim(exposure=0.0)]
+
+
 @pytest.fixture(scope="module")
 def bars() -> Bars:
     return walk(1_200, 8, timeframe="1h")
@@ -146,7 +176,7 @@ def several() -> dict[str, Bars]:
     return {f"COIN{i}/USDT": walk(900, i, timeframe="1h") for i in range(3)}
 
 
-@pytest.mark.parametrize("strategy", [Honest(), HigherHonest(), SmaCross(5, 20)])
+@pytest.mark.parametrize("strategy", [Honest(), HigherHonest(), SmaCross(5, 20), Buyer()])
 def test_a_strategy_that_looks_back_only_is_causal(strategy: Any, bars: Bars) -> None:
     found = causality(strategy, bars)
     assert found.causal, found.sentence
@@ -164,6 +194,8 @@ def test_a_strategy_that_looks_back_only_is_causal(strategy: Any, bars: Bars) ->
         (Normalised(), "exposure", "prefix", 200),
         (LateStop(), "stop", "prefix", 3),
         (HigherPeek(), "exposure", "prefix", 3),
+        (IndicatorPeek(), "ahead", "prefix", 2),
+        (OrderPeek(), "orders", "prefix", 200),
     ],
 )
 def test_a_strategy_that_peeks_is_caught_and_named(

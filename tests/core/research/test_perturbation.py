@@ -34,15 +34,21 @@ def test_nothing_changes_after_the_last_bar() -> None:
 
 
 @pytest.mark.parametrize("noise", [0.05, 0.5, 3.0])
-def test_noisy_bars_are_possible_and_stay_near(noise: float) -> None:
+def test_noisy_bars_are_possible_and_begin_and_end_where_they_did(noise: float) -> None:
     bars = walk(2_000, 2)
     other = noisy(bars, noise, 7)
     assert possible(other)
-    moved = np.log(other.close / bars.close)
-    reach = np.log(bars.high / bars.low)
-    assert float(np.std(moved / reach)) == pytest.approx(noise, rel=0.1)
-    assert abs(float(np.mean(moved))) < 4 * noise * float(reach.mean()) / np.sqrt(2_000)
+    assert other.open[0] == bars.open[0]
+    assert other.close[-1] == pytest.approx(bars.close[-1])
     assert not np.array_equal(other.close, noisy(bars, noise, 8).close)
+
+
+def test_noise_cannot_be_traded() -> None:
+    bars = walk(20_000, 2)
+    changes = np.diff(np.log(noisy(bars, 0.5, 7).close / bars.close))
+    reach = np.log(bars.high / bars.low)[1:]
+    assert float(np.std(changes / reach)) == pytest.approx(0.5, rel=0.05)
+    assert abs(float(np.corrcoef(changes[1:], changes[:-1])[0, 1])) < 0.03
 
 
 def test_no_noise_changes_nothing() -> None:

@@ -58,7 +58,7 @@ def test_time_is_that_of_the_bars_opening() -> None:
     assert np.array_equal(value("month"), times.month)
 
 
-@pytest.mark.parametrize("name", sorted(indicators.catalogue()))
+@pytest.mark.parametrize("name", sorted(set(indicators.catalogue()) - set(FUNCTIONS)))
 def test_every_indicator_is_a_function_of_formulas(name: str) -> None:
     told = indicators.catalogue()[name]
     columns = {"other": MARKET.high} | {each: getattr(MARKET, each) for each in told.inputs if each != "other"}
@@ -273,8 +273,13 @@ def test_only_what_is_still_needed_is_held(monkeypatch: pytest.MonkeyPatch) -> N
         value("+".join(f"(sma(close, {n}) + (high - {n}))" for n in range(1, 9)).replace("+(", "^("))
 
 
-def test_no_function_hides_an_indicator() -> None:
-    assert not set(FUNCTIONS) & set(indicators.catalogue())
+def test_no_function_means_something_else_than_the_indicator_of_its_name() -> None:
+    both = set(FUNCTIONS) & set(indicators.catalogue())
+    assert both == {"highest", "lowest"}
+    for name in both:
+        assert np.array_equal(
+            value(f"{name}(close, period=9)"), getattr(indicators, name)(MARKET.close, 9), equal_nan=True
+        )
     assert not set(COLUMNS) & set(indicators.catalogue())
 
 

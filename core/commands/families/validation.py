@@ -1,0 +1,148 @@
+"""Whether a backtest can be believed: that it sees no future, and how far luck alone may move it."""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from core import wording
+from core.commands import charts
+from core.commands.bars import past_bars
+from core.commands.context import Context
+from core.commands.converters import HOURLY, Period, Timeframe
+from core.commands.families.research import Reporter, ratio
+from core.commands.loading import strategy_named
+from core.commands.registry import command
+from core.errors import InvalidInput
+from core.market.instrument import Instrument
+from core.reply import Chart, Choice, Choices, Pane, Reply, Table, Text, Tone
+
+if TYPE_CHECKING:
+    from core.research.monte_carlo import MonteCarlo
+
+MOST_RUNS = 10_000
+Method = Literal["trades", "blocks", "prices", "costs"]
+ROWS = (("final_equity", "Final equity"), ("max_drawdown", "Deepest drawdown"), ("sharpe", "Sharpe ratio"))
+
+
+@command(
+    family="research",
+    aliases=("lookahead",),
+    examples=("causality sma_cross", "causality rsi on eth 4h"),
+)
+async def causality(
+    ctx: Context,
+    strategy: str,
+    instrument: Instrument | None = None,
+    timeframe: Timeframe = HOURLY,
+    period: Period | None = None,
+    **parameters: str,
+) -> Reply:
+    """Proves that a strategy decides from the past alone, or names the first bar at which it saw the future.
+
+    strategy: its name, such as sma_cross; strategies lists them
+    instrument: the coin whose bars are used; made-up bars when not said
+    timeframe: of the bars, 1h when not said
+    period: 30d, 6mo, 1y, 2024; about 3,000 bars when not said
+    parameters: the strategy's own settings, e.g. fast=10 slow=30
+    """
+    from core.research.causality import causality as test
+
+    chosen = strategy_named(ctx, strategy, parameters)
+    bars = await past_bars(ctx, instrument, timeframe, period) if instrument else None
+    report = Reporter(ctx, f"Testing whether {chosen.name} sees the future")
+    await report.begin()
+    found = await ctx.services.jobs.run(test, chosen, bars, timeframe=timeframe, progress=report)
+    await report.settle()
+    blocks = [Text(found.sentence, "good" if found.causal else "bad")]
+    if found.warm_up is not None:
+        blocks.append(Text(found.warm_up.sentence, "plain" if found.warm_up.enough else "warning"))
+    if found.peek is not None and found.peek.test == "prefix":
+        blocks.append(Text("Whatever a backtest of it shows cannot be had in trading.", "warning"))
+    return blocks
+
+
+@command(
+    family="research",
+    name="montecarlo",
+    aliases=("mc", "monte-carlo"),
+    examples=("montecarlo sma_cross btc 1h", "montecarlo rsi on eth 1h last year method=blocks runs=2000"),
+)
+async def monte_carlo(
+    ctx: Context,
+    strategy: str,
+    instrument: Instrument,
+    timeframe: Timeframe = HOURLY,
+    period: Period | None = None,
+    *,
+    method: Method = "blocks",
+    runs: int = 1000,
+    seed: int = 0,
+    **parameters: str,
+) -> Reply:
+    """Shows how far luck alone may move a backtest: many histories that might as well have been.
+
+    strategy: its name, such as sma_cross; strategies lists them
+    instrument: the coin
+    timeframe: the bars it decides on, 1h when not said
+    period: 30d, 6mo, 1y, 2024; about 3,000 bars when not said
+    method: trades (shuffled), blocks (of returns), prices (with noise) or costs (slippage, fees, missed and late fills)
+    runs: histories to make, 1,000 when not said
+    seed: another number makes other histories
+    parameters: the strategy's own settings, e.g. fast=10 slow=30
+    """
+    chosen = strategy_named(ctx, strategy, parameters)
+    if not 1 <= runs <= MOST_RUNS:
+        raise InvalidInput(f"{runs:,} runs are not between 1 and {MOST_RUNS:,}.")
+    bars = await past_bars(ctx, instrument, timeframe, period)
+    report = Reporter(ctx, f"Making {runs:,} histories of {chosen.name}")
+    await report.begin()
+    found = await ctx.services.jobs.run(_simulated, chosen, bars, method, runs, seed, progress=report)
+    await report.settle()
+    label = ctx.services.market.label(instrument)
+    title = f"{strategy} on {instrument.symbol} {timeframe}"
+    times = np.linspace(int(bars.timestamp[0]), int(bars.timestamp[-1]), len(found.axis)).astype(np.int64)
+    others = [each for each in ("trades", "blocks", "prices", "costs") if each != method]
+    line = f"montecarlo {strategy} {instrument.base.lower()} {timeframe}"
+    return [
+        table(found, f"Monte Carlo: {title}"),
+        bands(found, times if method == "trades" else found.axis, title, instrument.quote, label or "SIMULATION"),
+        Text(found.sentence),
+        Choices("Another way to ask?", tuple(Choice(each, f"{line} method={each}") for each in others)),
+    ]
+
+
+def _simulated(chosen: Any, bars: Any, method: Method, runs: int, seed: int, *, progress: Any) -> "MonteCarlo":
+    from core.research.backtest import backtest
+    from core.research.monte_carlo import monte_carlo as simulate
+
+    return simulate(backtest(chosen, bars), method, runs, seed, progress=progress)
+
+
+def table(found: "MonteCarlo", title: str) -> Table:
+    """The result beside the percentiles."""
+    from core.analytics.paths import FIGURES
+
+    rows = []
+    for name, told in ROWS:
+        own = float(found.original[FIGURES.index(name)])
+        values = [own, *found.percentiles(name).values()]
+        rows.append((told, *(_told(name, each) for each in values)))
+    return Table(title, ("", "Result", "5 %", "25 %", "50 %", "75 %", "95 %"), tuple(rows), (1, 2, 3, 4, 5, 6))
+
+
+def _told(name: str, value: float | None) -> str:
+    if value is None or not np.isfinite(value):
+        return "–"
+    if name == "max_drawdown":
+        return wording.percent(value)
+    return ratio(value) if name == "sharpe" else wording.money(value)
+
+
+def bands(found: "MonteCarlo", times: Any, title: str, currency: str, label: str) -> Chart:
+    """The equity of the result among the percentiles of the histories."""
+    lines = [charts.series("line", "Result", times, found.equity)]
+    tones: tuple[tuple[int, Tone], ...] = ((5, "bad"), (50, "warning"), (95, "good"))
+    lines += [charts.series("line", f"{level} %", times, found.bands[f"p{level}"], tone=tone) for level, tone in tones]
+    low, high = (wording.money(float(found.bands[name][-1]), currency) for name in ("p5", "p95"))
+    alt = f"{title}: nine of ten histories end between {low} and {high}."
+    return Chart(f"{title}: {found.runs:,} histories", (Pane(tuple(lines), 1.0, currency),), label, alt)
