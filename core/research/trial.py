@@ -22,7 +22,7 @@ from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.research import backtest as one
 from core.research.detail import by_symbol
-from core.research.tape import Played, Rows, Tape, play, record
+from core.research.tape import Played, Rows, Signalled, Tape, play, record
 from core.research.trades import profits
 from core.simulation import fields, trips
 from core.trading.costs import Costs
@@ -123,7 +123,7 @@ class Stage:
         self.known = {name: bars.between(None, span.end) for name, bars in held.items()}
         self.skips = {name: one.rows_before(name, bars, span.start) for name, bars in self.known.items()}
         self.traded = {name: bars[self.skips[name] :] for name, bars in self.known.items()}
-        self.tape: Tape = record(self.traded, fine)
+        self.tape: Tape = record(self.traded, fine, ground.options.get("funding"))
         self.year = timeframes.per_year(next(iter(held.values())).timeframe)
         self.closes = np.array([float(bars.close[-1]) for bars in self.traded.values()])
         self.contexts = {
@@ -142,7 +142,8 @@ class Stage:
             if skip := self.skips[name]:
                 rows = {key: None if array is None else array[skip:] for key, array in rows.items()}
             signals.append(rows)
-        played = play(self.tape, signals, self.ground.cash, self.ground.costs, room=room)
+        plan = Signalled(signals, sizing=self.ground.options.get("sizing"))
+        played = play(self.tape, plan, self.ground.cash, self.ground.costs, room=room)
         return self._measured(played), self._blocks(played.equity)
 
     def _measured(self, played: Played) -> list[float]:

@@ -129,6 +129,10 @@ class AccountView:
         return self._account.cash
 
     @property
+    def free(self) -> float:
+        return self._account.free
+
+    @property
     def equity(self) -> float:
         return self._account.equity()
 
