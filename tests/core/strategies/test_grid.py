@@ -30,8 +30,8 @@ def test_levels_buy_on_the_way_down_and_each_sells_one_level_higher() -> None:
     assert bought(Grid(3, 0.1), bars) == [
         ("buy", 90.0, round(1_000 / 90, 6)),
         ("buy", 81.0, round(1_000 / 81, 6)),
+        ("sell", 100.0, round(1_000 / 90, 6)),  # within one bar in the order of placing
         ("sell", 90.0, round(1_000 / 81, 6)),
-        ("sell", 100.0, round(1_000 / 90, 6)),
         ("buy", 90.0, round(1_000 / 90, 6)),
     ]
 
