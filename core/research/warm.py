@@ -6,6 +6,7 @@ from core.events import Bar
 from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.research.backtest import backtest
+from core.research.sweep import sweep
 from core.simulation.account import SignalRow, SimulatedAccount, Ticket
 from core.strategies import SmaCross
 from core.trading.costs import Costs
@@ -18,6 +19,7 @@ def warm() -> None:
     volume = np.full(len(close), 1e6)
     bars = Bars(instrument, "1m", np.arange(len(close)) * 60_000, close, close, close, close, volume)
     backtest(SmaCross(1, 2), bars).document()  # the measures as well
+    sweep(SmaCross, bars, {"fast": [1], "slow": [2, 3]}, scheduler="local")
     account = SimulatedAccount(1_000.0, Costs())
     index = account.add(instrument)
     for time in range(3):
