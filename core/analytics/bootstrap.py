@@ -236,38 +236,45 @@ def _start(key: Any, sample: int) -> Any:
 
 
 @inlined
-def _next(bits: Any, n: int, threshold: float, row: int) -> int:
-    """The period after `row`, or with the chance threshold / 2**32 any other."""
-    if np.float64(bits >> np.uint64(32)) < threshold:
-        return int(np.float64(bits & np.uint64(0xFFFFFFFF)) * (n / 4294967296.0))
-    row += 1
-    return 0 if row >= n else row
+def _block(bits: Any, n: int, rate: float, left: int) -> tuple[int, int]:
+    """(first period, periods) of a block from 64 random bits; at most `left` periods.
+
+    rate: logarithm of the chance that a block goes on, minus infinity for blocks of one period
+    """
+    first = int(np.float64(bits & np.uint64(0xFFFFFFFF)) * (n / 4294967296.0))
+    if rate == -np.inf:
+        return first, 1
+    periods = 1.0 + np.floor(np.log((np.float64(bits >> np.uint64(32)) + 0.5) / 4294967296.0) / rate)
+    return first, left if periods >= left else int(periods)
 
 
 @kernel
 def _order(n: int, chance: float, sample: int, key: Any) -> Integers:
     found = np.empty(n, np.int64)
-    state = _start(key, sample)
-    row, threshold = 0, 4294967296.0
-    for i in range(n):
+    state, rate, done = _start(key, sample), np.log1p(-chance), 0
+    while done < n:
         state += np.uint64(0x9E3779B97F4A7C15)
-        row = _next(_mixed(state), n, threshold, row)
-        found[i] = row
-        threshold = chance * 4294967296.0
+        first, periods = _block(_mixed(state), n, rate, n - done)
+        for i in range(periods):
+            row = first + i
+            found[done + i] = row if row < n else row - n
+        done += periods
     return found
 
 
 @kernel
 def _drawn(n: int, chance: float, first: int, samples: int, key: Any) -> Floats:
     found = np.zeros((samples, n))
+    rate = np.log1p(-chance)
     for sample in range(samples):
-        state = _start(key, first + sample)
-        row, threshold = 0, 4294967296.0
-        for _ in range(n):
+        state, done = _start(key, first + sample), 0
+        while done < n:
             state += np.uint64(0x9E3779B97F4A7C15)
-            row = _next(_mixed(state), n, threshold, row)
-            found[sample, row] += 1.0
-            threshold = chance * 4294967296.0
+            begin, periods = _block(_mixed(state), n, rate, n - done)
+            for i in range(periods):
+                row = begin + i
+                found[sample, row if row < n else row - n] += 1.0
+            done += periods
     return found
 
 
@@ -275,24 +282,29 @@ def _drawn(n: int, chance: float, first: int, samples: int, key: Any) -> Floats:
 def _sharpes(centred: Floats, mean: Floats, chance: float, samples: int, key: Any) -> Floats:
     """(samples, series) mean per standard deviation of each sample. centred: (n, series) returns less their mean."""
     n, series = centred.shape
+    sums, squares = np.zeros((2 * n + 1, series)), np.zeros((2 * n + 1, series))  # up to each period of two rounds
+    for i in range(2 * n):
+        for column in range(series):
+            value = centred[i if i < n else i - n, column]
+            sums[i + 1, column] = sums[i, column] + value
+            squares[i + 1, column] = squares[i, column] + value * value
     found = np.empty((samples, series))
     total, square = np.empty(series), np.empty(series)
+    rate = np.log1p(-chance)
     for sample in range(samples):
         total[:] = 0.0
         square[:] = 0.0
-        state = _start(key, sample)
-        row, threshold = 0, 4294967296.0
-        for _ in range(n):
+        state, done = _start(key, sample), 0
+        while done < n:
             state += np.uint64(0x9E3779B97F4A7C15)
-            row = _next(_mixed(state), n, threshold, row)
+            first, periods = _block(_mixed(state), n, rate, n - done)
             for column in range(series):
-                value = centred[row, column]
-                total[column] += value
-                square[column] += value * value
-            threshold = chance * 4294967296.0
+                total[column] += sums[first + periods, column] - sums[first, column]
+                square[column] += squares[first + periods, column] - squares[first, column]
+            done += periods
         for column in range(series):
             variance = (square[column] - total[column] * total[column] / n) / (n - 1)
-            if variance > 0.0:
+            if variance > 1e-12 * squares[n, column] / n:
                 found[sample, column] = (mean[column] + total[column] / n) / np.sqrt(variance)
             else:
                 found[sample, column] = np.nan

@@ -184,6 +184,8 @@ def _sentence(facts: dict[str, Any]) -> str:
     if chance >= level:
         return f"With {chance:.1%} probability the Sharpe ratio is above zero{tried}, if the future is like the past."
     needed, record = facts["minimum_track_record"], facts["track_record"]
+    if facts["probabilistic_sharpe"] <= 0.5:
+        return "It earned nothing for its risk: its Sharpe ratio is not above zero."
     told = f"The Sharpe ratio is above zero{tried} with a probability of only {chance:.1%}: this may well be luck"
     if trials == 1 and needed is not None and needed > record:
         return f"{told}. It would take {needed:,.0f} bars like these to tell, and there are {record:,}."

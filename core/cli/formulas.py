@@ -135,6 +135,20 @@ def evaluate(
         print(f"{time[:16].replace('T', ' ')}  {told}")
 
 
+@app.command("functions")
+def functions(as_json: Json = False) -> None:
+    """List the columns and functions of the language; every indicator is one too."""
+    from core.indicators.formula.functions import reference
+
+    rows = reference()
+    if as_json:
+        emit([{"call": call, "summary": summary} for call, summary in rows])
+        return
+    for call, summary in rows:
+        print(f"{call:28}{summary}")
+    print("Every indicator is a function too: orchestrator indicators")
+
+
 def document_of(formula: "Formula") -> dict[str, Any]:
     """What `--json` tells of a formula."""
     return {

@@ -132,6 +132,11 @@ class Indicator:
             raise InvalidInput(f"{self.name} needs {', '.join(self.inputs)}, and '{name}' is not given.")
         return column
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        from core.indicators.listing import named
+
+        return named, (self.name,)  # another process finds it in its own catalogue
+
     @property
     def call(self) -> str:
         """How it is called, e.g. rsi(close, period=14)."""

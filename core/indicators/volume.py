@@ -108,7 +108,7 @@ def relative_volume(volume: ArrayLike, period: int = 20) -> Floats:
     return ratio(np.asarray(volume, dtype=np.float64), before, 0.0)
 
 
-@indicator("volume", outputs={"wad": "price"}, warmup=lambda: 0, settles=_never)
+@indicator("volume", outputs={"wad": "price differences summed"}, warmup=lambda: 0, settles=_never)
 def wad(high: ArrayLike, low: ArrayLike, close: ArrayLike) -> Floats:
     """Williams' accumulation/distribution: rises and falls against the true range, summed."""
     return one("WAD", high, low, close)

@@ -69,7 +69,7 @@ def backtest(
     if progress:
         progress(0.0)
     skip = {name: rows_before(name, each, first) for name, each in known.items()}
-    plan = _planned(strategy, known, skip, progress)
+    plan = planned(strategy, known, skip, progress)
     traded = {name: each[skip[name] :] if skip[name] else each for name, each in known.items()}
     tape = record(traded, fine)
     for name, each in fine.items():
@@ -104,7 +104,7 @@ def allocation(strategy: PortfolioStrategy, bars: Mapping[str, Bars]) -> dict[st
     return given
 
 
-def _planned(
+def planned(
     strategy: Strategy, known: dict[str, Bars], skip: dict[str, int], progress: Callable[[float], None] | None
 ) -> Plan:
     """What is to be traded: signals that are known beforehand, or the strategy itself, asked bar by bar."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from core.clock import from_ms
 from core.errors import InvalidInput
 from core.market.bars import Bars
-from core.research.decisions import INTENTS, Decisions, decisions, is_portfolio, is_step
+from core.research.decisions import INTENTS, Decisions, decisions, is_portfolio
 from core.research.perturbation import another_future
 
 Integers = NDArray[np.int64]
@@ -25,6 +25,7 @@ Integers = NDArray[np.int64]
 ROUNDING = 1e-9  # relative difference that is arithmetic, not knowledge
 SETTLED = 1e-3  # relative difference within which a later start agrees
 STARTS = 6  # later starts that are tried
+WATCHED = 5  # of so many cuts at one also a step strategy's orders are compared, as that takes a whole run
 FIXED = 10  # cuts at equal distances
 MADE_UP = 3_000  # bars of the sandbox market, at least
 
@@ -74,7 +75,8 @@ class WarmUp:
         if self.needed is None:
             return f"Begun later, its {self.column} never became the same: what it does depends on where it begins."
         if self.enough:
-            return f"Begun later, it decides the same after {self.needed:,} bars; its warm-up is {self.declared:,}."
+            bars = f"{self.needed:,} bar{'' if self.needed == 1 else 's'}"
+            return f"Begun later, it decides the same after {bars}; its warm-up is {self.declared:,}."
         return (
             f"Begun later, its {self.column} is the same only after {self.needed:,} bars, though its warm-up is"
             f" {self.declared:,}: let it see more bars before it trades."
@@ -166,7 +168,8 @@ def causality(
         if peeks and peeks[0].test == "repeat":
             break
         known = {name: each.between(None, cut + 1) for name, each in held.items()}
-        peeks += _changes(whole, decisions(strategy, known), known, cut, "prefix")
+        found = decisions(strategy, known, orders=number % WATCHED == 0)
+        peeks += _changes(whole, found, known, cut, "prefix")
         told((2 + number + 1) / total)
     for number, cut in enumerate(places):
         if peeks:
@@ -176,9 +179,11 @@ def causality(
             for name, each in held.items()
         }
         known = {name: each.between(None, cut + 1) for name, each in held.items()}
-        peeks += _changes(whole, decisions(strategy, other), known, cut, "perturbation")
+        found = decisions(strategy, other, orders=number % WATCHED == 0)
+        peeks += _changes(whole, found, known, cut, "perturbation")
         told((2 + len(places) + number + 1) / total)
-    warm = None if peeks else _warmed(strategy, held, whole, warmup, seed)
+    bare = all(column == INTENTS for _, column in whole)  # its orders follow its position, wherever it begins
+    warm = None if peeks or bare else _warmed(strategy, held, whole, warmup, seed)
     told(1.0)
     return Causality(
         strategy=strategy.name,
@@ -238,6 +243,8 @@ def _changes(whole: Decisions, found: Decisions, known: Mapping[str, Bars], cut:
     """For each column the first decision that another future changed."""
     peeks = []
     for name, column in sorted(set(whole) | set(found)):
+        if column == INTENTS and (name, column) not in found:
+            continue  # not watched at this cut
         times = known[name].timestamp
         n = len(times)
         nothing = np.full(n, np.nan)
@@ -294,8 +301,6 @@ def _warmed(strategy: Any, bars: Mapping[str, Bars], whole: Decisions, warmup: i
                 never, column = True, each
             elif last + 1 > needed and not never:
                 needed, column = last + 1, each
-    if is_step(strategy) and not any(key[1] != INTENTS for key in whole):
-        tried = 0  # it has no indicators, and its orders depend on the position it comes to
     return WarmUp(warmup, None if never else max(needed, 0), column, tried, SETTLED)
 
 

@@ -10,12 +10,13 @@ from core.errors import AppError, InvalidInput
 from core.market.bars import Bars
 from core.research.backtest import backtest
 from core.research.tape import SIGNALS
+from core.trading.costs import FREE
 from core.trading.strategy import Context, Signals
 
 Column = NDArray[Any]  # floats, or texts (None where nothing was asked)
 Decisions = dict[tuple[str, str], Column]  # by symbol and column, one value for each bar of the symbol
 INTENTS = "orders"  # the column of what a step strategy asks for, as texts
-SIGHTLESS = 1e12  # cash of the runs in which a step strategy is watched: enough for any order
+CASH = 100_000.0  # of the runs in which a step strategy is watched, without costs and caps, so that it trades much
 
 
 def is_step(strategy: Any) -> bool:
@@ -85,7 +86,7 @@ def _stepped(strategy: Any, bars: dict[str, Bars], orders: bool) -> Decisions:
     if orders:
         watched = Watched(strategy)
         chosen: Any = watched
-        backtest(chosen, bars if len(bars) > 1 else next(iter(bars.values())), SIGHTLESS)
+        backtest(chosen, bars if len(bars) > 1 else next(iter(bars.values())), CASH, FREE)
         for name, each in bars.items():
             texts = np.full(len(each), None, dtype=object)
             for place, time in enumerate(each.timestamp.tolist()):

@@ -34,9 +34,11 @@ def render(found: MonteCarlo) -> str:
         *(Line(f"{level} %", found.bands[f"p{level}"], STYLES[level]) for level in LEVELS),
     ]
     drawn = chart(found.axis, lines, "Equity of the result among the simulated ones", dates=found.kind != "trades")
+    document = found.document()
     return environment.get_template("monte_carlo.html.j2").render(
         found=found,
-        document=found.document(),
+        document=document,
+        simulated=any(str(each["instrument"]).startswith("sandbox:") for each in document["data"]),
         what=KINDS[found.kind],
         levels=[f"p{level}" for level in LEVELS],
         drawn=drawn,

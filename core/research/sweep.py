@@ -263,7 +263,8 @@ def blocks_for(trials: int) -> int:
 
 def long_enough(strategies: Sequence[Any], ground: Ground, span: Span) -> tuple[list[Any], str | None]:
     """The strategies that the bars suffice for, and why another is left out. Raises InvalidInput when they never do."""
-    there = min(len(each.between(None, span.end)) for each in ground.bars.values())
+    known = [len(each.between(None, span.end)) for each in ground.bars.values()]
+    there = max(known) if hasattr(ground.kind, "allocate") else min(known)
     kept = [each for each in strategies if each.warmup() < there]
     short = next((each for each in strategies if each.warmup() >= there), None)
     if short is None:

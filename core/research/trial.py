@@ -22,11 +22,10 @@ from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.research import backtest as one
 from core.research.detail import by_symbol
-from core.research.tape import Played, Rows, Tape, play, record
+from core.research.tape import Played, Tape, play, record
 from core.research.trades import profits
 from core.simulation import fields, trips
 from core.trading.costs import Costs
-from core.trading.strategy import Context
 
 Floats = NDArray[np.float64]
 
@@ -126,23 +125,14 @@ class Stage:
         self.tape: Tape = record(self.traded, fine)
         self.year = timeframes.per_year(next(iter(held.values())).timeframe)
         self.closes = np.array([float(bars.close[-1]) for bars in self.traded.values()])
-        self.contexts = {
-            name: Context({key: other for key, other in self.known.items() if key != name}) for name in self.known
-        }
-        self.fewest = min(len(bars) for bars in self.known.values())
 
     def run(self, strategy: Any, room: Floats) -> tuple[list[float], Floats]:
         """(COLUMNS,) statistics, NaN where one is not defined, and the returns of the blocks."""
-        if hasattr(strategy, "on_bar") or hasattr(strategy, "allocate"):
+        if self.ground.options:
             return self._whole(strategy)
         one.enough(strategy, self.known)
-        signals: list[Rows] = []
-        for name, bars in self.known.items():
-            rows = one.checked(strategy, one.strategy_signals(strategy, bars, self.contexts[name]), len(bars))
-            if skip := self.skips[name]:
-                rows = {key: None if array is None else array[skip:] for key, array in rows.items()}
-            signals.append(rows)
-        played = play(self.tape, signals, self.ground.cash, self.ground.costs, room=room)
+        plan = one.planned(strategy, self.known, self.skips, None)
+        played = play(self.tape, plan, self.ground.cash, self.ground.costs, room=room)
         return self._measured(played), self._blocks(played.equity)
 
     def _measured(self, played: Played) -> list[float]:
@@ -164,7 +154,7 @@ class Stage:
         ]
 
     def _whole(self, strategy: Any) -> tuple[list[float], Floats]:
-        """By `backtest` itself, for strategies that see their position or all instruments."""
+        """By `backtest` itself, which knows what its further arguments mean."""
         result = self.ground.backtest(strategy, self.span)
         stats = result.stats
         values = [float("nan") if stats[name] is None else float(stats[name]) for name in COLUMNS]

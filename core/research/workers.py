@@ -9,6 +9,7 @@ import hashlib
 import importlib
 import os
 import pickle
+import queue
 import signal
 import sys
 import tempfile
@@ -170,7 +171,7 @@ class Cluster:
         self._pack = self._client.scatter(pack, broadcast=True, hash=False)
 
     def each(self, function: Work, items: Sequence[Any], progress: Told | None = None) -> Iterator[tuple[int, Any]]:
-        distributed, lost = library("distributed"), lost_errors()
+        lost = lost_errors()
         total = len(items)
         packs = [packed((function, item)) for item in items]
         try:
@@ -178,17 +179,17 @@ class Cluster:
                 _by_cluster, packs, sent=self._pack, digest=self._digest, pure=False, retries=2, batch_size=1_000
             )
             places = {future.key: place for place, future in enumerate(futures)}
-            waiting = set(futures)
+            waiting, ended = set(futures), queue.SimpleQueue[Any]()
+            for future in futures:
+                future.add_done_callback(ended.put)
             try:
                 while waiting:
-                    with contextlib.suppress(TimeoutError):
-                        distributed.wait(waiting, timeout=TOLD_EVERY, return_when="FIRST_COMPLETED")
+                    with contextlib.suppress(queue.Empty):
+                        future = ended.get(timeout=TOLD_EVERY)
+                        waiting.discard(future)
+                        yield places[future.key], future.result()
                     if self._client.status not in ("running", "newly-created"):
                         raise self._lost()
-                    done = {future for future in waiting if future.done()}
-                    for future in done:
-                        yield places[future.key], future.result()
-                    waiting -= done
                     if progress:
                         progress((total - len(waiting)) / total)
             finally:

@@ -45,6 +45,7 @@ DIALOGS: dict[str, Dialog] = {
         ("backtest band btc 1h", ("gives a number, and a strategy needs a rule",)),
         ("/formula check 1 + 1 = 2", ("To compare, write ==",)),
         ("formula close > open", ("That is a formula",)),
+        ("formula functions", ("barssince(condition)", "Every indicator is a function too")),
         ("formula check cross(close, open)", ("holds one bar at a time",)),
     ],
     "a formula is replaced only when asked": [

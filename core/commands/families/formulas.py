@@ -8,6 +8,7 @@ from core.commands.loading import formulas_of
 from core.commands.registry import command
 from core.errors import AppError, InvalidInput
 from core.indicators.formula import Formula, FormulaError
+from core.indicators.formula.functions import reference
 from core.reply import Choice, Choices, Facts, Reply, Table, Text
 from core.wording import plural
 
@@ -15,6 +16,9 @@ SAVE = re.compile(r"(save|replace)\s+([\w-]+)\s*(?:=(?!=)|\bas\b|:)?\s*(.*)", re
 CHECK = re.compile(r"check\s+(.+)", re.IGNORECASE | re.DOTALL)
 REMOVE = re.compile(r"(?:remove|delete)\s+(\S+)", re.IGNORECASE)
 SHOW = re.compile(r"(?:show\s+)?([A-Za-z][\w-]*)", re.IGNORECASE)
+MORE = (
+    "Every indicator is a function too (indicators lists them). Join with + - * / ^ < > == and or not; x[1] is before."
+)
 KINDS = {
     "number": "a number: an indicator", "truth": "true or false: an indicator and a strategy", "rules": "a strategy",
 }  # fmt: skip
@@ -33,11 +37,13 @@ KINDS = {
 async def formula(ctx: Context, request: Verbatim | None = None) -> Reply:
     """Saves, checks, shows or removes a formula: an indicator or a rule of your own.
 
-    request: save NAME = FORMULA, replace NAME = FORMULA, check FORMULA, remove NAME, or a NAME to see it
+    request: save NAME = FORMULA, replace NAME = FORMULA, check FORMULA, remove NAME, functions, or a NAME to see it
     """
     written = (request or "").strip()
     if not written:
         return listing(ctx)
+    if written.lower() in ("functions", "help"):
+        return [Table("The language of formulas", ("Written", "What it is"), tuple(reference()), (), ""), Text(MORE)]
     try:
         if match := SAVE.fullmatch(written):
             return save(ctx, match[2].lower().replace("-", "_"), match[3], replace=match[1].lower() == "replace")

@@ -154,6 +154,15 @@ OPERATORS: Mapping[str, tuple[Literal["number", "truth"], Literal["number", "tru
 }
 
 
+AT = 'at("4h", x)', "x on bars of a higher timeframe, as it was known at this bar's close."
+
+
+def reference() -> list[tuple[str, str]]:
+    """Everything but the indicators that may stand in a formula: (how it is written, what it is)."""
+    columns = [(name, f"{told[0].upper()}{told[1:]}.") for name, told in COLUMNS.items()]
+    return [*columns, *((each.call, each.summary) for each in FUNCTIONS.values()), AT]
+
+
 def column(bars: Any, name: str) -> Any:
     """A column of bars, (n,) float64."""
     match name:

@@ -441,7 +441,8 @@ class Lowering:
     def _unknown(self, node: Call) -> FormulaError:
         names = [*known_names(), *self._lets, *self._parameters]
         close = difflib.get_close_matches(node.name, names, n=3, cutoff=0.6)
-        hint = f"Did you mean {' or '.join(close)}?" if close else None
+        told = " or ".join(filter(None, (", ".join(close[:-1]), *close[-1:])))
+        hint = f"Did you mean {told}?" if close else None
         if node.name in self._lets:
             hint = "A name can be used in what follows it, not before it and not in itself."
         return self._wrong(f"There is no '{node.name}'", node.at, hint)

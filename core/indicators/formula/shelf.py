@@ -17,7 +17,21 @@ from core.indicators.formula.lexer import LONGEST, LONGEST_NAME
 from core.indicators.formula.lowering import known_names
 
 NAMED = re.compile(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}")
-WORDS = ("save", "check", "list", "show", "remove", "evaluate", "formula", "formulas", "all", "as", "replace")
+WORDS = (
+    "save",
+    "check",
+    "list",
+    "show",
+    "remove",
+    "evaluate",
+    "formula",
+    "formulas",
+    "functions",
+    "help",
+    "all",
+    "as",
+    "replace",
+)
 MOST = 200
 VERSION = 1
 

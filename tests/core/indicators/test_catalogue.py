@@ -1,8 +1,11 @@
 """Every indicator of the catalogue keeps what its description promises."""
 
 import inspect
+import pickle
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,7 @@ from numpy.typing import NDArray
 from core import indicators
 from core.errors import InvalidInput, NotFound
 from core.indicators.described import CATEGORIES, Indicator
+from core.market.bars import COLUMNS, Bars
 
 CATALOGUE = indicators.catalogue()
 MONDAY = 1_704_067_200_000  # 2024-01-01 00:00 UTC
@@ -70,6 +74,8 @@ def test_a_description_is_complete(told: Indicator) -> None:
     assert all(each.unit for each in told.outputs)
     assert len({each.name for each in told.outputs}) == len(told.outputs)
     assert told.warmup() >= 0
+    assert pickle.loads(pickle.dumps(told)) is told
+    assert pickle.loads(pickle.dumps(function)) is function
 
 
 def test_there_are_many_of_every_category() -> None:
@@ -239,3 +245,29 @@ def test_importing_the_package_loads_neither_ta_lib_nor_numba() -> None:
         "print({'talib', 'numba', 'pandas'} & set(sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_threads_at_once_get_what_one_alone_gets() -> None:
+    columns = market(2_000, seed=8)
+    alone = {name: told.compute(columns) for name, told in CATALOGUE.items()}
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda told: (told.name, told.compute(columns)), list(CATALOGUE.values()) * 3))
+    for name, lines in found:
+        np.testing.assert_array_equal(lines, alone[name])
+
+
+@pytest.mark.realdata
+def test_every_indicator_is_known_on_real_hours_and_within_its_bounds(shared_data: Path) -> None:
+    folder = shared_data / "market" / "binance" / "1h"
+    bars, other = Bars.read(folder / "BTCUSDT.parquet")[:5_000], Bars.read(folder / "ETHUSDT.parquet")[:5_000]
+    columns = {name: getattr(bars, name) for name in COLUMNS} | {"other": other.close}
+    bounds = {"0 to 100": (0, 100), "-100 to 100": (-100, 100), "-100 to 0": (-100, 0), "0 to 1": (0, 1),
+              "-1 to 1": (-1, 1), "-1, 0 or 1": (-1, 1), "price": (0, np.inf)}  # fmt: skip
+    for name, told in CATALOGUE.items():
+        for each, line in zip(told.outputs, told.compute(columns), strict=True):
+            values = line[~np.isnan(line)]
+            assert len(values) > 0, name
+            assert np.isfinite(line[told.warmup() :]).all() or told.waits, name
+            low, high = bounds.get(each.unit, (-np.inf, np.inf))
+            assert low - 1e-6 <= values.min(), (name, each.name, values.min())
+            assert values.max() <= high + 1e-6, (name, each.name, values.max())

@@ -1,6 +1,7 @@
 """Strategies that peek are caught and named; those that do not pass; the warm-up is measured."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from core.indicators import atr, ema, sma
 from core.market.bars import Bars
 from core.market.timeframes import milliseconds
 from core.research.causality import causality
-from core.strategies import SmaCross
+from core.strategies import SmaCross, load
 from core.trading.intents import Aim
 from core.trading.strategy import Context, Parameter, Signals
 from tests.core.simulation.market import walk
@@ -304,3 +305,10 @@ def test_too_few_bars_and_impossible_cuts_are_refused(bars: Bars) -> None:
     with pytest.raises(InvalidInput, match="0 cuts"):
         causality(Honest(), bars, 0)
     assert causality(Honest(), bars[:23]).causal
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", ["sma_cross", "trend_pullback", "rsi_limit", "dca"])
+def test_bars_with_the_holes_of_a_real_market_show_no_peek_where_there_is_none(name: str, shared_data: Path) -> None:
+    bars = Bars.read(shared_data / "market" / "binance" / "1h" / "BTCUSDT.parquet")[:1_500]
+    assert causality(load(name), bars, 15).causal

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from core.analytics import measures
 from core.errors import InvalidInput
 from core.jobs import Cancelled
 from core.market.bars import Bars
+from core.market.instrument import Instrument
 from core.research.backtest import Result, backtest
 from core.research.jitter import Jitter
 from core.research.monte_carlo import MonteCarlo, monte_carlo
@@ -233,7 +235,7 @@ def test_a_history_without_variation_has_no_sharpe_ratio_and_gives_no_error() ->
 
 
 @pytest.mark.parametrize("kind", ["trades", "blocks"])
-def test_the_page_needs_nothing_else(result: Result, kind: Any, tmp_path: Any) -> None:
+def test_the_page_needs_nothing_else(result: Result, kind: Any, tmp_path: Path) -> None:
     found: MonteCarlo = monte_carlo(result, kind, 30)
     page = write_bands(found, tmp_path / "bands.html").read_text()
     assert page.startswith("<!doctype html>")
@@ -241,8 +243,25 @@ def test_the_page_needs_nothing_else(result: Result, kind: Any, tmp_path: Any) -
     assert "http" not in page.replace("http://www.w3.org", "")
     assert found.sentence.split(".")[0] in page
     assert page.count("<polyline") == 6
+    assert "SIMULATED" not in page
     with pytest.raises(InvalidInput, match="cannot be written"):
         write_bands(found, tmp_path / "no" / "where.html")
+
+
+def test_the_page_of_a_made_up_market_says_so(tmp_path: Path) -> None:
+    bars = walk(300, 3, timeframe="1h", instrument=Instrument("sandbox", "BTC", "USDT"))
+    page = write_bands(monte_carlo(backtest(RsiReversion(), bars), "blocks", 5), tmp_path / "bands.html").read_text()
+    assert "SIMULATED MARKET" in page
+
+
+@pytest.mark.realdata
+def test_histories_of_a_real_market(shared_data: Path) -> None:
+    bars = Bars.read(shared_data / "market" / "binance" / "1h" / "BTCUSDT.parquet")
+    result = backtest(SmaCross(), bars)
+    for kind in KINDS:
+        found = monte_carlo(result, kind, 20)
+        assert np.isfinite(found.figures).all()
+        assert np.all((found.max_drawdown > 0.0) & (found.max_drawdown < 1.0))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,201 @@
+"""`orchestrator sweep | optimize | walk-forward`."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from core.cli import emit, note
+from core.cli.inputs import archived, costs_of, opened, parameters_of
+from core.cli.progress import bar
+
+if TYPE_CHECKING:
+    pass
+
+Strategy = Annotated[str, typer.Argument(help="A strategy's name, or path.py:Class.")]
+Data = Annotated[list[str], typer.Option(help="A bars file, or VENUE:SYMBOL:TIMEFRAME; again for a portfolio.")]
+Detail = Annotated[
+    list[str] | None, typer.Option(help="Bars of a lower timeframe, which decide the order inside a bar.")
+]
+Grid = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Values of a parameter: fast=5:50:5 or fast=5,10,20; again for another. Else around the defaults."
+    ),
+]
+Ranges = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--range",
+        "--grid",
+        help="Range of a parameter: fast=5:50 or fast=5:50:5 or fast=5,10,20; else around the defaults.",
+    ),
+]
+Param = Annotated[list[str] | None, typer.Option(help="A parameter that stays as it is, as name=value.")]
+Cash = Annotated[float, typer.Option(help="Starting cash, in the quote currency.")]
+Fee = Annotated[float | None, typer.Option(help="Taker and maker fee, a fraction; 0.001 unless given.")]
+Slippage = Annotated[float | None, typer.Option(help="Slippage, a fraction; 0.0005 unless given.")]
+Start = Annotated[str | None, typer.Option("--from", help="First day, e.g. 2024-01-31.")]
+End = Annotated[str | None, typer.Option("--to", help="Day before which to stop.")]
+Workers = Annotated[int | None, typer.Option(help="Threads or processes; one per core unless given.")]
+Local = Annotated[bool, typer.Option("--local", help="Use this machine though a Dask scheduler is set.")]
+Top = Annotated[int, typer.Option(min=1, max=1000, help="Best trials to show.")]
+Keep = Annotated[bool, typer.Option("--save/--no-save", help="Keep the result for `orchestrator results`.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+STOPPED = 130  # exit code of what Ctrl-C has ended
+
+
+def sweep(
+    strategy: Strategy,
+    data: Data,
+    grid: Grid = None,
+    param: Param = None,
+    metric: Annotated[str, typer.Option(help="What ranks the trials, e.g. sharpe, calmar, max_drawdown.")] = "sharpe",
+    top: Top = 10,
+    cash: Cash = 10_000.0,
+    fee: Fee = None,
+    slippage: Slippage = None,
+    start: Start = None,
+    end: End = None,
+    detail: Detail = None,
+    workers: Workers = None,
+    local: Local = False,
+    keep: Keep = True,
+    as_json: AsJson = False,
+) -> None:
+    from core.cli.findings import show_sweep
+    from core.research.sweep import sweep as run
+
+    kind, space = searched(strategy, grid, param)
+    costs, bars = costs_of(fee, slippage), opened(data)
+    parts = opened(detail, bars) if detail else None
+    with bar(f"Sweeping {kind.name}") as told:
+        found = run(
+            kind, bars, space, costs, cash=cash, metric=metric, workers=workers, progress=told, start=start, end=end,
+            detail=parts, scheduler=_scheduler(local),
+        )  # fmt: skip
+    _done(found, "sweep", found.document(top), keep, as_json, lambda: show_sweep(found, top))
+
+
+def optimize(
+    strategy: Strategy,
+    data: Data,
+    ranges: Ranges = None,
+    param: Param = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="What to make large (small with a minus before it); again for several.")
+    ] = None,
+    sampler: Annotated[str, typer.Option(help="tpe, cmaes, random, grid or nsga2.")] = "tpe",
+    trials: Annotated[int, typer.Option(help="Combinations to try in all.")] = 100,
+    pruner: Annotated[str, typer.Option(help="none, median or halving: gives up trials that begin badly.")] = "none",
+    holdout: Annotated[float, typer.Option(help="Last share of the history that the search does not see.")] = 0.3,
+    seed: Annotated[int, typer.Option(help="Decides the result, whatever the workers.")] = 0,
+    study: Annotated[str | None, typer.Option(help="Keep the trials under this name.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the study, up to --trials in all.")] = False,
+    top: Top = 10,
+    cash: Cash = 10_000.0,
+    fee: Fee = None,
+    slippage: Slippage = None,
+    start: Start = None,
+    end: End = None,
+    detail: Detail = None,
+    workers: Workers = None,
+    local: Local = False,
+    keep: Keep = True,
+    as_json: AsJson = False,
+) -> None:
+    from core import settings
+    from core.cli.findings import show_optimum
+    from core.research.optimize import optimize as run
+    from core.research.studies import address
+
+    kind, space = searched(strategy, ranges, param)
+    costs, bars = costs_of(fee, slippage), opened(data)
+    parts = opened(detail, bars) if detail else None
+    chosen = settings.load() if study else None
+    database = None if chosen is None else address(chosen.database, chosen.data_dir)
+    with bar(f"Optimizing {kind.name}") as told:
+        found = run(
+            kind, bars, space, costs, metrics=metric or ["sharpe"], sampler=sampler, trials=trials, pruner=pruner,
+            holdout=holdout, seed=seed, study=study, database=database, resume=resume, cash=cash, workers=workers,
+            progress=told, start=start, end=end, detail=parts, scheduler=_scheduler(local),
+        )  # fmt: skip
+    if found.partial and study:
+        note(f"Go on with --study {study} --resume.")
+    _done(found, "optimize", found.document(top), keep, as_json, lambda: show_optimum(found, top))
+
+
+def walk_forward(
+    strategy: Strategy,
+    data: Data,
+    grid: Grid = None,
+    param: Param = None,
+    train: Annotated[str, typer.Option(help="What parameters are chosen on: bars, or a time like 180d.")] = "180d",
+    test: Annotated[str, typer.Option(help="What they are then traded on: bars, or a time like 30d.")] = "30d",
+    anchored: Annotated[bool, typer.Option("--anchored", help="Every training part begins at the first bar.")] = False,
+    metric: Annotated[str, typer.Option(help="What chooses, e.g. sharpe, calmar, max_drawdown.")] = "sharpe",
+    cash: Cash = 10_000.0,
+    fee: Fee = None,
+    slippage: Slippage = None,
+    start: Start = None,
+    end: End = None,
+    detail: Detail = None,
+    workers: Workers = None,
+    local: Local = False,
+    keep: Keep = True,
+    as_json: AsJson = False,
+) -> None:
+    from core.cli.findings import show_walk
+    from core.research.walk_forward import walk_forward as run
+
+    kind, space = searched(strategy, grid, param)
+    costs, bars = costs_of(fee, slippage), opened(data)
+    parts = opened(detail, bars) if detail else None
+    with bar(f"Walking forward with {kind.name}") as told:
+        found = run(
+            kind, bars, space, costs, train=train, test=test, anchored=anchored, metric=metric, cash=cash,
+            workers=workers, progress=told, start=start, end=end, detail=parts, scheduler=_scheduler(local),
+        )  # fmt: skip
+    _done(found, "walk-forward", found.document(), keep, as_json, lambda: show_walk(found))
+
+
+def searched(
+    strategy: str, grid: list[str] | None, param: list[str] | None
+) -> tuple[type[Any], Mapping[str, str] | None]:
+    """The strategy's class, and the values to search; parameters that are fixed are grids of one value.
+
+    Raises NotFound and InvalidInput.
+    """
+    from core.errors import InvalidInput
+    from core.research.space import pairs_of, usual
+    from core.strategies import load
+
+    kind = type(load(strategy))
+    fixed, given = parameters_of(param or []), pairs_of(grid or [])
+    if both := sorted(fixed.keys() & given.keys()):
+        raise InvalidInput(f"{', '.join(both)} cannot stay as it is and be searched.")
+    if not fixed:
+        return kind, given or None
+    if not given:
+        given = {
+            name: ",".join(f"{value:g}" for value in values)
+            for name, values in usual(kind).items()
+            if name not in fixed
+        }
+    return kind, given | fixed
+
+
+def _scheduler(local: bool) -> str | None:
+    return "local" if local else None
+
+
+def _done(found: Any, kind: str, document: dict[str, Any], keep: bool, as_json: bool, show: Any) -> None:
+    """Keeps and shows what was found; what was interrupted too, with the exit code of an interruption."""
+    saved = archived(kind, document, found.frames(), keep=keep)
+    if as_json:
+        emit(document | ({} if saved is None else {"number": saved.number, "id": saved.id}))
+    else:
+        show()
+    if found.partial:
+        note("Stopped before the end: this is what was done until then.")
+        raise typer.Exit(STOPPED)

@@ -1,0 +1,130 @@
+"""Dimensions: the ranges and choices of parameters that a sampler draws from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from core.errors import InvalidInput
+from core.research.space import Given, Number, grid_of, parameter_of
+from core.trading.strategy import Parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Every number from low to high, both included, in steps."""
+
+    low: Number
+    high: Number
+    step: Number
+
+    def document(self) -> list[Number]:
+        return [self.low, self.high, self.step]
+
+    def values(self) -> tuple[Number, ...]:
+        """All of them. Raises InvalidInput when they are too many for a grid."""
+        low, high, step = (Decimal(str(each)) for each in (self.low, self.high, self.step))
+        count = int((high - low) / step) + 1
+        if count > 100_000:
+            raise InvalidInput(f"The range {self.low} to {self.high} has {count:,} values, too many for a grid.")
+        kind = type(self.low)
+        return tuple(kind(low + k * step) for k in range(count))
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Some values."""
+
+    choices: tuple[Number, ...]
+
+    def document(self) -> list[Number]:
+        return list(self.choices)
+
+    def values(self) -> tuple[Number, ...]:
+        return self.choices
+
+
+Dimension = Range | OneOf
+
+
+def dimensions_of(kind: type[Any], given: Given | None = None) -> dict[str, Dimension]:
+    """What a search may vary: by parameter a range ('5:50', '0.5..3/0.25') or values; else around the defaults.
+
+    Raises InvalidInput for unknown names, values outside a parameter's range, and a strategy without parameters.
+    """
+    if not given:
+        if not kind.parameters:
+            raise InvalidInput(f"{kind.name} has no parameters to search.", strategy=kind.name)
+        return {name: _around(parameter) for name, parameter in kind.parameters.items()}
+    found: dict[str, Dimension] = {}
+    for name, wanted in given.items():
+        parameter = parameter_of(kind, name)
+        if isinstance(wanted, str) and "," not in wanted and (":" in wanted or ".." in wanted):
+            found[name] = _range(name, wanted, parameter)
+        else:
+            found[name] = OneOf(grid_of(kind, {name: wanted})[name])
+    return found
+
+
+def suggested(trial: Any, name: str, dimension: Dimension) -> Number:
+    """What Optuna's trial draws."""
+    match dimension:
+        case OneOf(choices):
+            chosen: Number = choices[0] if len(choices) == 1 else trial.suggest_categorical(name, choices)
+            return chosen
+        case Range(low, high, step) if isinstance(low, int):
+            return int(trial.suggest_int(name, low, high, step=step))
+        case Range(low, high, step):
+            drawn = trial.suggest_float(name, low, high, step=step)
+            steps = round((Decimal(str(drawn)) - Decimal(str(low))) / Decimal(str(step)))
+            return float(Decimal(str(low)) + steps * Decimal(str(step)))  # without the rounding of sums of steps
+
+
+def names_of(dimensions: Mapping[str, Dimension]) -> str:
+    """'fast 5 to 50, slow 20 to 200' for people."""
+    told = []
+    for name, each in dimensions.items():
+        match each:
+            case Range(low, high, _):
+                told.append(f"{name} {low:g} to {high:g}")
+            case OneOf(choices):
+                told.append(f"{name} {', '.join(f'{value:g}' for value in choices)}")
+    return ", ".join(told)
+
+
+def _around(parameter: Parameter) -> Range:
+    """From a quarter of the default to four times it, within the parameter's range."""
+    default = float(parameter.default)
+    low, high = float(parameter.low), float(parameter.high)
+    if default > 0.0:
+        low, high = max(low, default / 4.0), min(high, default * 4.0)
+    return _stepped(Decimal(str(low)), Decimal(str(high)), Decimal(str(parameter.step)), parameter)
+
+
+def _range(name: str, text: str, parameter: Parameter) -> Range:
+    pieces = text.replace("..", ":").replace("/", ":").split(":")
+    try:
+        numbers = [Decimal(piece.strip()) for piece in pieces]
+    except ArithmeticError:
+        numbers = []
+    if len(numbers) not in (2, 3) or not all(number.is_finite() for number in numbers):
+        raise InvalidInput(f"'{text}' is no range for {name}; write first:last or first:last:step, such as 5:50.")
+    for number in numbers[:2]:
+        parameter.checked(name, float(number))
+    step = numbers[2] if len(numbers) == 3 else Decimal(str(parameter.step))
+    if step <= 0 or numbers[1] < numbers[0]:
+        raise InvalidInput(f"The range {text} of {name} must go up, by a step above 0.")
+    if parameter.kind is int and step != int(step):
+        raise InvalidInput(f"{name} takes whole numbers, so its step cannot be {step}.")
+    return _stepped(numbers[0], numbers[1], step, parameter)
+
+
+def _stepped(low: Decimal, high: Decimal, step: Decimal, parameter: Parameter) -> Range:
+    """The range whose ends lie on steps from its low end; whole where the parameter is."""
+    if parameter.kind is int:
+        low = Decimal(int(-(-low // 1)))
+    steps = int((high - low) / step)
+    last = low + steps * step
+    if parameter.kind is int:
+        return Range(int(low), int(last), int(step))
+    return Range(float(low), float(last), float(step))
