@@ -4,6 +4,7 @@ A command never formats, escapes or sends. Numbers arrive as text already rounde
 only where a block's field is text; a Chart carries arrays. `to_json` / `from_json` carry a reply over a socket.
 """
 
+import base64
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -140,12 +141,30 @@ class Form:
     submit: str = "Run"
 
 
-Block = Text | Facts | Table | Chart | Choices | Confirm | Progress | Form
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file to keep: a report, a table. data: base64, so that it travels as JSON; `content` is the bytes."""
+
+    name: str
+    mime: str
+    data: str
+
+    @classmethod
+    def of(cls, name: str, mime: str, content: bytes) -> "File":
+        """The block for these bytes."""
+        return cls(name, mime, base64.b64encode(content).decode("ascii"))
+
+    @property
+    def content(self) -> bytes:
+        return base64.b64decode(self.data)
+
+
+Block = Text | Facts | Table | Chart | Choices | Confirm | Progress | Form | File
 Reply = Sequence[Block]
 
 _TYPES: dict[str, type] = {
     kind.__name__: kind
-    for kind in (Text, Facts, Table, Series, Pane, Chart, Choice, Choices, Confirm, Progress, Field, Form)
+    for kind in (Text, Facts, Table, Series, Pane, Chart, Choice, Choices, Confirm, Progress, Field, Form, File)
 }
 
 
@@ -178,6 +197,6 @@ def text(message: str, tone: Tone = "plain") -> list[Block]:
 
 
 __all__ = [
-    "Block", "Chart", "Choice", "Choices", "Confirm", "Facts", "Field", "Form", "Pane", "Progress", "Reply",
+    "Block", "Chart", "Choice", "Choices", "Confirm", "Facts", "Field", "File", "Form", "Pane", "Progress", "Reply",
     "Series", "Table", "Text", "Tone", "from_json", "text", "to_json",
 ]  # fmt: skip

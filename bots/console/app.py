@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -22,7 +23,7 @@ from core.commands.conversation import Conversation
 from core.commands.registry import registry
 from core.errors import AppError
 from core.jobs import end_task
-from core.reply import Chart, Choices, Confirm, Progress, Reply, Text, to_json
+from core.reply import Chart, Choices, Confirm, File, Progress, Reply, Text, to_json
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -213,14 +214,27 @@ class Console:
         return reply
 
     async def _show(self, terminal: Terminal, reply: Reply) -> None:
-        """Prints a reply and saves its charts as pictures."""
+        """Prints a reply and saves its charts as pictures, its files as they are."""
         pictures = {}
         for place, block in enumerate(reply):
-            if isinstance(block, Chart) and (path := await self._saved(block)):
+            path = None
+            if isinstance(block, Chart):
+                path = await self._saved(block)
+            elif isinstance(block, File):
+                path = await self._written(block)
+            if path is not None:
                 pictures[place] = path
         render.show(terminal, reply, pictures)
         if any(isinstance(block, Confirm) for block in reply):
             self._choices = ()
+
+    async def _written(self, file: File) -> Path | None:
+        """The file in DATA_DIR/exports; None when it cannot be written."""
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", file.name).strip(".-")[:80] or "file"
+        try:
+            return await asyncio.to_thread(write, self._partner.data_dir / "exports", name, file.content)
+        except OSError:
+            return None
 
     async def _saved(self, chart: Chart) -> Path | None:
         """The chart as a picture in DATA_DIR/charts; None when it cannot be written."""
@@ -233,6 +247,21 @@ class Console:
             return await asyncio.to_thread(store, folder, f"{name}-{uuid.uuid4().hex[:6]}.png", picture)
         except OSError:
             return None
+
+
+def write(folder: Path, name: str, content: bytes) -> Path:
+    """Writes a file under its name, or a similar one that is not taken."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    stem, dot, ending = name.rpartition(".")
+    for count in itertools.count(1):
+        path = folder / (name if count == 1 else f"{stem or name}-{count}{dot}{ending if stem else ''}")
+        try:
+            with path.open("xb") as file:
+                file.write(content)
+            return path
+        except FileExistsError:
+            continue
+    raise AssertionError  # there is always another number
 
 
 def store(folder: Path, name: str, picture: bytes) -> Path:

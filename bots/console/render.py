@@ -11,13 +11,13 @@ from rich.table import Table as Grid
 from rich.text import Text as Styled
 
 from bots.console.plot import plot
-from core.reply import Block, Chart, Choice, Choices, Confirm, Facts, Form, Progress, Reply, Table, Text
+from core.reply import Block, Chart, Choice, Choices, Confirm, Facts, File, Form, Progress, Reply, Table, Text
 
 TONES = {"plain": "", "good": "green", "bad": "red", "warning": "yellow"}
 
 
 def show(console: Console, reply: Reply, pictures: dict[int, Path] | None = None) -> None:
-    """Prints the reply. pictures: where each chart was saved, by its place in the reply."""
+    """Prints the reply. pictures: where each chart and file was saved, by its place in the reply."""
     for place, block in enumerate(reply):
         for part in rendered(block, console.width, (pictures or {}).get(place)):
             console.print(part, markup=False, highlight=False)
@@ -43,6 +43,9 @@ def rendered(block: Block, width: int, picture: Path | None = None) -> list[Rend
             return list(lines)
         case Confirm():
             return confirm(block)
+        case File(name):
+            kept = f"{clean(name)} is in {picture}" if picture else f"{clean(name)} could not be written."
+            return [Styled(kept)]
         case Progress():
             return [Styled(progress_line(block), "dim")]
         case Form(title, command, fields):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bots.telegram.text import CAPTION, LIMIT, Span, shortened, split
-from core.reply import Chart, Choices, Confirm, Facts, Form, Progress, Reply, Table, Text, Tone
+from core.reply import Chart, Choices, Confirm, Facts, File, Form, Progress, Reply, Table, Text, Tone
 
 WIDTH = 36  # monospace letters in a line on a phone
 LABEL = 40  # letters of a button that a phone shows
@@ -22,11 +22,12 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message to send: text with buttons, or a chart whose caption the text is."""
+    """One message to send: text with buttons, or a chart or a file whose caption the text is."""
 
     spans: tuple[Span, ...]
     rows: tuple[tuple[Button, ...], ...] = ()
     chart: Chart | None = None
+    file: File | None = None
 
 
 def render(reply: Reply) -> list[Message]:
@@ -44,6 +45,10 @@ def render(reply: Reply) -> list[Message]:
         if isinstance(block, Chart):
             close()
             messages.append(Message(caption(block), chart=block))
+            continue
+        if isinstance(block, File):
+            close()
+            messages.append(Message((Span(shortened(block.name, 200)),), file=block))
             continue
         if current:
             current.append(Span("\n\n"))

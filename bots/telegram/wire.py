@@ -93,6 +93,11 @@ class Wire:
                     chat, picture, caption=markup(message.spans), parse_mode=ParseMode.HTML, reply_markup=keyboard,
                     filename="chart.png",
                 )  # fmt: skip
+            elif message.file is not None:
+                sent = await self.bot.send_document(
+                    chat, message.file.content, caption=markup(message.spans), parse_mode=ParseMode.HTML,
+                    reply_markup=keyboard, filename=message.file.name,
+                )  # fmt: skip
             else:
                 sent = await self.bot.send_message(
                     chat, markup(message.spans), parse_mode=ParseMode.HTML, reply_markup=keyboard,

@@ -115,12 +115,15 @@ def _resampled_means(rows: Floats, length: float, samples: int, seed: int) -> Fl
 def _variance(rows: Floats, length: float) -> Floats:
     """(strategies,) of sqrt(n) times the mean under the stationary bootstrap. Source: Politis and Romano (1994)."""
     n, stay = len(rows), 1.0 - 1.0 / length
-    centred = rows - rows.mean(axis=0)
-    variance = np.sum(centred**2, axis=0) / n
-    for lag in range(1, n):
-        weight = (1.0 - lag / n) * stay**lag + (lag / n) * stay ** (n - lag)
-        if weight < 1e-12 and lag < n / 2:
-            continue
-        variance += 2.0 * weight * np.sum(centred[: n - lag] * centred[lag:], axis=0) / n
-    floor = 1e-6 * np.sum(centred**2, axis=0) / n  # negative by chance where neighbours cancel each other
-    return np.maximum(variance, floor)
+    lags = np.arange(n)
+    weight = 2.0 * ((1.0 - lags / n) * stay**lags + (lags / n) * stay ** (n - lags))
+    weight[0] = 1.0
+    variance = np.empty(rows.shape[1])
+    for first in range(0, rows.shape[1], CHUNK):
+        part = rows[:, first : first + CHUNK]
+        centred = part - part.mean(axis=0)
+        spectrum = np.fft.rfft(centred, 2 * n, axis=0)  # twice as long, so that the end does not meet the beginning
+        covariance = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, 2 * n, axis=0)[:n] / n
+        # may be negative by chance where neighbours cancel each other
+        variance[first : first + CHUNK] = np.maximum(weight @ covariance, 1e-6 * covariance[0])
+    return variance

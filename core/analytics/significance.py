@@ -20,6 +20,7 @@ from core.analytics.bootstrap import (
     paired_bootstrap,
 )
 from core.analytics.families import RealityCheck, SuperiorAbility, reality_check, superior_predictive_ability
+from core.analytics.moments import M_DEVIATION, M_KURTOSIS, M_MEAN, M_SKEW, moments
 from core.analytics.overfitting import (
     Overfitting,
     block_sums,
@@ -65,15 +66,11 @@ def moments_of(returns: ArrayLike) -> Moments:
     n = len(known)
     if n < 2:
         return Moments(n, NAN, NAN, NAN)
-    mean = float(known.mean())
-    centred = known - mean
-    square = centred * centred
-    variance = float(square.mean())
-    if not sqrt(variance) > 1e-12 * float(np.abs(known).max()):
+    found = moments(known, 0.0)
+    deviation = float(found[M_DEVIATION])
+    if not deviation > 1e-12 * max(abs(float(known.min())), abs(float(known.max()))):
         return Moments(n, NAN, NAN, NAN)
-    skewness = float(square @ centred) / n / variance**1.5
-    kurtosis = float(square @ square) / n / variance**2
-    return Moments(n, mean / sqrt(variance * n / (n - 1.0)), skewness, kurtosis)
+    return Moments(n, float(found[M_MEAN]) / deviation, float(found[M_SKEW]), float(found[M_KURTOSIS]) + 3.0)
 
 
 def probabilistic_sharpe_ratio(returns: ArrayLike | Moments, benchmark: float = 0.0) -> float:

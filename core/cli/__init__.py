@@ -6,7 +6,6 @@ import sys
 from typing import Any
 
 import typer
-import typer.rich_utils
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
@@ -99,8 +98,10 @@ def main() -> None:
     except TyperException as wrong:
         if "--json" in sys.argv:
             emit({"error": {"code": "usage", "message": wrong.format_message()}})
+        from typer import rich_utils
+
         shown: Any = wrong  # Typer's own Click, whose types are private
-        typer.rich_utils.rich_format_error(shown)
+        rich_utils.rich_format_error(shown)
         sys.exit(wrong.exit_code)
     except typer.Abort:
         note("Stopped.")

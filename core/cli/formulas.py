@@ -66,11 +66,11 @@ def list_formulas(as_json: Json = False) -> None:
     """List the saved formulas."""
     shelf = _shelf()
     rows: list[dict[str, Any]] = []
-    for name in shelf.names():
-        try:
-            rows.append(_saved_document(shelf.get(name), shelf.open(name)))
-        except AppError as refused:
-            rows.append({"name": name, "error": refused.sentence()})
+    for name, found in shelf.opened().items():
+        if isinstance(found, AppError):
+            rows.append({"name": name, "error": found.sentence()})
+        else:
+            rows.append(_saved_document(shelf.get(name), found))
     if as_json:
         emit(rows)
         return

@@ -5,23 +5,32 @@ from typing import TYPE_CHECKING, Any
 
 from core.cli import note
 from core.errors import InvalidInput
+from core.research.sizes import sizing_of
+
+__all__ = [
+    "archive", "archived", "costs_of", "funding_of", "opened", "parameters_of", "sizing_of", "source_of", "tried",
+]  # fmt: skip
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from core.market.bars import Bars
+    from core.market.funding import Funding
     from core.research.archive import Archive, Frames, Saved
+    from core.research.result import Result, Trials
     from core.trading.costs import Costs
 
 
-def costs_of(fee: float | None, slippage: float | None) -> "Costs":
-    """The default costs, with this fee (taker and maker) and slippage where given. Raises InvalidInput."""
+def costs_of(fee: float | None, slippage: float | None, **more: Any) -> "Costs":
+    """The default costs, with this fee (taker and maker) and slippage where given.
+
+    more: other fields of Costs by name, None where not given. Raises InvalidInput.
+    """
     from core.trading.costs import Costs
 
-    usual = Costs()
-    return Costs(
-        taker_fee=usual.taker_fee if fee is None else fee,
-        maker_fee=usual.maker_fee if fee is None else fee,
-        slippage=usual.slippage if slippage is None else slippage,
-    )
+    given: dict[str, Any] = {"taker_fee": fee, "maker_fee": fee, "slippage": slippage}
+    given |= {name: value for name, value in more.items() if value is not None}
+    return Costs(**{name: value for name, value in given.items() if value is not None})
 
 
 def parameters_of(given: list[str]) -> dict[str, str]:
@@ -85,3 +94,33 @@ def archived(
         return None
     note(f"Kept as result {saved.number}.")
     return saved
+
+
+def tried(result: "Result") -> "Trials":
+    """How often the strategy of this run was tried on its bars, by what is kept; the run itself counts."""
+    from core.trading.strategy import describe
+
+    described = describe(result.strategy)
+    return archive().trials(described["name"], result.data, parameters=described["parameters"])
+
+
+def source_of(strategy: Mapping[str, Any], given: str) -> dict[str, Any]:
+    """A document's strategy, with the file that it came from."""
+    from pathlib import Path
+
+    if ".py" not in given:
+        return dict(strategy)
+    path, colon, name = given.partition(":")
+    return {**strategy, "source": f"{Path(path).absolute() if Path(path).is_file() else path}{colon}{name}"}
+
+
+def funding_of(files: "list[Path]", bars: "Bars | dict[str, Bars]") -> "Funding | dict[str, Funding]":
+    """The histories of funding, one per instrument in the order of --data. Raises InvalidInput."""
+    from core.market.bars import Bars
+    from core.market.funding import Funding
+
+    read = [Funding.read(path) for path in files]
+    names = [bars.instrument.symbol] if isinstance(bars, Bars) else list(bars)
+    if len(read) != len(names):
+        raise InvalidInput(f"--funding is given {len(read)} times for {len(names)} instruments; give it once for each.")
+    return read[0] if isinstance(bars, Bars) else dict(zip(names, read, strict=True))

@@ -1,24 +1,14 @@
 """`orchestrator backtest | strategies | indicators`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from core.cli import emit, note
-from core.cli.inputs import costs_of, opened, parameters_of
-
-if TYPE_CHECKING:
-    from core.research.backtest import Result
-
-PERCENT = (
-    "total_return", "buy_and_hold", "cagr", "max_drawdown", "volatility", "var_95", "cvar_95", "win_rate", "exposure",
-)  # fmt: skip
-SHOWN = (
-    "final_equity", "total_return", "buy_and_hold", "cagr", "sharpe", "sortino", "calmar", "max_drawdown",
-    "max_drawdown_duration", "volatility", "var_95", "cvar_95", "trades", "open_trades", "win_rate", "profit_factor",
-    "expectancy", "exposure", "turnover", "fees_paid",
-)  # fmt: skip
+from core.cli.inputs import archived, costs_of, funding_of, opened, parameters_of, sizing_of, source_of, tried
+from core.cli.progress import bar
+from core.cli.shown import show
 
 
 def backtest(
@@ -30,20 +20,42 @@ def backtest(
     param: Annotated[list[str] | None, typer.Option(help="A parameter of the strategy, as name=value.")] = None,
     cash: Annotated[float, typer.Option(help="Starting cash, in the quote currency.")] = 10_000.0,
     fee: Annotated[float | None, typer.Option(help="Taker and maker fee, a fraction; 0.001 unless given.")] = None,
+    maker_fee: Annotated[float | None, typer.Option(help="Maker fee, where it differs from --fee.")] = None,
     slippage: Annotated[float | None, typer.Option(help="Slippage, a fraction; 0.0005 unless given.")] = None,
+    slippage_model: Annotated[str | None, typer.Option(help="fixed, volume_share or spread.")] = None,
+    volume_share: Annotated[float | None, typer.Option(help="Most of a bar's volume that is filled; 0.25.")] = None,
+    latency: Annotated[int | None, typer.Option(help="Whole bars between a decision and its order.")] = None,
+    fill_on_touch: Annotated[bool, typer.Option("--fill-on-touch", help="Limits fill when touched.")] = False,
+    leverage: Annotated[float | None, typer.Option(help="Of perpetuals; 1 unless given.")] = None,
+    funding: Annotated[
+        list[Path] | None, typer.Option(help="A file of a perpetual's funding rates; once per --data.")
+    ] = None,
+    sizing: Annotated[
+        str | None, typer.Option(help="cash=500, quantity=0.1, fraction=0.5, volatility=0.2 or kelly=0.5.")
+    ] = None,
     start: Annotated[str | None, typer.Option("--from", help="First day, e.g. 2024-01-31.")] = None,
     end: Annotated[str | None, typer.Option("--to", help="Day before which to stop.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a self-contained HTML report here.")] = None,
+    keep: Annotated[bool, typer.Option("--save/--no-save", help="Keep the result for `orchestrator results`.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     from core.research.backtest import backtest as run
     from core.strategies import load
 
     chosen = load(strategy, parameters_of(param or []))
-    costs = costs_of(fee, slippage)
+    costs = costs_of(
+        fee, slippage, maker_fee=maker_fee, slippage_model=slippage_model, volume_share=volume_share, latency=latency,
+        fill_on_touch=fill_on_touch or None, leverage=leverage,
+    )  # fmt: skip
+    size = sizing_of(sizing)
     bars = opened(data)
     parts = opened(detail, bars) if detail else None
-    result = run(chosen, bars, cash, costs, detail=parts, start=start, end=end)
+    more: dict[str, Any] = {} if size is None else {"sizing": size}
+    if funding:
+        more["funding"] = funding_of(funding, bars)
+    with bar(f"Testing {chosen.name}") as told:
+        result = run(chosen, bars, cash, costs, detail=parts, start=start, end=end, progress=told, **more)
+    result.tried = tried(result)
     if report is not None:
         from core.research.report import write_report
 
@@ -52,7 +64,14 @@ def backtest(
     if as_json:
         emit(result.document())
     else:
-        _show(result)
+        show(f"{result.strategy.name} on {', '.join(result.bars)}", result.stats, result.overfitting["sentence"])
+        print(f"{len(result.equity):,} bars, {result.seconds:.3f} s")
+    if keep:
+        document, frames = result.kept()
+        document["strategy"] = source_of(document["strategy"], strategy)
+        if sizing:
+            document["sizing"] = sizing
+        archived("backtest", document, frames)
 
 
 def strategies(as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False) -> None:
@@ -85,27 +104,3 @@ def strategies(as_json: Annotated[bool, typer.Option("--json", help="One JSON do
 
 def _line(name: str, text: str) -> None:
     print(f"{name:22}{text}")
-
-
-def _show(result: "Result") -> None:
-    """The statistics as a table on a terminal."""
-    from rich.console import Console
-    from rich.table import Table
-
-    stats = result.stats
-    table = Table(title=f"{result.strategy.name} on {', '.join(result.bars)}", show_header=False)
-    for name in SHOWN:
-        table.add_row(name.replace("_", " "), _told(name, stats[name]))
-    console = Console()
-    console.print(table)
-    console.print(f"{stats['bars']:,} bars from {stats['start'][:16]} to {stats['end'][:16]}, {result.seconds:.3f} s")
-    for warning in stats["warnings"]:
-        console.print(f"Note: {warning}")
-
-
-def _told(name: str, value: Any) -> str:
-    if value is None:
-        return "–"
-    if name in PERCENT:
-        return f"{value:.2%}"
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"

@@ -10,6 +10,7 @@ from core.trading.strategy import Strategy
 
 if TYPE_CHECKING:
     from core.indicators.formula.shelf import Shelf
+    from core.research.archive import Archive
 
 
 def strategy_named(ctx: Context, name: str, parameters: Mapping[str, str]) -> Strategy:
@@ -56,3 +57,10 @@ def own_strategies(ctx: Context) -> tuple[dict[str, type[Strategy]], tuple[str, 
     if ctx.user.role is not Role.OWNER:
         return saved(formulas)
     return own(ctx.services.settings.data_dir / "strategies", formulas)
+
+
+def results_of(ctx: Context) -> "Archive":
+    """The kept results of this machine; each person's are their own."""
+    from core.research.archive import Archive
+
+    return Archive(ctx.services.settings.data_dir / "results")

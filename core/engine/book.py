@@ -113,6 +113,11 @@ class Book:
             ZERO,
         )
 
+    def bound(self, order_id: str) -> Decimal:
+        """What an open order binds: quote of a buy, base of a sell; nothing when it is not open."""
+        order = self._orders.get(order_id)
+        return ZERO if order is None else remaining(order, self._reserved.get(order_id, ZERO))
+
     def free(self, account: str, ledger: str, asset: str) -> Decimal:
         """What the ledger holds of the asset and no open order binds."""
         return self.total(account, ledger, asset) - self.reserved(account, ledger, asset)

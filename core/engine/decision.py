@@ -20,8 +20,13 @@ from core.trading.portfolio import Portfolio
 from core.trading.strategy import Signals
 
 
-def request_of(run: Run, bar: Bar, ticket: Ticket, portfolio: Portfolio, now: datetime) -> OrderRequest:
-    """The ticket as an order; its id follows from the run and the bar, so that a decision cannot count twice."""
+def request_of(
+    run: Run, bar: Bar, ticket: Ticket, portfolio: Portfolio, now: datetime, number: int = 0
+) -> OrderRequest:
+    """The ticket as an order; its id follows from the run and the bar, so that a decision cannot count twice.
+
+    number: of the order among those of one decision
+    """
     entry = Market() if ticket.limit is None else Limit(decimal_of(ticket.limit))
     stop, target, trail = (
         None if value is None else decimal_of(value) for value in (ticket.stop, ticket.target, ticket.protect_trail)
@@ -34,7 +39,7 @@ def request_of(run: Run, bar: Bar, ticket: Ticket, portfolio: Portfolio, now: da
     side = Side.BUY if (ticket.side or gap) > 0 else Side.SELL
     protected = not (stop is None and target is None and trail is None)
     return OrderRequest(
-        f"{run.id}-{bar.time}-0",
+        f"{run.id}-{bar.time}-{number}",
         run.account,
         run.instrument,
         side,

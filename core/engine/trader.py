@@ -8,7 +8,6 @@ A run's first decision joins where the signals stand: a strategy that asked to b
 import asyncio
 import contextlib
 import sys
-import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -20,9 +19,10 @@ import structlog
 
 from core import wording
 from core.bus import Bus
-from core.clock import Clock, to_ms
+from core.clock import Clock
 from core.engine.book import Book
-from core.engine.decision import last_row, request_of, situation_of, standing, with_bar
+from core.engine.decision import with_bar
+from core.engine.decisions import Decisions
 from core.engine.feed import Feed
 from core.engine.lease import Lease
 from core.engine.ports import TradingStore
@@ -30,18 +30,16 @@ from core.engine.settlement import Settlement
 from core.engine.views import MANUAL, Run
 from core.errors import AppError, Conflict, InvalidInput, NotFound
 from core.events import Bar, BarClosed, StrategyChanged
-from core.exchanges.paper import Batch, PaperVenue
+from core.exchanges.paper import PaperVenue
 from core.market import timeframes
 from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.money import ZERO, plain
 from core.risk import limits as risk
-from core.trading.orders import OrderRequest
-from core.trading.strategy import Context, Signals, SignalStrategy, Strategy
+from core.trading.strategy import PortfolioStrategy, Strategy
 
 HISTORY = 500  # bars a run sees before its first one, at least
 WINDOW = 100_000  # bars a run sees at most
-SLOW = 0.005  # seconds of computing after which a strategy is moved off the event loop
 
 Load = Callable[[str, Mapping[str, Any]], Strategy]
 
@@ -67,14 +65,14 @@ class Trader:
         history: int = HISTORY,
     ) -> None:
         self._store, self._book, self._venue, self._feed = store, book, venue, feed
-        self._clock, self._limits, self._lease, self._history = clock, limits, lease, history
+        self._clock, self._history = clock, history
         self._load = load or load_strategy
         self._settlement = Settlement(store, book, venue, feed, clock)
         self._runs: dict[str, Run] = {}  # running
         self._strategies: dict[str, Strategy] = {}
         self._windows: dict[str, Bars] = {}
-        self._seconds: dict[str, float] = {}
         self._busy: dict[str, asyncio.Lock] = {}
+        self._decisions = Decisions(book, venue, clock, limits, lease)
         bus.subscribe(BarClosed, self.on_bar)
         self._log = structlog.get_logger("trader")
 
@@ -98,8 +96,11 @@ class Trader:
         """
         if isinstance(strategy, str):
             source, strategy = source or strategy, self._load(strategy, parameters or {})
-        if not isinstance(strategy, SignalStrategy):
-            raise InvalidInput(f"{strategy.name} cannot trade on paper; it can be backtested.")
+        if isinstance(strategy, PortfolioStrategy):
+            raise InvalidInput(
+                f"{strategy.name} weighs several instruments against each other and cannot trade on paper.",
+                hint="It can be backtested.",
+            )
         timeframe = timeframes.parse(timeframe)
         state = self._book.account(account)
         currency = "USDT" if state is None else state.currency
@@ -260,63 +261,13 @@ class Trader:
             run = replace(run, anchor=int(window.timestamp[0]))
         if bar.time <= run.decided:
             return
-        length = timeframes.milliseconds(run.timeframe)
-        if self._clock.now_ms() >= bar.time + 2 * length:
+        if self._clock.now_ms() >= bar.time + 2 * timeframes.milliseconds(run.timeframe):
             return  # a bar of the past: its moment to act is gone
         if len(window) > WINDOW:
             window = self._windows[run.id] = window[len(window) // 2 :]
             run = replace(run, anchor=int(window.timestamp[0]))
-        signals = await self._signals(run, window)
-        row = last_row(signals, len(window))
-        if run.decided + length <= to_ms(run.started):  # the first decision joins where the signals stand
-            row = standing(row, signals)
-        decision = await self._venue.decide(run.account, run.ledger, run.instrument, row)
-        cancel = [self._venue.order_of(run.account, run.ledger, ref) for ref in decision.cancel]
-        place: tuple[OrderRequest, ...] = ()
-        reserved: dict[str, Decimal] = {}
-        reason = run.reason
-        if decision.place is not None:
-            portfolio = self._book.portfolio(run.account, run.ledger)
-            request = request_of(run, bar, decision.place, portfolio, self._clock.now())
-            recent, halted = self._book.recent(run.account), self._halted(run.account)
-            try:
-                situation = situation_of(run, request, bar, portfolio, recent=recent, halted=halted)
-                risk.demand(risk.checks(situation, self._limits))
-                if self._lease is not None:
-                    self._lease.demand()
-                place, reserved, reason = (request,), {request.id: ZERO}, None
-            except AppError as refused:
-                reason = refused.sentence()
-                self._log.warning("order of strategy refused", run=run.id, reason=reason)
-        run = replace(run, decided=bar.time, reason=reason)
-        batch = Batch(
-            run.account,
-            run.ledger,
-            tuple(order for order in cancel if order is not None),
-            place,
-            () if decision.protect is None else ((run.instrument, decision.protect),),
-        )
-
-        async def also(unit: Any) -> None:
-            await unit.save_run(run)
-
-        await self._venue.carry_out(batch, also, reserved)
-        self._runs[run.id] = run
-
-    async def _signals(self, run: Run, window: Bars) -> Signals:
-        strategy = self._strategies[run.id]
-        assert isinstance(strategy, SignalStrategy)
-        began = time.perf_counter()
-        if self._seconds.get(run.id, SLOW) < SLOW:
-            signals = strategy.signals(window, Context())
-        else:
-            signals = await asyncio.to_thread(strategy.signals, window, Context())
-        self._seconds[run.id] = time.perf_counter() - began
-        return signals
-
-    def _halted(self, account: str) -> bool:
-        state = self._book.account(account)
-        return state is not None and state.halted
+        decided = await self._decisions.decide(run, self._strategies[run.id], window, bar)
+        self._runs[run.id] = decided
 
     # -- beginning and ending -------------------------------------------------------------------------------------
 
@@ -338,8 +289,9 @@ class Trader:
     def _dismiss(self, run: Run) -> None:
         if self._runs.pop(run.id, None) is not None:
             self._feed.drop_bars(run.instrument, run.timeframe)
-        for kept in (self._strategies, self._windows, self._seconds):
+        for kept in (self._strategies, self._windows):
             kept.pop(run.id, None)
+        self._decisions.forget(run)
 
     async def _end(self, run: Run, state: Any, reason: str | None) -> Run:
         run = replace(run, state=state, stopped=self._clock.now(), reason=reason, returned=None)

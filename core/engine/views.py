@@ -119,6 +119,7 @@ class Run:
 
     anchor, decided: UTC ms opens of the first bar it sees and of the last bar it decided on (0: none yet)
     number: short number shown to people; cash: what it was given; reason: why it ended, a sentence
+    memory, labels: what a step strategy keeps from bar to bar, and its words for open orders by their reference
     """
 
     id: str
@@ -137,6 +138,8 @@ class Run:
     reason: str | None = None
     source: str = ""  # registry name or path.py:Class it is loaded from
     returned: Decimal | None = None  # cash given back when it stopped
+    memory: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ledger(self) -> str:

@@ -30,8 +30,11 @@ from core.trading.orders import (
     TrailingStop,
 )  # fmt: skip
 from core.trading.portfolio import Fill, Transfer
+from core.trading.tickets import Ticket
 
 SAVE_EVERY = 5_000  # ms of ticks without a fill after which the state is kept anyway
+MANUAL = "manual"  # the ledger of trades by hand, on which no strategy decides
+RECENT = 1_000  # fills that are kept for a strategy which does not decide for long
 HAIR = 1e-9  # relative; sums of floats end this near to what they mean
 PROTECTIVE = ("stop", "target", "trail", "liquidation")
 ENDINGS = {
@@ -64,6 +67,7 @@ class Ledger:
     parents: dict[int, str]
     exits: dict[str, str]
     saved: int = 0
+    recent: list[SimulatedFill] = field(default_factory=list)
 
     def index(self, instrument: Instrument) -> int | None:
         return next((i for i, each in enumerate(self.instruments) if each.key == instrument.key), None)
@@ -89,6 +93,7 @@ class Ledger:
             dict(self.cursors),
             {str(index): order for index, order in self.parents.items()},
             dict(self.exits),
+            tuple(self.recent),
         )
 
 
@@ -104,6 +109,7 @@ def restored(kept: LedgerState, costs: Costs, now: int) -> Ledger:
         {int(index): order for index, order in kept.parents.items()},
         dict(kept.exits),
         now,
+        list(kept.recent),
     )
 
 
@@ -150,6 +156,8 @@ def step(ledger: Ledger, bars: Mapping[Instrument, Bar], effects: Effects) -> No
     effects.touched.add((ledger.account, ledger.name))
     guards = {index: ledger.simulated.protection(index) for index in present}
     fills = ledger.simulated.step(present)
+    if ledger.name != MANUAL:
+        ledger.recent = [*ledger.recent, *fills][-RECENT:]
     for index, bar in present.items():
         whole_bar = not math.isnan(bar.volume)  # ticks may come twice in a millisecond, bars come once
         ledger.cursors[ledger.instruments[index].key] = bar.time + whole_bar
@@ -160,8 +168,9 @@ def step(ledger: Ledger, bars: Mapping[Instrument, Bar], effects: Effects) -> No
     endings = dict(ledger.simulated.ended())
     for ref in before - set(ledger.simulated.open_refs()):
         _end(ledger, ref, endings.get(ref), effects)
-    for index in {fill.index for fill in fills}:
-        _release(ledger, index, effects)
+    if ledger.name == MANUAL:  # a strategy's own orders stay as in its backtest, and reduce no more than is held
+        for index in {fill.index for fill in fills}:
+            _release(ledger, index, effects)
     for name in [name for name in ledger.exits if not ledger.simulated.position(int(name.partition(":")[0]))]:
         _finish_exit(ledger, name, effects)
     now = to_ms(effects.now)
@@ -315,10 +324,10 @@ def _end(ledger: Ledger, ref: int, ending: str | None, effects: Effects) -> None
     effects.orders[order_id] = replace(order, status=status, reason=reason, updated=effects.now)
 
 
-def place(ledger: Ledger, order: Order, effects: Effects) -> None:
-    """Takes the order into the ledger; it fills from the next price on."""
+def place(ledger: Ledger, order: Order, effects: Effects, ticket: Ticket | None = None) -> None:
+    """Takes the order into the ledger; it fills from the next price on. ticket: what the request stands for, exactly"""
     index = ledger.adopt(order.request.instrument)
-    ref = ledger.simulated.place(index, ticket_of(order.request))
+    ref = ledger.simulated.place(index, ticket_of(order.request) if ticket is None else ticket)
     ledger.refs[ref] = order.id
     key = order.request.instrument.key
     ledger.cursors[key] = max(ledger.cursors.get(key, 0), to_ms(effects.now))

@@ -8,7 +8,8 @@ fails, the memory goes back to what the record holds.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from core.clock import Clock
@@ -18,11 +19,12 @@ from core.exchanges.ledgers import Effects, Ledger, cancel, concerned, opened, p
 from core.exchanges.record import Also, Change, LedgerState, PaperStore, order_changed
 from core.market.instrument import Instrument
 from core.money import ZERO, decimal_of
-from core.simulation.account import Decision, SignalRow, SimulatedAccount
+from core.simulation.account import Decision, SignalRow, SimulatedAccount, SimulatedFill
 from core.trading.costs import Costs
 from core.trading.exchange import Acknowledgement, Capabilities
 from core.trading.orders import Order, OrderRequest
 from core.trading.portfolio import Fill, Transfer
+from core.trading.tickets import Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Batch:
     place: tuple[OrderRequest, ...] = ()
     protect: tuple[tuple[Instrument, SignalRow], ...] = ()
     unprotect: tuple[Instrument, ...] = ()  # before `protect`, which leaves what it does not name
+    tickets: Mapping[str, Ticket] = field(default_factory=dict)  # by order id: what an order stands for, exactly
+    decided: bool = False  # a strategy has seen the ledger's fills so far
 
 
 class PaperVenue:
@@ -179,7 +183,9 @@ class PaperVenue:
                     ledger.simulated.protect(ledger.adopt(instrument), protection)
                 for request in batch.place:
                     effects.fresh[request.id] = (reserved or {}).get(request.id, ZERO)
-                    place(ledger, Order(request), effects)
+                    place(ledger, Order(request), effects, batch.tickets.get(request.id))
+                if batch.decided:
+                    ledger.recent = []
                 await self._commit(effects, also)
             return [effects.orders[request.id] for request in batch.place]
 
@@ -188,6 +194,20 @@ class PaperVenue:
         async with self._turn:
             ledger = self._ledger(account, ledger_name)
             return ledger.simulated.decide(ledger.adopt(instrument), row)
+
+    async def copy(
+        self, account: str, ledger_name: str, instrument: Instrument
+    ) -> tuple[SimulatedAccount, int, list[SimulatedFill]]:
+        """The ledger's simulation to look at, the instrument's index in it, and the fills since the last decision."""
+        async with self._turn:
+            ledger = self._ledger(account, ledger_name)
+            index = ledger.adopt(instrument)
+            return deepcopy(ledger.simulated), index, list(ledger.recent)
+
+    def reference(self, account: str, ledger: str, order_id: str) -> int | None:
+        """The simulation's number of an open order."""
+        found = self._ledgers.get((account, ledger))
+        return None if found is None else found.ref(order_id)
 
     def order_of(self, account: str, ledger: str, ref: int) -> str | None:
         """The id of the order that the simulation knows by `ref`."""

@@ -10,6 +10,7 @@ from core.clock import Clock
 from core.events import DurableEvent, OrderChanged
 from core.market.instrument import Instrument
 from core.money import ZERO, plain
+from core.simulation.account import SimulatedFill
 from core.trading.orders import Order
 from core.trading.portfolio import Fill, Transfer
 
@@ -20,6 +21,7 @@ class LedgerState:
 
     state: SimulatedAccount.state(); cursors: UTC ms, by instrument key, from which the ledger has not seen the market
     parents: instrument index -> the order that last traded it; exits: 'index:reason' -> the protective exit under way
+    recent: fills of a strategy's ledger since the strategy last decided, oldest first
     """
 
     account: str
@@ -30,6 +32,7 @@ class LedgerState:
     cursors: Mapping[str, int] = field(default_factory=dict)
     parents: Mapping[str, str] = field(default_factory=dict)
     exits: Mapping[str, str] = field(default_factory=dict)
+    recent: tuple[SimulatedFill, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from core.indicators.listing import catalogue as catalogue
     from core.indicators.listing import named as named
     from core.indicators.momentum import *  # noqa: F403 - as above
+    from core.indicators.oscillators import *  # noqa: F403 - as above
     from core.indicators.price import *  # noqa: F403 - as above
     from core.indicators.sessions import *  # noqa: F403 - as above
     from core.indicators.statistics import *  # noqa: F403 - as above

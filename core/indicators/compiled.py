@@ -6,6 +6,7 @@ of every package that holds kernels, of Numba's version and of the interpreter's
 
 import functools
 import hashlib
+import importlib
 import os
 import re
 import shutil
@@ -90,6 +91,27 @@ def kernel(function: Function) -> Function:
 def inlined(function: Function) -> Function:
     """As `kernel`, for what is called per bar or fill: it becomes part of its callers, as passing arrays costs more."""
     return _compiled(function, forceinline=True)
+
+
+def _spare_blas() -> None:
+    """Numba's array functions import SciPy's linear algebra, 0.1 s and 30 MB, for products that no kernel of ours has.
+
+    A kernel that has one still finds it: Numba asks again when it compiles that.
+    """
+    from numba.np import linalg
+
+    def absent() -> None:
+        raise ImportError
+
+    numba_linalg: Any = linalg
+    kept, numba_linalg.ensure_blas = numba_linalg.ensure_blas, absent
+    try:
+        importlib.import_module("numba.np.arraymath")
+    finally:
+        numba_linalg.ensure_blas = kept
+
+
+_spare_blas()
 
 
 def _compiled(function: Function, forceinline: bool) -> Function:

@@ -10,7 +10,8 @@ from core.errors import NotFound
 from core.indicators.described import Indicator
 
 MODULES = (
-    "trend", "directional", "momentum", "volatility", "volume", "sessions", "price", "statistics", "cycle", "patterns",
+    "trend", "directional", "momentum", "oscillators", "volatility", "volume", "sessions", "price",
+    "statistics", "cycle", "patterns",
 )  # fmt: skip
 
 

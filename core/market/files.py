@@ -102,6 +102,7 @@ def describe_name(path: Path) -> tuple[Instrument, str | None]:
 
 
 def _read_parquet(path: Path) -> Columns:
+    import pyarrow as pa
     from pyarrow import parquet
 
     with path.open("rb") as file:
@@ -109,7 +110,10 @@ def _read_parquet(path: Path) -> Columns:
         names = source.schema_arrow.names
         found = find_columns(names, path.name)
         table = source.read(columns=[names[position] for position in found.values()])
-    return _from_table(table, partial(_counted_from_zero, path.name), path.name)
+    columns = _from_table(table, partial(_counted_from_zero, path.name), path.name)
+    del table
+    pa.default_memory_pool().release_unused()  # Arrow would keep as much as the bars take
+    return columns
 
 
 def _read_arrow(path: Path) -> Columns:
@@ -226,6 +230,8 @@ def _numbers(column: Any, name: str, where: Callable[[int], str]) -> NDArray[np.
     """The column as float64, missing values as NaN, which the check of the bars refuses by row."""
     import pyarrow as pa
 
+    if pa.types.is_float64(column.type) and not column.null_count:
+        return _values(column)
     try:
         return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -238,12 +244,20 @@ def _numbers(column: Any, name: str, where: Callable[[int], str]) -> NDArray[np.
     return np.array([float(value) if value is not None else np.nan for value in column.to_pylist()])
 
 
+def _values(column: Any) -> NDArray[Any]:
+    """What `to_numpy` gives, which would import pandas, as `cast` pyarrow.compute: longer than reading."""
+    chunks = [np.from_dlpack(chunk) for chunk in column.chunks]
+    return np.concatenate(chunks) if len(chunks) != 1 else chunks[0]
+
+
 def _times(column: Any, where: Callable[[int], str]) -> NDArray[np.int64]:
     import pyarrow as pa
 
     if column.null_count:
         missing = next(index for index, value in enumerate(column.is_null().to_pylist()) if value)
         raise BadData(f"{where(missing)}: the time is missing.", row=missing)
+    if pa.types.is_int64(column.type):
+        return milliseconds_of(_values(column), where)
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         return np.asarray(column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64()).to_numpy())
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):

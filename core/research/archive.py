@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from core.market.bars import Bars
     from core.research.again import Rerun
+    from core.research.result import Trials
 
 KINDS = ("backtest", "sweep", "optimize", "walk-forward", "monte-carlo", "compare")
 DOCUMENT = b"orchestrator"
@@ -202,11 +203,20 @@ class Archive:
             self._drop(saved)
         return gone
 
-    def trials(self, strategy: str, data: Sequence[Mapping[str, Any]], owner: str = OWNER) -> "Trials":
-        """What this owner has tried of the strategy on overlapping data: distinct parameter sets, sweeps' included."""
+    def trials(
+        self,
+        strategy: str,
+        data: Sequence[Mapping[str, Any]],
+        owner: str = OWNER,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> "Trials":
+        """What this owner has tried of the strategy on overlapping data: distinct parameter sets, sweeps' included.
+
+        parameters: of a run that is not kept yet, which counts as well
+        """
         from core.research.trials import trials
 
-        return trials(self.list(owner), strategy, data)
+        return trials(self.list(owner), strategy, data, parameters)
 
     def _drop(self, saved: Saved) -> None:
         highest = max((number for number, _ in self._files(saved.owner)), default=0)
@@ -323,14 +333,6 @@ class SavedRun:
         return again(self, data)
 
 
-@dataclass(frozen=True, slots=True)
-class Trials:
-    """How often a strategy was tried on data. sharpes: annual, of those tries of which one is known."""
-
-    count: int
-    sharpes: tuple[float, ...]
-
-
 def _owner(owner: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", owner):
         raise InvalidInput(f"'{owner[:40]}' is not the id of a person.")
@@ -359,7 +361,7 @@ def _write(path: Path, document: Mapping[str, Any], frames: Frames) -> None:
             raise InvalidInput(f"The columns of {name} must be equally long, and these are not: {told}.")
         for key, values in frame.items():
             array, metadata = _encoded(values)
-            column = pa.LargeListArray.from_arrays(pa.array([0, len(array)], pa.int64()), array)
+            column = pa.LargeListArray.from_arrays(_arrow(np.array([0, len(array)])), array)
             fields.append(pa.field(f"{name}/{key}", column.type, metadata=metadata))
             columns.append(column)
     text = json.dumps(_plain(document), allow_nan=False, separators=(",", ":"))
@@ -378,11 +380,40 @@ def _encoded(values: Any) -> tuple[Any, dict[bytes, bytes] | None]:
         array = array.astype("datetime64[ms]").astype(np.int64)
     if array.dtype.kind in "iu":
         whole = array.astype(np.int64)
-        return pa.array(np.diff(whole, prepend=np.int64(0))), {b"encoding": DELTA}
-    if array.dtype.kind in "fb":
-        return pa.array(array.astype(np.float64) if array.dtype.kind == "f" else array), None
+        steps = np.empty_like(whole)
+        steps[:1] = whole[:1]
+        np.subtract(whole[1:], whole[:-1], out=steps[1:])
+        return _arrow(steps), {b"encoding": DELTA}
+    if array.dtype.kind == "f":
+        return _arrow(array.astype(np.float64, copy=False)), None
+    if array.dtype.kind == "b":
+        bits = np.packbits(array, bitorder="little")
+        return pa.Array.from_buffers(pa.bool_(), len(array), [None, pa.py_buffer(bits)]), None
     texts = [None if value is None else str(value) for value in array.tolist()]
-    return pa.array(texts, pa.string()).dictionary_encode(), None
+    return _texts(texts), None
+
+
+def _arrow(values: Array) -> Any:
+    """As Arrow, without a copy. (`pa.array` would import pandas, which takes longer than all of this.)"""
+    import pyarrow as pa
+
+    kind = pa.float64() if values.dtype.kind == "f" else pa.int32() if values.itemsize == 4 else pa.int64()
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def _texts(texts: list[str | None]) -> Any:
+    """Texts as numbers into the list of those that differ; None where there is none."""
+    import pyarrow as pa
+
+    places: dict[str, int] = {}
+    numbers = np.array([-1 if text is None else places.setdefault(text, len(places)) for text in texts], dtype=np.int32)
+    words = [text.encode() for text in places]
+    ends = np.cumsum([0, *map(len, words)], dtype=np.int32)
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(words))]
+    known = numbers >= 0
+    mask = None if known.all() else pa.py_buffer(np.packbits(known, bitorder="little"))
+    indices = pa.Array.from_buffers(pa.int32(), len(numbers), [mask, pa.py_buffer(np.maximum(numbers, 0))])
+    return pa.DictionaryArray.from_arrays(indices, pa.Array.from_buffers(pa.string(), len(words), buffers))
 
 
 def _plain(value: Any) -> Any:
@@ -442,6 +473,10 @@ def _saved(document: Mapping[str, Any], path: Path) -> Saved:
         raise BadData(f"{path.name} is not a kept result.") from None
 
 
+def _kind(values: Any) -> type:
+    return np.float64 if str(values.type) == "double" else np.int64
+
+
 def _columns(path: Path) -> list[str]:
     return [str(name) for name in _opened(path).schema.names]
 
@@ -460,10 +495,10 @@ def _read(path: Path, frame: str) -> Frame:
         for place, column in zip(chosen, batch.columns, strict=True):
             field = schema.field(place)
             values = column.flatten()
-            if pa.types.is_dictionary(values.type):
-                array = np.array(values.to_pylist(), dtype=object)
+            if pa.types.is_dictionary(values.type) or pa.types.is_boolean(values.type):
+                array = np.array(values.to_pylist(), dtype=object if pa.types.is_dictionary(values.type) else bool)
             else:
-                array = values.to_numpy(zero_copy_only=False)
+                array = np.array(np.from_dlpack(values)) if len(values) else np.empty(0, _kind(values))
             if (field.metadata or {}).get(b"encoding") == DELTA:
                 array = np.cumsum(array, dtype=np.int64)
             found[field.name.split("/", 1)[1]] = array

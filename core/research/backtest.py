@@ -11,13 +11,16 @@ import numpy as np
 from core.clock import from_ms, to_ms
 from core.errors import AppError, InvalidInput
 from core.market.bars import Bars
+from core.market.funding import Funding
 from core.market.instrument import Instrument
 from core.research.detail import by_symbol
 from core.research.result import Result, Trade
-from core.research.steps import Stepped, values_of
+from core.research.steps import Stepped
 from core.research.tape import SIGNALS, Plan, Rows, Signalled, play, record
 from core.simulation.kernel import extent
+from core.simulation.view import values_of
 from core.trading.costs import Costs
+from core.trading.sizing import Sizing
 from core.trading.strategy import (
     Context,
     PortfolioStrategy,
@@ -45,6 +48,8 @@ def backtest(
     progress: Callable[[float], None] | None = None,
     start: Moment = None,
     end: Moment = None,
+    sizing: Sizing | None = None,
+    funding: Funding | Mapping[str, Funding] | None = None,
 ) -> Result:
     """The strategy's trades and equity on these bars: decided at each close, filled from the next open on.
 
@@ -55,6 +60,8 @@ def backtest(
     start, end: trading starts at the first bar at or after `start` (ISO date, datetime or ms; earlier bars only warm
         the strategy up) and stops before `end`
     progress: told the fraction done, 0 to 1; what it raises ends the backtest
+    sizing: what an exposure becomes: an amount, a quantity, by volatility … (see core.trading.sizing)
+    funding: histories of perpetuals; where none reaches, the rate of the costs holds
     Raises InvalidInput when the cash, the bars or what the strategy asks for cannot be used.
     """
     began = time.perf_counter()
@@ -69,9 +76,9 @@ def backtest(
     if progress:
         progress(0.0)
     skip = {name: rows_before(name, each, first) for name, each in known.items()}
-    plan = planned(strategy, known, skip, progress)
+    plan = planned(strategy, known, skip, progress, sizing)
     traded = {name: each[skip[name] :] if skip[name] else each for name, each in known.items()}
-    tape = record(traded, fine)
+    tape = record(traded, fine, funding)
     for name, each in fine.items():
         each.demand_possible(f"detail of {name}")
     told = None if progress is None else lambda done: progress(DECIDED + (1.0 - DECIDED) * done)
@@ -105,18 +112,22 @@ def allocation(strategy: PortfolioStrategy, bars: Mapping[str, Bars]) -> dict[st
 
 
 def planned(
-    strategy: Strategy, known: dict[str, Bars], skip: dict[str, int], progress: Callable[[float], None] | None
+    strategy: Strategy,
+    known: dict[str, Bars],
+    skip: dict[str, int],
+    progress: Callable[[float], None] | None,
+    sizing: Sizing | None = None,
 ) -> Plan:
     """What is to be traded: signals that are known beforehand, or the strategy itself, asked bar by bar."""
     if isinstance(strategy, StepStrategy):
         values = {name: values_of(strategy, each) for name, each in known.items()}
-        return Stepped(strategy, known, tuple(skip.values()), values)
+        return Stepped(strategy, known, tuple(skip.values()), values, sizing)
     if isinstance(strategy, PortfolioStrategy):
         shares = allocation(strategy, known)
         rows = [checked(strategy, shares[name], len(each), skip[name]) for name, each in known.items()]
         if progress:
             progress(DECIDED)
-        return Signalled(rows, equal=False)
+        return Signalled(rows, False, sizing)
     rows = []
     for name, each in known.items():
         others = {key: other for key, other in known.items() if key != name}
@@ -124,7 +135,7 @@ def planned(
         rows.append(checked(strategy, signals, len(each), skip[name]))
         if progress:
             progress(DECIDED * len(rows) / len(known))
-    return Signalled(rows)
+    return Signalled(rows, True, sizing)
 
 
 def shared_bars(

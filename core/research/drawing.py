@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,8 +47,10 @@ def chart(
     """
     chosen = _thinned(lines)
     shown = [np.log(line.values[chosen]) if log else line.values[chosen] for line in lines]
-    low = min(float(np.min(each)) for each in shown)
-    high = max(float(np.max(each)) for each in shown)
+    known = np.concatenate([each[np.isfinite(each)] for each in shown])
+    if not len(known):
+        return _empty(title, height)
+    low, high = float(np.min(known)), float(np.max(known))
     if percent:
         low = min(low, 0.0)
     if high - low < 1e-12 * max(1.0, abs(high)):
@@ -79,7 +80,8 @@ def chart(
         told = f"{from_ms(int(time)):%Y-%m-%d}" if dates else f"{time:,.0f}"
         parts.append(f'<text x="{x(time):.1f}" y="{height - 7}" text-anchor="{anchor}">{told}</text>')
     for line, values in zip(lines, shown, strict=True):
-        points = " ".join(f"{x(float(times[t])):.1f},{y(float(v)):.1f}" for t, v in zip(chosen, values, strict=True))
+        known_points = [(t, v) for t, v in zip(chosen, values.tolist(), strict=True) if math.isfinite(v)]
+        points = " ".join(f"{x(float(times[t])):.1f},{y(v):.1f}" for t, v in known_points)
         if line.filled:
             began, ended, base = x(float(times[chosen[0]])), x(float(times[chosen[-1]])), y(min(high, max(low, 0.0)))
             outline = f"{began:.1f},{base:.1f} {points} {ended:.1f},{base:.1f}"
@@ -96,18 +98,68 @@ def chart(
     return "".join(parts)
 
 
-def _thinned(lines: Sequence[Line]) -> Integers:
-    """Rows to draw: of each stretch the lowest and the highest of the first line, so that no spike is lost."""
-    values = lines[0].values
+def histogram(values: Floats, title: str, *, bins: int = 40, height: int = 200, percent: bool = True) -> str:
+    """The SVG of how often values fall into equal ranges, those below zero in the colour of a loss.
+
+    The outer percent on each side is counted in the outermost ranges, so that one outlier does not flatten the rest.
+    """
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return _empty(title, height)
+    low, high = (float(each) for each in np.quantile(known, [0.01, 0.99]))
+    low, high = min(low, 0.0), max(high, 0.0)
+    step = (high - low) / bins or 1.0
+    below = max(1, math.ceil(-low / step)) if low < 0.0 else 0
+    edges = (np.arange(below + max(1, math.ceil(high / step)) + 1) - below) * step
+    counts = np.histogram(np.clip(known, edges[0], np.nextafter(edges[-1], edges[0])), edges)[0]
+    most = int(counts.max())
+    width = (WIDTH - LEFT - RIGHT) / len(counts)
+    parts = [
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}" preserveAspectRatio="none">',
+        f"<title>{escape(title)}</title>",
+    ]
+    room = height - TOP - BOTTOM
+    for tick in _ticks(0.0, float(most)):
+        at = TOP + room * (1.0 - tick / most)
+        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>')
+        parts.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{tick:,.4g}</text>')
+    for k, count in enumerate(counts.tolist()):
+        tall = room * count / most
+        told = f"{_label(edges[k], percent)} to {_label(edges[k + 1], percent)}: {count:,}"
+        parts.append(
+            f'<rect class="bar {"down" if edges[k] < -step / 2 else "up"}" x="{LEFT + k * width + 0.5:.1f}"'
+            f' y="{TOP + room - tall:.1f}" width="{max(width - 1.0, 0.5):.1f}" height="{tall:.1f}">'
+            f"<title>{told}</title></rect>"
+        )
+    for value in _ticks(float(edges[0]), float(edges[-1])):
+        at = LEFT + (value - edges[0]) / (edges[-1] - edges[0]) * (WIDTH - LEFT - RIGHT)
+        parts.append(f'<text x="{at:.1f}" y="{height - 7}" text-anchor="middle">{_label(value, percent)}</text>')
+    return "".join([*parts, "</svg>"])
+
+
+def thinned(values: Floats, points: int = POINTS) -> Integers:
+    """Rows to draw: of each stretch the lowest and the highest value, so that no spike is lost."""
     n = len(values)
-    if n <= 2 * POINTS:
+    if n <= 2 * points:
         return np.arange(n)
-    edges = np.linspace(0, n, POINTS + 1).astype(np.int64)
-    chosen = {0, n - 1}
-    for first, end in pairwise(edges.tolist()):
-        part = values[first:end]
-        chosen |= {int(first + np.argmin(part)), int(first + np.argmax(part))}
-    return np.array(sorted(chosen))
+    size = -(-n // points)
+    whole = n // size * size
+    parts = values[:whole].reshape(-1, size)
+    with np.errstate(invalid="ignore"):
+        lows, highs = np.argmin(parts, axis=1), np.argmax(parts, axis=1)
+    firsts = np.arange(len(parts)) * size
+    return np.unique(np.concatenate([[0], firsts + lows, firsts + highs, [n - 1]]))
+
+
+def _thinned(lines: Sequence[Line]) -> Integers:
+    return thinned(lines[0].values)
+
+
+def _empty(title: str, height: int) -> str:
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}"><title>{escape(title)}</title>'
+        f'<text x="{WIDTH / 2}" y="{height / 2}" text-anchor="middle">Too little to draw</text></svg>'
+    )
 
 
 def _ticks(low: float, high: float) -> list[float]:
@@ -116,7 +168,7 @@ def _ticks(low: float, high: float) -> list[float]:
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(each * power for each in (1, 2, 2.5, 5, 10) if each * power >= raw)
     first = math.ceil(low / step)
-    return [k * step for k in range(first, math.floor(high / step) + 1)]
+    return [k * step + 0.0 for k in range(first, math.floor(high / step) + 1)]
 
 
 def _label(value: float, percent: bool) -> str:

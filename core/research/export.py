@@ -1,4 +1,4 @@
-"""export: a kept run as JSON, Parquet or CSV."""
+"""export: a kept run as HTML, JSON, Parquet or CSV."""
 
 import json
 from pathlib import Path
@@ -11,8 +11,8 @@ from core.research.archive import Frame, SavedRun
 from core.research.result import TIMES
 from core.research.trades import NEVER
 
-FORMS = ("json", "parquet", "csv")
-ENDINGS = {".json": "json", ".parquet": "parquet", ".pq": "parquet", ".csv": "csv"}
+FORMS = ("html", "json", "parquet", "csv")
+ENDINGS = {".html": "html", ".htm": "html", ".json": "json", ".parquet": "parquet", ".pq": "parquet", ".csv": "csv"}
 FIRST = ("equity", "table", "windows", "bands", "trades")  # which frame stands for the run when one file is asked for
 
 
@@ -28,7 +28,11 @@ def export(run: SavedRun, path: str | Path, form: str | None = None) -> Path:
         given = f"'{form}'" if form else f"The ending of '{target.name}'"
         raise InvalidInput(f"{given} is not a format of results; accepted are {', '.join(FORMS)}.")
     try:
-        if chosen == "json":
+        if chosen == "html":
+            from core.research.saved_report import render_saved
+
+            target.write_text(render_saved(run), encoding="utf-8")
+        elif chosen == "json":
             target.write_text(to_json(run), encoding="utf-8")
         elif target.suffix:
             _write(main_frame(run), target, chosen)
@@ -53,7 +57,7 @@ def main_frame(run: SavedRun) -> Frame:
     names = run.frames
     name = next((each for each in FIRST if each in names), names[0] if names else None)
     if name is None:
-        raise InvalidInput(f"Result {run.number} has no tables; it can be exported as json.")
+        raise InvalidInput(f"Result {run.number} has no tables; it can be exported as html or json.")
     return run.frame(name)
 
 

@@ -1,6 +1,7 @@
 """Result: what a backtest found; its statistics and tables are computed when first read."""
 
 import json
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -8,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.analytics import measures
+from core.analytics.summary import SUMMARY, summarise
 from core.clock import from_ms
 from core.market import timeframes
 from core.market.bars import Bars
+from core.research.drawing import thinned
 from core.research.tape import SIGNALS, Plan, Played, Rows, Tape, play
 from core.research.trades import Columns, Trade, fill_columns, finite, profits, trade_columns, trades_of
 from core.simulation import fields, trips
@@ -20,16 +23,30 @@ from core.trading.strategy import Context, Strategy, describe
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["TIMES", "Result", "Trade", "finite", "framed"]
+__all__ = ["TIMES", "Result", "Trade", "Trials", "finite", "framed"]
 
 Floats = NDArray[np.float64]
+DRAWN = 12  # instruments whose prices are kept with a run, for its report
+ENOUGH_TRIALS = 5  # of which the Sharpe ratios are known, so that their variance says something
+JUDGED = (
+    "probabilistic_sharpe", "deflated_sharpe", "trials", "sharpe_low", "sharpe_high", "minimum_track_record",
+)  # fmt: skip
 TIMES = ("time", "entry_time", "exit_time")
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """How often a strategy was tried on data. sharpes: annual, of those tries of which one is known."""
+
+    count: int
+    sharpes: tuple[float, ...] = ()
 
 
 class Result:
     """What a backtest found. Statistics and tables are computed when first read.
 
     equity: (n,) quote, at each close; timestamps: (n,) UTC ms of the bars' opens; raw_fills: the kernel's rows
+    tried: how often this strategy has been tried on these bars, this run included; set it before `stats` are read
     bars, detail: what the strategy saw and, where given, the finer bars that its orders were matched with
     """
 
@@ -45,6 +62,7 @@ class Result:
         self.account = played.account
         self.warnings = list(tape.warnings)
         self.seconds = 0.0
+        self.tried = Trials(1)
         self._matched = played.steps
         self._tape = tape
         self._plan = plan
@@ -102,32 +120,54 @@ class Result:
 
     @cached_property
     def stats(self) -> dict[str, Any]:
-        """The measures of core.analytics; None where one is not defined. Losses are positive fractions."""
+        """The measures of core.analytics, with what tells skill from luck; None where one is not defined.
+
+        Losses are positive fractions.
+        """
+        judged = {name: self.overfitting[name] for name in JUDGED}
+        warnings = self.figures["warnings"]
+        return (
+            {name: value for name, value in self.figures.items() if name != "warnings"}
+            | judged
+            | {"warnings": warnings}
+        )
+
+    @cached_property
+    def figures(self) -> dict[str, Any]:
+        """`stats` without what tells skill from luck, which takes longer than all of them."""
         year, returns = self.periods_per_year, self.returns
         curve = np.concatenate(([self.cash], self.equity))
+        found = dict(zip(SUMMARY, summarise(self.equity, self.cash, year).tolist(), strict=True))
         still = self.trips[:, trips.T_OPEN] != 0.0
         closed = profits(self.trips[~still], self._closes)
-        final = float(self.equity[-1])
         values: dict[str, Any] = {
-            "total_return": final / self.cash - 1.0,
-            "cagr": measures.cagr(returns, year),
-            "sharpe": measures.sharpe_ratio(returns, year),
-            "sortino": measures.sortino_ratio(returns, year),
-            "calmar": measures.calmar_ratio(curve, year),
-            "max_drawdown": measures.max_drawdown(curve),
-            "max_drawdown_duration": measures.max_drawdown_duration(curve),
+            "total_return": found["total_return"],
+            "cagr": found["cagr"],
+            "sharpe": found["sharpe"],
+            "sortino": found["sortino"],
+            "calmar": found["calmar"],
+            "omega": measures.omega_ratio(returns),
+            "max_drawdown": found["max_drawdown"],
+            "max_drawdown_duration": int(found["max_drawdown_duration"]),
+            "ulcer_index": measures.ulcer_index(curve),
             "var_95": measures.value_at_risk(returns, 0.95),
             "cvar_95": measures.conditional_value_at_risk(returns, 0.95),
-            "volatility": measures.volatility(returns, year),
+            "tail_ratio": measures.tail_ratio(returns),
+            "volatility": found["volatility"],
+            "skew": found["skew"],
+            "kurtosis": found["kurtosis"],
             "trades": len(closed),
             "open_trades": int(np.count_nonzero(still)),
             "win_rate": measures.win_rate(closed),
             "profit_factor": measures.profit_factor(closed),
+            "payoff_ratio": measures.payoff_ratio(closed),
             "expectancy": measures.expectancy(closed),
+            "sqn": measures.sqn(closed),
+            "longest_losing_streak": measures.longest_losing_streak(closed),
             "exposure": float(self.account[fields.A_EXPOSED]) / self._matched,
             "turnover": float(self.account[fields.A_TURNOVER]) / self.cash,
             "fees_paid": float(self.account[fields.A_FEES]),
-            "final_equity": final,
+            "final_equity": found["final_equity"],
             "initial_cash": self.cash,
             "buy_and_hold": float(self.buy_and_hold[-1]) / self.cash - 1.0,
             "bars": len(self.equity),
@@ -136,18 +176,39 @@ class Result:
         }
         return {name: finite(value) for name, value in values.items()} | {"warnings": list(self.warnings)}
 
+    @cached_property
+    def overfitting(self) -> dict[str, Any]:
+        """What tells skill from luck, by core.analytics.significance.overfitting_of; "sentence" says it in words."""
+        from core.analytics.significance import overfitting_of
+
+        year = self.periods_per_year
+        sharpes = [each for each in self.tried.sharpes if np.isfinite(each)]
+        enough = len(sharpes) >= ENOUGH_TRIALS
+        return overfitting_of(
+            self.returns,
+            trials=self.tried.count,
+            variance=float(np.var(sharpes, ddof=1)) / year if enough else None,
+            periods_per_year=year,
+        )
+
     def document(self, trades: bool = True) -> dict[str, Any]:
         """{"stats", "trades", "strategy", "data", "costs", "seconds"} in plain values, as `--json` prints it."""
         listed = {"trades": [trade.document() for trade in self.round_trips]} if trades else {}
         return {
             "stats": self.stats,
             **listed,
+            "overfitting": self.overfitting,
             "strategy": describe(self.strategy),
-            "data": [_told(name, each, self._fingerprint(each)) for name, each in self.bars.items()],
+            "data": self.data,
             "detail": [_told(name, each, self._fingerprint(each)) for name, each in self.detail.items()],
             "costs": {name: getattr(self.costs, name) for name in self.costs.__dataclass_fields__},
             "seconds": self.seconds,
         }
+
+    @property
+    def data(self) -> list[dict[str, Any]]:
+        """What was traded: symbol, timeframe, bars, fingerprint, start and end of each instrument."""
+        return [_told(name, each, self._fingerprint(each)) for name, each in self.bars.items()]
 
     def _fingerprint(self, bars: Bars) -> str:
         """Of bars, computed once: of a million it takes as long as the backtest."""
@@ -160,12 +221,21 @@ class Result:
         return json.dumps(self.document(), allow_nan=False)
 
     def kept(self) -> tuple[dict[str, Any], dict[str, Columns]]:
-        """(document, frames) as the archive keeps the run."""
-        document = self.document(trades=False)
+        """(document, frames) as the archive keeps the run; prices and holding as thin as a drawing needs them."""
+        document = self.document(trades=False) | {"summary": self.strategy.summary, "cash": self.cash}
+        document["periods_per_year"] = self.periods_per_year
+        held = thinned(self.buy_and_hold)
+        closes = {name: (each, thinned(each.close)) for name, each in list(self.bars.items())[:DRAWN]}
         frames = {
             "equity": {"time": self.timestamps, "equity": self.equity},
             "fills": fill_columns(self.raw_fills, list(self.bars)),
             "trades": self.trade_columns,
+            "hold": {"time": self.timestamps[held], "equity": self.buy_and_hold[held]},
+            "prices": {
+                "symbol": np.concatenate([np.full(len(rows), name, object) for name, (_, rows) in closes.items()]),
+                "time": np.concatenate([each.timestamp[rows] for each, rows in closes.values()]),
+                "close": np.concatenate([each.close[rows] for each, rows in closes.values()]),
+            },
         }
         return document, frames
 

@@ -1,21 +1,19 @@
 """Stepped: a tape played row by row for a strategy that sees its own position, by the kernel's own step."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import AppError, InvalidInput
 from core.events import Bar
 from core.market.bars import Bars
-from core.research.tape import Played, Tape, settled
+from core.research.tape import Played, Tape, pace, settled
 from core.simulation.account import SimulatedAccount, SimulatedFill
-from core.simulation.view import NOTHING, AccountView, asked, carry_out, forget, intents_of
+from core.simulation.view import NOTHING, AccountView, asked, carry_out, demand_plain, forget, intents_of
 from core.trading.costs import Costs
-from core.trading.strategy import StepStrategy, failure
+from core.trading.sizing import Sizing
+from core.trading.strategy import StepStrategy
 
 Floats = NDArray[np.float64]
 PART = 10_000  # rows between two reports of progress
@@ -23,12 +21,16 @@ PART = 10_000  # rows between two reports of progress
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stepped:
-    """What is decided while the tape runs. known: all bars, of which the first `skip` only warm the strategy up."""
+    """What is decided while the tape runs. known: all bars, of which the first `skip` only warm the strategy up.
+
+    values: of the strategy's own indicators, by symbol; sizing: what the exposure of an Aim becomes
+    """
 
     strategy: StepStrategy
     known: dict[str, Bars]
     skip: tuple[int, ...]
-    values: dict[str, dict[str, Floats]] = field(default_factory=dict)  # of the strategy's own indicators, by symbol
+    values: dict[str, dict[str, Floats]] = field(default_factory=dict)
+    sizing: Sizing | None = None
 
     def play(
         self,
@@ -39,14 +41,14 @@ class Stepped:
         room: Floats | None = None,
     ) -> Played:
         """Steps an account through the tape; the strategy is asked wherever one of its bars closes."""
-        account = SimulatedAccount(cash, costs)
+        account = SimulatedAccount(cash, costs, self.sizing, *pace(tape))
         views: dict[str, AccountView] = {}
         for i, (name, bars) in enumerate(self.known.items()):
             account.add(tape.bars[name].instrument)
             views[name] = AccountView(account, i, name, bars, self.values.get(name, {}), views)
         seats = [
-            _Seat(view, skip, closes)
-            for view, skip, closes in zip(views.values(), self.skip, _closes(tape), strict=True)
+            _Seat(view, skip, closes, int(first))
+            for view, skip, closes, first in zip(views.values(), self.skip, _closes(tape), tape.firsts, strict=True)
         ]
         by_index = {view.index: view for view in views.values()}
         wait = self.strategy.warmup()
@@ -54,8 +56,13 @@ class Stepped:
         equity = np.empty(total) if room is None else room[:total]
         times, parts = np.empty(total, np.int64), []
         steps = matched = 0
+        due = None
         for now, present in moments(tape):
-            for fill in account.step(present):
+            if len(tape.funding):
+                due = {i: float(tape.funding[seats[i].row]) for i in present}
+                for i in present:
+                    seats[i].row += 1
+            for fill in account.step(present, due):
                 seats[fill.index].fills.append(fill)
             if len(account.rows):
                 parts.append(account.rows)
@@ -93,11 +100,13 @@ class _Seat:
     """Where the strategy stands with one instrument. next: the row among its known bars that closes next.
 
     closes: times of the rows in which its bars close, the next one last; None where every row is a bar
+    row: of the tape, that is matched next
     """
 
     view: AccountView
     next: int
     closes: list[int] | None
+    row: int
     fills: list[SimulatedFill] = field(default_factory=list)
 
     def due(self, now: int) -> bool:
@@ -138,36 +147,3 @@ def _stream(tape: Tape, i: int) -> Iterator[Bar]:
         part = slice(begin, min(end, begin + PART))
         for values in zip(*(column[part].tolist() for column in tape.columns), strict=True):
             yield Bar(*values)
-
-
-def values_of(strategy: StepStrategy, bars: Bars) -> dict[str, Floats]:
-    """The strategy's own indicators, where it has a method for them. Raises InvalidInput."""
-    method: Any = getattr(strategy, "indicators", None)
-    if method is None:
-        return {}
-    try:
-        given = dict(method(bars))
-    except AppError:
-        raise
-    except Exception as broken:  # a user's strategy may fail in any way
-        raise failure(strategy, broken) from broken
-    found = {}
-    for name, values in given.items():
-        array = np.asarray(values, dtype=np.float64)
-        if array.shape != (len(bars),):
-            raise InvalidInput(f"{strategy.name} gave {array.shape} values of {name} for {len(bars)} bars.")
-        found[name] = array
-    return found
-
-
-def demand_plain(strategy: StepStrategy, memory: dict[str, Any]) -> None:
-    """Raises InvalidInput when the strategy's memory would not come back from storage as it is."""
-    try:
-        same = json.loads(json.dumps(memory)) == memory
-    except (TypeError, ValueError):
-        same = False
-    if not same:
-        raise InvalidInput(
-            f"{strategy.name} keeps in its memory what cannot be stored: numbers, texts, lists, and dicts with texts"
-            " as keys can."
-        )

@@ -1,18 +1,21 @@
 """Tape: the bars of a run as the kernel reads them, and `play`, which folds the kernel over them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import InvalidInput
 from core.market.bars import COLUMNS, Bars
-from core.market.timeframes import milliseconds
+from core.market.funding import Funding
+from core.market.timeframes import milliseconds, per_year
 from core.research.detail import interleaved
 from core.simulation.kernel import run
-from core.simulation.state import new_account, new_orders, new_row
+from core.simulation.state import apply_sizing, new_account, new_orders, new_row
 from core.trading.costs import Costs
+from core.trading.sizing import Sizing
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -42,6 +45,7 @@ class Tape:
     closes: Integers | None
     warnings: list[str]
     aligned: bool  # all instruments have rows at the same times
+    funding: Floats  # (rows,) due at each row's open, NaN where no history tells; empty without any history
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,8 +59,11 @@ class Played:
     steps: int
 
 
-def record(bars: dict[str, Bars], detail: dict[str, Bars]) -> Tape:
+def record(
+    bars: dict[str, Bars], detail: dict[str, Bars], funding: Funding | Mapping[str, Funding] | None = None
+) -> Tape:
     """The tape of these bars, matched by the detail where it is given. Raises InvalidInput when it does not fit."""
+    histories = _histories(bars, funding)
     warnings: list[str] = []
     every: list[tuple[Any, ...]] = [tuple(getattr(each, name) for name in COLUMNS) for each in bars.values()]
     decisions = steps = closes = None
@@ -85,6 +92,34 @@ def record(bars: dict[str, Bars], detail: dict[str, Bars]) -> Tape:
         closes=closes,
         warnings=warnings,
         aligned=all(np.array_equal(each[0], every[0][0]) for each in every[1:]),
+        funding=_due(histories, bars, [each[0] for each in every]),
+    )
+
+
+def _histories(bars: dict[str, Bars], funding: Funding | Mapping[str, Funding] | None) -> dict[str, Funding]:
+    """The histories of funding by symbol. Raises InvalidInput for one of what is not traded or pays none."""
+    if funding is None:
+        return {}
+    if isinstance(funding, Funding):
+        if len(bars) > 1:
+            raise InvalidInput("Funding of several instruments must be given by symbol, like the bars.")
+        funding = {next(iter(bars)): funding}
+    for name in funding:
+        if name not in bars:
+            raise InvalidInput(f"There is funding of {name}, and {', '.join(bars)} is traded.")
+        if bars[name].instrument.kind != "perpetual":
+            raise InvalidInput(f"{name} is no perpetual, so it has no funding.")
+    return dict(funding)
+
+
+def _due(histories: dict[str, Funding], bars: dict[str, Bars], times: list[Integers]) -> Floats:
+    if not histories:
+        return np.empty(0)
+    return np.concatenate(
+        [
+            histories[name].per_bar(each) if name in histories else np.full(len(each), np.nan)
+            for name, each in zip(bars, times, strict=True)
+        ]
     )
 
 
@@ -105,10 +140,14 @@ class Plan(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Signalled:
-    """Signals of every bar, per instrument. equal: each instrument has an equal share of the equity to expose."""
+    """Signals of every bar, per instrument.
+
+    equal: each instrument has an equal share of the equity to expose; sizing: what an exposure becomes
+    """
 
     rows: list[Rows]
     equal: bool = True
+    sizing: Sizing | None = None
 
     def play(
         self,
@@ -119,7 +158,7 @@ class Signalled:
         room: Floats | None = None,
     ) -> Played:
         """Runs the kernel over the tape."""
-        return _run(tape, self.rows, cash, costs, self.equal, progress, room)
+        return _run(tape, self, cash, costs, progress, room)
 
 
 def play(
@@ -140,28 +179,28 @@ def play(
 
 def _run(
     tape: Tape,
-    signals: list[Rows],
+    plan: Signalled,
     cash: float,
     costs: Costs,
-    equal: bool,
     progress: Callable[[float], None] | None,
     room: Floats | None,
 ) -> Played:
     count = len(tape.book)
     lone = count == 1
     account, book, orders = new_account(cash, costs), tape.book.copy(), new_orders(2 * count + 2)
+    apply_sizing(account, plan.sizing, *pace(tape))
     total = int(tape.ends[-1])
     equity = np.empty(total) if room is None else room[:total]
     times = np.empty(0 if lone else total, np.int64)
-    exposure, limit, stop, target, trail = (_joined(tape, [found[name] for found in signals]) for name in SIGNALS)
-    if equal and not lone:
+    exposure, limit, stop, target, trail = (_joined(tape, [found[name] for found in plan.rows]) for name in SIGNALS)
+    if plan.equal and not lone:
         exposure = exposure / count
     timestamp, opened, high, low, close, volume = tape.columns
     parts, steps, first = [], 0, tape.firsts
     for number, end in enumerate(ends := _parts(tape) if progress else [tape.ends]):
         fills, done = run(
             account, book, orders, first, end, tape.aligned, timestamp, opened, high, low, close, volume,
-            exposure, limit, stop, target, trail, np.empty(0), equity[steps:], times[steps:],
+            exposure, limit, stop, target, trail, tape.funding, equity[steps:], times[steps:],
         )  # fmt: skip
         parts.append(fills)
         steps += done
@@ -170,6 +209,13 @@ def _run(
             progress((number + 1) / len(ends))
     raw = parts[0] if len(parts) == 1 else np.concatenate(parts)
     return settled(tape, equity[:steps], timestamp if lone else times[:steps], raw, account, steps)
+
+
+def pace(tape: Tape) -> tuple[float, int]:
+    """How many rows are a year, and how many of them are one of the strategy's bars."""
+    frame = next(iter(tape.bars.values())).timeframe
+    row = next(iter(tape.detail.values())).timeframe if tape.detail else frame
+    return per_year(row), milliseconds(frame) // milliseconds(row)
 
 
 def settled(tape: Tape, equity: Floats, times: Integers, fills: Floats, account: Floats, steps: int) -> Played:
@@ -214,4 +260,22 @@ def _joined(tape: Tape, arrays: list[Floats | None]) -> Floats:
         if array is not None and tape.decisions is not None:
             spread[tape.decisions[i]] = array
         laid.append(spread)
-    return laid[0] if len(laid) == 1 else np.concatenate(laid)
+    return _whole(laid)
+
+
+def _whole(parts: list[Floats]) -> Floats:
+    """The parts one after the other; without a copy where they lie in memory so already."""
+    if len(parts) == 1:
+        return parts[0]
+    base: Any = parts[0].base
+    if isinstance(base, np.ndarray) and base.ndim == 1 and base.dtype == np.float64 and base.flags.c_contiguous:
+        place = start = parts[0].__array_interface__["data"][0]
+        for part in parts:
+            if part.base is not base or part.__array_interface__["data"][0] != place or not part.flags.c_contiguous:
+                break
+            place += part.nbytes
+        else:
+            first = (start - base.__array_interface__["data"][0]) // base.itemsize
+            found: Floats = base[first : first + (place - start) // base.itemsize]
+            return found
+    return np.concatenate(parts)

@@ -4,13 +4,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from core.research.archive import Saved, SavedRun, Trials
+from core.research.archive import Saved, SavedRun
+from core.research.result import Trials
 
 TRIED = ("backtest", "sweep", "optimize", "walk-forward")  # monte-carlo and compare try nothing new
 Key = tuple[Any, ...]
 
 
-def trials(runs: Iterable[Saved], strategy: str, data: Sequence[Mapping[str, Any]]) -> Trials:
+def trials(
+    runs: Iterable[Saved],
+    strategy: str,
+    data: Sequence[Mapping[str, Any]],
+    parameters: Mapping[str, Any] | None = None,
+) -> Trials:
     """Distinct parameter sets of the strategy among the runs whose data overlaps in instrument and time.
 
     A run with a frame "table" counts every row of it: a column named like a parameter is that parameter, "sharpe" is
@@ -27,6 +33,8 @@ def trials(runs: Iterable[Saved], strategy: str, data: Sequence[Mapping[str, Any
         others += max(0, told - len(keys))
         for key, sharpe in zip(keys, sharpes, strict=True):
             tried[(*sorted(map(str, frame)), *key)] = sharpe
+    if parameters is not None:
+        tried.setdefault((*sorted({str(each.get("timeframe")) for each in data}), *_key(parameters)), None)
     known = tuple(sharpe for sharpe in tried.values() if sharpe is not None and sharpe == sharpe)
     return Trials(len(tried) + others, known)
 

@@ -15,7 +15,7 @@ from core.simulation.decide import decide
 from core.simulation.kernel import rows_per_step, step
 from core.simulation.margin import free_margin
 from core.simulation.rows import row_of, target_rows, ticket_of
-from core.simulation.state import HOURLY, Floats, apply_costs, new_account, new_orders, new_row
+from core.simulation.state import HOURLY, Floats, apply_costs, apply_sizing, new_account, new_orders, new_row
 from core.trading.costs import Costs
 from core.trading.sizing import Sizing
 from core.trading.tickets import NAN, InForce, Kind, SignalRow, Ticket
@@ -57,11 +57,17 @@ class Decision:
 class SimulatedAccount:
     """One ledger under the fill model, stepped bar by bar by the same kernel as `backtest`."""
 
-    def __init__(self, cash: float, costs: Costs, sizing: Sizing | None = None, bars_per_year: float = HOURLY) -> None:
-        """sizing: how `decide` turns an exposure into a position; bars_per_year: of the bars it is stepped with"""
+    def __init__(
+        self, cash: float, costs: Costs, sizing: Sizing | None = None, bars_per_year: float = HOURLY, parts: int = 1
+    ) -> None:
+        """sizing: how `decide` turns an exposure into a position
+
+        bars_per_year, parts: of the bars it is stepped with, and how many of them are one bar of the strategy
+        """
         if not 0.0 <= cash < np.inf:
             raise InvalidInput(f"Cash {cash} is not zero or above.")
-        self._account = new_account(float(cash), costs, sizing, bars_per_year)
+        self._account = new_account(float(cash), costs)
+        apply_sizing(self._account, sizing, bars_per_year, parts)
         self._book = np.zeros((0, fields.BOOK))
         self._orders = new_orders(8)
         self._ended: list[tuple[int, str]] = []

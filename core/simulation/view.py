@@ -1,5 +1,6 @@
-"""AccountView: a simulated account as a step strategy sees it, and `asked`, what its intents come to."""
+"""AccountView: a simulated account as a step strategy sees it, and `asked`: what its intents come to."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -128,6 +129,10 @@ class AccountView:
         return self._account.cash
 
     @property
+    def free(self) -> float:
+        return self._account.free
+
+    @property
     def equity(self) -> float:
         return self._account.equity()
 
@@ -254,3 +259,36 @@ def forget(view: AccountView, account: SimulatedAccount) -> None:
         live = set(account.open_refs())
         for ref in [ref for ref in view.labels if ref not in live]:
             del view.labels[ref]
+
+
+def values_of(strategy: StepStrategy, bars: Bars) -> dict[str, Floats]:
+    """The strategy's own indicators, where it has a method for them. Raises InvalidInput."""
+    method: Any = getattr(strategy, "indicators", None)
+    if method is None:
+        return {}
+    try:
+        given = dict(method(bars))
+    except AppError:
+        raise
+    except Exception as broken:  # a user's strategy may fail in any way
+        raise failure(strategy, broken) from broken
+    found = {}
+    for name, values in given.items():
+        array = np.asarray(values, dtype=np.float64)
+        if array.shape != (len(bars),):
+            raise InvalidInput(f"{strategy.name} gave {array.shape} values of {name} for {len(bars)} bars.")
+        found[name] = array
+    return found
+
+
+def demand_plain(strategy: StepStrategy, memory: dict[str, Any]) -> None:
+    """Raises InvalidInput when the strategy's memory would not come back from storage as it is."""
+    try:
+        same = json.loads(json.dumps(memory)) == memory
+    except (TypeError, ValueError):
+        same = False
+    if not same:
+        raise InvalidInput(
+            f"{strategy.name} keeps in its memory what cannot be stored: numbers, texts, lists, and dicts with texts"
+            " as keys can."
+        )

@@ -46,7 +46,7 @@ class Dca:
                 memory["last"] = fill.price
         if view.position == 0.0 and not view.working:
             memory.pop("last", None)
-        if self.take_profit and any(fill.side > 0 for fill in view.fills):
+        if self.take_profit and view.position > 0.0 and any(fill.side > 0 for fill in view.fills):
             yield Protect(target=view.entry_price * (1.0 + self.take_profit))
         waited = memory.get("waited", self.every)
         due = waited >= self.every

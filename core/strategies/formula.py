@@ -155,7 +155,7 @@ def summary_of(formula: Formula) -> str:
     """One line that says what it does."""
     text = " ".join(formula.text.split())
     shown = text if len(text) <= 100 else f"{text[:99]}…"
-    return f"Long while {shown}" if formula.kind == "truth" else shown
+    return f"Long while {shown}" if formula.kind == "truth" and ";" not in text else shown
 
 
 def shelf_in(folder: Path) -> Shelf:

@@ -9,6 +9,7 @@ from core.trading.intents import CancelAll, Close, Filled, Intent, Place, View
 from core.trading.strategy import Parameter, check
 from core.trading.tickets import Ticket
 
+LEAST = 0.5  # of its stake, with which a level still buys
 EMPTY = 1e-9  # of what a level bought: less than this is rounding
 
 
@@ -75,32 +76,37 @@ class Grid:
         stake = self.cash or view.equity / self.levels / len(view.market)
         stake = min(stake, view.cash / self.levels)  # after losses there may be less than each level wants
         view.memory.update(base=view.close, stake=stake, held=[0.0] * self.levels, resting=self.levels)
-        return (CancelAll(), *(self._buy(view.memory, level) for level in range(1, self.levels + 1)))
+        return (CancelAll(), *(self._buy(view.memory, level, stake) for level in range(1, self.levels + 1)))
 
     def _mended(self, view: View, fills: Iterable[Filled]) -> Iterator[Intent]:
         """Orders for the levels that have none: a sale of what they hold, else a purchase."""
         memory = view.memory
         held: list[float] = memory["held"]
         for fill in fills:
-            kind, _, level = fill.label.partition(" ")
+            kind, _, number = fill.label.partition(" ")
             if kind in ("buy", "sell"):
-                before = held[int(level) - 1]
+                before = held[int(number) - 1]
                 after = before + fill.side * fill.quantity
-                held[int(level) - 1] = after if after > EMPTY * max(before, fill.quantity) else 0.0
-        open_ = {order.label for order in view.orders}
-        memory["resting"] = len(open_)
+                held[int(number) - 1] = after if after > EMPTY * max(before, fill.quantity) else 0.0
+        orders = view.orders
+        open_ = {order.label for order in orders}
+        free = view.cash - sum(order.remaining for order in orders if order.ticket.side > 0)
+        memory["resting"] = len(orders)
         for level in range(1, self.levels + 1):
             if f"buy {level}" in open_ or f"sell {level}" in open_:
                 continue
-            memory["resting"] += 1
             if held[level - 1] > 0.0:
                 price = self.price(memory["base"], level - 1)
                 sale = Ticket("limit", -1, quantity=held[level - 1], limit=price, reduce_only=True)
+                memory["resting"] += 1
                 yield Place(sale, f"sell {level}")
-            else:
-                yield self._buy(memory, level)
+            elif free >= LEAST * memory["stake"]:  # fees that exceed the spacing leave less than there was
+                spend = min(memory["stake"], free)
+                free -= spend
+                memory["resting"] += 1
+                yield self._buy(memory, level, spend)
 
-    def _buy(self, memory: Mapping[str, Any], level: int) -> Place:
+    def _buy(self, memory: Mapping[str, Any], level: int, spend: float) -> Place:
         stop = self.price(memory["base"], self.levels) * (1.0 - self.stop) if self.stop else None
         limit = self.price(memory["base"], level)
-        return Place(Ticket("limit", 1, spend=memory["stake"], limit=limit, stop=stop), f"buy {level}")
+        return Place(Ticket("limit", 1, spend=spend, limit=limit, stop=stop), f"buy {level}")

@@ -61,13 +61,11 @@ def saved(formulas: "Shelf") -> tuple[dict[str, type[Strategy]], tuple[str, ...]
 
     found: dict[str, type[Strategy]] = {}
     failed: list[str] = []
-    for name in formulas.names():
-        try:
-            formula = formulas.open(name)
-            if formula.kind != "number":
-                found[name] = formula_strategy(formula, name)
-        except AppError as refused:
-            failed.append(refused.sentence())
+    for name, formula in formulas.opened().items():
+        if isinstance(formula, AppError):
+            failed.append(formula.sentence())
+        elif formula.kind != "number":
+            found[name] = formula_strategy(formula, name)
     return found, tuple(failed)
 
 

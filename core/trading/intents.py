@@ -196,7 +196,12 @@ class View(Protocol):
 
     @property
     def cash(self) -> float:
-        """Quote, of the whole account."""
+        """Quote, of the whole account; with positions on margin see `free`."""
+        ...
+
+    @property
+    def free(self) -> float:
+        """Quote that no position binds; the cash where nothing is on margin."""
         ...
 
     @property

@@ -98,6 +98,13 @@ const render = {
     const warnings = block.warnings.length ? make("ul", "warnings", ...block.warnings.map((text) => make("li", "", text))) : null;
     return make("section", "card confirm", heading(block.question, badge), factList(block.facts), warnings, buttons, left);
   },
+  File(block) {
+    const bytes = Uint8Array.from(atob(block.data), (letter) => letter.charCodeAt(0));
+    const link = make("a", "button secondary", `Download ${block.name}`);
+    link.href = URL.createObjectURL(new Blob([bytes], { type: block.mime }));
+    link.download = block.name;
+    return make("section", "card", link);
+  },
   Progress(block) {
     const bar = make("progress");
     bar.setAttribute("aria-label", block.text);

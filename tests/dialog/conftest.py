@@ -12,7 +12,7 @@ from core.app import App, build
 from core.clock import SimulatedClock
 from core.commands.context import Caller
 from core.exchanges.sandbox import SandboxData
-from core.reply import Block, Chart, Choices, Confirm, Facts, Form, Progress, Reply, Table, Text
+from core.reply import Block, Chart, Choices, Confirm, Facts, File, Form, Progress, Reply, Table, Text
 from core.settings import Settings
 
 START = datetime(2026, 3, 2, 12, 0, 7, tzinfo=UTC)
@@ -45,6 +45,8 @@ def words(block: Block) -> str:
             return f"{block.question} [{block.mode}]\n{facts}\n{' '.join(block.warnings)}"
         case Form(title, command, fields):
             return f"{title} ({command}: {', '.join(field.name for field in fields)})"
+        case File(name):
+            return f"({name}, {len(block.content):,} bytes)"
         case Progress(message):
             return message
 

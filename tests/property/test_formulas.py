@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from core.errors import InvalidInput
 from core.indicators.formula import FormulaError, parse
+from core.strategies.formula import formula_strategy
+from core.trading.strategy import Context
 from tests.core.market.made import any_bars
 
 sizes = st.integers(1, 30).map(str)
@@ -161,3 +163,24 @@ def test_a_formula_written_again_means_the_same(text: str, spaces: int) -> None:
         return
     again = parse(text.replace("(", "(" + " " * spaces).upper().replace('"2H"', '"2h"'))
     assert (again.kind, again.warmup("1h")) == (formula.kind, formula.warmup("1h"))
+
+
+PROTECTED = st.sampled_from(
+    ["", "; stop: 5%; target: 0.1", "; stop: close - 2 * atr(5); trail: 0.1", "; limit: 1%; exposure: 0.5"]
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(some_truths, min_size=4, max_size=4), PROTECTED, any_bars(most=120), st.data())
+def test_the_signals_of_a_prefix_are_the_prefix_of_the_signals(rules, protection, bars, data) -> None:  # type: ignore[no-untyped-def]
+    labels = data.draw(
+        st.sampled_from([("entry",), ("entry", "exit"), ("entry", "short"), ("entry", "exit", "short", "cover")])
+    )
+    text = "; ".join(f"{label}: {rule}" for label, rule in zip(labels, rules, strict=False)) + protection
+    strategy = formula_strategy(text)()
+    cut = data.draw(st.integers(1, len(bars)))
+    whole, part = strategy.signals(bars, Context()), strategy.signals(bars[:cut], Context())
+    for name in ("exposure", "limit", "stop", "take_profit", "trail"):
+        one, other = getattr(whole, name), getattr(part, name)
+        assert (one is None and other is None) or np.array_equal(other, one[:cut], equal_nan=True), (text, name)
+    assert not (np.abs(whole.exposure) > 1.0).any()

@@ -111,12 +111,11 @@ def listing(ctx: Context) -> Reply:
     """All of the caller's formulas."""
     shelf = formulas_of(ctx)
     rows = []
-    for name in shelf.names():
-        try:
-            found = shelf.open(name)
+    for name, found in shelf.opened().items():
+        if isinstance(found, AppError):
+            rows.append((name, "broken", found.sentence()))
+        else:
             rows.append((name, "indicator" if found.kind == "number" else "strategy", " ".join(found.text.split())))
-        except AppError as refused:
-            rows.append((name, "broken", refused.sentence()))
     empty = "No formulas yet. To save one: formula save dip = rsi(close, 14) < 30."
     return [Table("Formulas", ("Name", "What it is", "Formula"), tuple(rows), (), empty)]
 

@@ -122,8 +122,8 @@ async def positions(ctx: Context) -> Reply:
         "how am i doing [{period}]",
         "how are we doing [{period}]",
         "am i (up|down|winning|losing|in profit) [or (up|down|losing|winning)] [{period}]",
-        "[(show|give) [me]] [what is] [my] (profit|pnl|p&l|performance|gains|losses|results|returns) "
-        "[(for|over)] [{period}]",
+        "[(show|give) [me]] [what is] [my] (profit|pnl|p&l|performance|gains|losses|returns) [(for|over)] [{period}]",
+        "[(show|give) [me]] [(what are|how are)] my results",
         "how much (did i|have i) (make|made|lose|lost|earn|earned|win|won) [{period}]",
         "(did|have) i (make|made|lose|lost) [any] money [{period}]",
         "how (did i do|have i done) [{period}]",

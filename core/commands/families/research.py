@@ -3,8 +3,9 @@
 import math
 import shlex
 import time
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core import wording
 from core.clock import to_ms
@@ -12,14 +13,21 @@ from core.commands import charts
 from core.commands.context import Context
 from core.commands.converters import HOURLY, Period, Timeframe
 from core.commands.converters import period as period_of
-from core.commands.loading import own_strategies, strategy_named
+from core.commands.loading import own_strategies, results_of, source_of, strategy_named
 from core.commands.registry import command
 from core.errors import InvalidInput
 from core.market import timeframes
+from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.reply import Choice, Choices, Facts, Progress, Reply, Table, Text
+from core.research.sizes import sizing_of
 from core.trading.costs import Costs
-from core.trading.strategy import Strategy
+from core.trading.sizing import Sizing
+from core.trading.strategy import Strategy, describe
+
+if TYPE_CHECKING:
+    from core.research.archive import Archive, Saved
+    from core.research.backtest import Result
 
 MOST_BARS = 200_000
 SHORTEST = 50
@@ -45,6 +53,8 @@ async def backtest(
     cash: Decimal = Decimal(10_000),
     fee: Decimal | None = None,
     slippage: Decimal | None = None,
+    sizing: str | None = None,
+    leverage: Decimal | None = None,
     **parameters: str,
 ) -> Reply:
     """Tests a strategy on past prices, with fees and slippage, beside simply holding the coin.
@@ -56,17 +66,17 @@ async def backtest(
     cash: the money it begins with, 10,000 when not said
     fee: share of each trade, 0.001 is 0.1 %
     slippage: share by which each trade is worse than the price, 0.0005 when not said
+    sizing: how large positions are: cash=500, quantity=0.1, fraction=0.5, volatility=0.2 or kelly=0.5
+    leverage: of perpetuals, 1 when not said
     parameters: the strategy's own settings, e.g. fast=10 slow=30
     """
-    from core.research.backtest import backtest as run_backtest
-
     chosen = strategy_named(ctx, strategy, parameters)
     if cash <= 0:
         raise InvalidInput(f"The cash {wording.money(cash)} is not above zero.")
-    costs = Costs()
-    if fee is not None or slippage is not None:
-        taker = costs.taker_fee if fee is None else float(fee)
-        costs = Costs(taker, taker, costs.slippage if slippage is None else float(slippage))
+    given: dict[str, Decimal | None] = {"taker_fee": fee, "maker_fee": fee, "slippage": slippage, "leverage": leverage}
+    rates: dict[str, Any] = {name: float(value) for name, value in given.items() if value is not None}
+    costs = Costs(**rates)
+    size = sizing_of(sizing)
     length = timeframes.milliseconds(timeframe)
     now = ctx.services.clock.now()
     since, until = period_of(period, now) if period else (None, None)
@@ -85,10 +95,11 @@ async def backtest(
         )
     report = Reporter(ctx, f"Testing {strategy} on {len(bars):,} bars")
     await report.begin()
-    result = await ctx.services.jobs.run(run_backtest, chosen, bars, float(cash), costs, progress=report)
+    keep = Keep(results_of(ctx), ctx.user.id, sizing, source_of(ctx, strategy))
+    tested = await ctx.services.jobs.run(test, chosen, bars, float(cash), costs, size, keep, progress=report)
     await report.settle()
+    result = tested.result
     label = ctx.services.market.label(instrument)
-    held = [float(close) / float(bars.open[0]) * float(cash) for close in bars.close[-len(result.equity) :]]
     title = f"{strategy} on {instrument.symbol} {timeframe}"
     where = (
         f"{wording.day(int(bars.timestamp[0]))} to {wording.day(int(bars.timestamp[-1]))}, {len(bars):,} "
@@ -97,23 +108,85 @@ async def backtest(
     # A formula is one word only in quotes, and then no sentence.
     named = f"{strategy} on" if strategy == shlex.quote(strategy) else shlex.quote(strategy)
     return [
-        Facts(f"Backtest: {title}", facts_of(result.stats, instrument.quote), f"{where}. {verdict(result.stats)}"),
+        Facts(
+            f"Backtest: {title}",
+            facts_of(result.stats, instrument.quote),
+            f"{where}. {verdict(result.stats)} {result.overfitting['sentence']} {tested.told}".rstrip(),
+        ),
         charts.equity(
             result.timestamps,
             result.equity,
             f"{title}: equity",
             instrument.quote,
             label or "BACKTEST",
-            ("Buy and hold", held),
+            ("Buy and hold", result.buy_and_hold.tolist()),
         ),
         Choices(
             "And now?",
             (
                 Choice("Trade it on paper", f"start {named} {instrument.base.lower()} {timeframe}"),
+                *tested.choices,
                 Choice("Other strategies", "strategies"),
             ),
         ),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Where and as what a run is kept."""
+
+    archive: "Archive"
+    owner: str
+    sizing: str | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A backtest with its place in the archive; why says why it has none. before: the latest result before it."""
+
+    result: "Result"
+    saved: "Saved | None"
+    why: str = ""
+    before: int | None = None
+
+    @property
+    def told(self) -> str:
+        return self.why if self.saved is None else f"Kept as result {self.saved.number}."
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """What can be done with what was kept."""
+        if self.saved is None:
+            return ()
+        number = self.saved.number
+        beside = (Choice(f"Compare with {self.before}", f"compare {self.before} {number}"),) if self.before else ()
+        return (*beside, Choice("Report as a file", f"export {number} html"))
+
+
+def test(
+    strategy: Strategy, bars: Bars, cash: float, costs: Costs, size: Sizing | None, keep: Keep, *, progress: Any
+) -> Tested:
+    """The backtest, its statistics, and its place among the kept results; runs in a job."""
+    from core.research.archive import NotKept
+    from core.research.backtest import backtest as run
+
+    more: dict[str, Any] = {} if size is None else {"sizing": size}
+    result = run(strategy, bars, cash, costs, progress=progress, **more)
+    described = describe(strategy)
+    result.tried = keep.archive.trials(described["name"], result.data, keep.owner, described["parameters"])
+    document, frames = result.kept()
+    if keep.sizing:
+        document["sizing"] = keep.sizing
+    if keep.source:
+        document["strategy"]["source"] = keep.source
+    before = keep.archive.list(keep.owner, kind="backtest", last=1)
+    try:
+        saved = keep.archive.save(kind="backtest", document=document, frames=frames, owner=keep.owner)
+    except NotKept as refused:
+        return Tested(result, None, refused.sentence())
+    return Tested(result, saved, before=before[0].number if before else None)
 
 
 class Reporter:
@@ -159,12 +232,28 @@ def facts_of(stats: dict[str, Any], currency: str) -> tuple[tuple[str, str], ...
         ("Buy and hold", wording.percent(stats["buy_and_hold"], sign=True)),
         ("Deepest drawdown", wording.percent(stats["max_drawdown"])),
         ("Final equity", wording.money(stats["final_equity"], currency)),
-        ("Sharpe ratio", ratio(stats.get("sharpe"))),
+        ("Sharpe ratio", within(stats)),
+        ("Chance that it is skill", chance(stats)),
         ("Trades", f"{int(stats['trades']):,}, {wording.percent(stats['win_rate'], 0)} of them won"),
         ("Profit factor", ratio(stats.get("profit_factor"))),
         ("Time in the market", wording.percent(stats["exposure"], 0)),
         ("Fees paid", wording.money(stats["fees_paid"], currency)),
     )
+
+
+def within(stats: dict[str, Any]) -> str:
+    """The Sharpe ratio with the interval that holds it."""
+    low, high = stats.get("sharpe_low"), stats.get("sharpe_high")
+    told = ratio(stats.get("sharpe"))
+    return told if low is None or high is None else f"{told}, 95 % within {ratio(low)} to {ratio(high)}"
+
+
+def chance(stats: dict[str, Any]) -> str:
+    """The chance that the Sharpe ratio is above zero, given how often one tried."""
+    value, tried = stats.get("deflated_sharpe"), int(stats.get("trials") or 1)
+    if value is None:
+        return "–"
+    return wording.percent(value, 0) + (f" after {tried:,} tries" if tried > 1 else "")
 
 
 def ratio(value: Any) -> str:

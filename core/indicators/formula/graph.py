@@ -1,5 +1,6 @@
 """The graph of a formula: every distinct step once, in an order in which it can be computed."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 MOST_STEPS = 400
 MOST_WORK = 5_000_000_000  # bars times weights
 MOST_HELD = 2**30  # bytes of arrays at a time
+MOST_SECONDS = 60.0  # an indicator may be slow in ways that no table of weights foresees
 INDICATOR_WEIGHT = 10
 AT_ONCE = 8  # bytes of a number
 
@@ -102,12 +104,15 @@ class Graph:
             last[root] = len(self.steps)
         self._affordable(len(bars), needed, last)
         views = _Views(bars)
+        began = time.perf_counter()
         values: list[Any] = [None] * len(self.steps)
         ending: dict[int, list[int]] = {}
         for number, end in enumerate(last):
             ending.setdefault(end, []).append(number)
         with np.errstate(all="ignore"):
             for number, step in enumerate(self.steps):
+                if needed[number] and time.perf_counter() - began > MOST_SECONDS:
+                    raise _too_much(sum(needed), len(bars))
                 if needed[number]:
                     values[number] = self._computed(step, [values[each] for each in step.inputs], views)
                 for each in ending.get(number, ()):
@@ -139,7 +144,7 @@ class Graph:
                 size = len(views.bars(step.frame))
                 given = [each if isinstance(each, np.ndarray) else np.full(size, each) for each in given]
                 found = catalogue()[step.name].function(*given, **settings)
-                return found if step.kind == "lines" else (found[0] if isinstance(found, tuple) else found)
+                return found if step.kind == "lines" or not isinstance(found, tuple) else found[0]
 
     def _affordable(self, bars: int, needed: list[bool], last: list[int]) -> None:
         """Raises InvalidInput where the formula is too much work for so many bars."""
@@ -157,10 +162,14 @@ class Graph:
             most = max(most, held)
             held -= ends.pop(number, 0)
         if bars * work > MOST_WORK or bars * most * AT_ONCE > MOST_HELD:
-            raise InvalidInput(
-                f"This formula has {sum(needed)} steps, which is too much for {bars:,} bars.",
-                hint="Take fewer bars, or a shorter formula.",
-            )
+            raise _too_much(sum(needed), bars)
+
+
+def _too_much(steps: int, bars: int) -> InvalidInput:
+    return InvalidInput(
+        f"This formula has {steps} steps, which is too much for {bars:,} bars.",
+        hint="Take fewer bars, or a shorter formula.",
+    )
 
 
 def applied(sign: str, given: Sequence[Any]) -> Any:

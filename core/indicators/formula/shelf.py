@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import BadData, Conflict, InvalidInput, NotFound
+from core.errors import AppError, BadData, Conflict, InvalidInput, NotFound
 from core.indicators.formula.errors import FormulaError
 from core.indicators.formula.formula import Formula, parse
 from core.indicators.formula.lexer import LONGEST, LONGEST_NAME
@@ -80,7 +80,23 @@ class Shelf:
         try:
             return parse(saved.text, self.texts(), name)
         except FormulaError as wrong:
-            raise InvalidInput(f"The formula '{name}' no longer works: {wrong.sentence()}") from None
+            raise _broken(name, wrong) from None
+
+    def opened(self) -> dict[str, Formula | AppError]:
+        """All formulas by name, with what is wrong in place of those that no longer work. Each file is read once."""
+        found: dict[str, Formula | AppError] = {}
+        texts: dict[str, str] = {}
+        for name in self.names():
+            try:
+                texts[name] = self.get(name).text
+            except (BadData, NotFound) as wrong:
+                found[name] = wrong
+        for name, text in texts.items():
+            try:
+                found[name] = parse(text, texts, name)
+            except FormulaError as wrong:
+                found[name] = _broken(name, wrong)
+        return dict(sorted(found.items()))
 
     def texts(self) -> dict[str, str]:
         """The texts of all that can be read, by name."""
@@ -186,3 +202,7 @@ class Shelf:
         finally:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(written)
+
+
+def _broken(name: str, wrong: FormulaError) -> InvalidInput:
+    return InvalidInput(f"The formula '{name}' no longer works: {wrong.sentence()}")

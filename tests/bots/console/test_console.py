@@ -17,12 +17,12 @@ from rich.console import Console as Terminal
 from websockets.asyncio.server import ServerConnection, serve
 
 from bots.console import render
-from bots.console.app import Console, store
+from bots.console.app import Console, store, write
 from bots.console.partner import Remote
 from bots.console.plot import plot
 from core.errors import Unavailable
 from core.events import AlertFired
-from core.reply import Chart, Choice, Choices, Confirm, Pane, Progress, Series, Table, Text, to_json
+from core.reply import Chart, Choice, Choices, Confirm, File, Pane, Progress, Series, Table, Text, to_json
 from tests.dialog.conftest import Room
 
 
@@ -226,3 +226,15 @@ def test_only_the_latest_pictures_are_kept(tmp_path: Path) -> None:
     for number in range(55):
         store(tmp_path, f"{number}.png", b"x")
     assert len(list(tmp_path.glob("*.png"))) == 50
+
+
+async def test_a_file_is_written_and_its_place_is_told(room: Room, tmp_path: Path) -> None:
+    console = Console(room.app.services, room.app.conversation)
+    out = io.StringIO()
+    block = File.of("../result 1.html", "text/html", b"<p>")
+    await console._show(Terminal(file=out, width=400, highlight=False), [block])
+    path = next((room.app.services.settings.data_dir / "exports").iterdir())
+    assert path.name == "result-1.html"
+    assert path.read_bytes() == b"<p>"
+    assert str(path) in out.getvalue()
+    assert write(path.parent, path.name, b"2").name == "result-1-2.html"

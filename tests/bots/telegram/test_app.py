@@ -19,7 +19,7 @@ from core.clock import SystemClock
 from core.commands.context import Caller
 from core.commands.registry import registry
 from core.errors import ConfigError
-from core.reply import Chart, Choice, Choices, Confirm, Pane, Progress, Reply, Series, Text, text
+from core.reply import Chart, Choice, Choices, Confirm, File, Pane, Progress, Reply, Series, Text, text
 from core.settings import Settings
 from core.store.deliveries import Delivery
 from tests.simulators.telegram import TOKEN, TelegramServer
@@ -293,6 +293,16 @@ async def test_a_chart_arrives_as_a_photo(telegram: TelegramServer, talk: Talk, 
         photo = await ann.expect("It rose.")
     assert photo.photo is not None
     assert photo.text.startswith("BTC/USDT · SIMULATED")
+
+
+async def test_a_file_arrives_as_a_document(telegram: TelegramServer, talk: Talk, post: Post) -> None:
+    ann = telegram.person(10)
+    talk.replies["export 1"] = [Text("Here it is."), File.of("result-1.html", "text/html", b"<!doctype html>")]
+    async with running(telegram, talk, post):
+        await ann.send("export 1")
+        await ann.expect("Here it is.")
+        sent = await ann.expect("result-1.html")
+    assert sent.document == b"<!doctype html>"
 
 
 async def test_flood_control_is_waited_out_and_a_lost_answer_is_not_repeated(

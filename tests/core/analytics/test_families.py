@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from core.analytics import families
 from core.analytics.families import reality_check, superior_predictive_ability
 from core.errors import InvalidInput
 
@@ -25,6 +26,16 @@ def test_the_p_values_are_those_of_arch(better: float) -> None:
         assert getattr(ours, name) == pytest.approx(float(peer.pvalues[name]), abs=0.045)  # two draws of 2,000
     checked = reality_check(excess, 2000, block=5)
     assert checked.p_value == pytest.approx(float(peer.pvalues["upper"]), abs=0.045)
+
+
+@pytest.mark.parametrize("block", [1, 7, 40])
+def test_standard_errors_are_those_of_arch(block: int) -> None:
+    from arch.bootstrap import SPA
+
+    excess = np.cumsum(noise(6, 120, 3), axis=0) * 0.1 + noise(7, 120, 3)
+    peer = SPA(np.zeros(120), -excess, block_size=block, reps=1, seed=1)
+    peer._compute_variance()
+    assert families._variance(excess, float(block)) == pytest.approx(peer._loss_diff_var, rel=1e-9)
 
 
 def test_the_bounds_enclose_the_consistent_p_value() -> None:

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from core.cli.inputs import sizing_of
+from core.errors import InvalidInput
 from core.market.instrument import Instrument
+from core.trading.sizing import Fraction, Kelly, VolatilityTarget
 from tests.core.simulation.market import walk
 
 PROGRAM = Path(sys.executable).parent / "orchestrator"
@@ -92,6 +95,71 @@ def test_detail_of_a_portfolio_is_given_per_instrument() -> None:
     done = orchestrator("backtest", "donchian", *data, *detail)
     assert done.returncode == 0, done.stderr
     assert {each["symbol"] for each in json.loads(done.stdout)["detail"]} == {"BTC/USDT", "ETH/USDT"}
+
+
+def test_a_run_is_kept_shown_exported_compared_and_removed(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_DATA_DIR", str(tmp_path / "data"))
+    for fast in ("3", "4"):
+        done = orchestrator("backtest", "sma_cross", "--param", f"fast={fast}", "--data", file)
+        assert done.returncode == 0, done.stderr
+        assert "Kept as result" in done.stderr
+    assert "above zero after 2 trials" in done.stdout
+    listed = json.loads(orchestrator("results", "list", "--json").stdout)
+    assert [each["number"] for each in listed] == [2, 1]
+    assert listed[0]["strategy"]["parameters"]["fast"] == 4
+    assert "sma_cross on COIN/USDT 1m" in orchestrator("results", "show", "1").stdout
+    again = orchestrator("results", "rerun", "1", "--data", file)
+    assert (again.returncode, again.stdout) == (0, "The same equity came out, bit for bit.\n")
+    page = tmp_path / "one.html"
+    assert orchestrator("results", "export", "1", str(page)).returncode == 0
+    assert page.read_text().startswith("<!doctype html>")
+    beside = orchestrator("compare", "1", "2", "--json")
+    assert [each["name"] for each in json.loads(beside.stdout)["differing"]] == ["parameter fast"]
+    assert orchestrator("results", "prune", "--keep", "1").stdout == "Removed 1 results.\n"
+    gone = orchestrator("results", "show", "1")
+    assert (gone.returncode, gone.stderr) == (1, "There is no result 1. The latest is 2.\n")
+
+
+def test_a_read_only_folder_costs_a_sentence_not_the_result(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "results").write_text("no folder")
+    monkeypatch.setenv("ORCHESTRATOR_DATA_DIR", str(tmp_path))
+    done = orchestrator("backtest", "donchian", "--data", file, "--json")
+    assert done.returncode == 0
+    assert "was not kept" in done.stderr
+    assert json.loads(done.stdout)["stats"]["trades"] >= 0
+
+
+def test_strategies_are_compared_on_the_same_bars(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_DATA_DIR", str(tmp_path))
+    page = tmp_path / "beside.html"
+    words = ("compare", "sma_cross", "macd", "--data", file, "--no-save", "--report", str(page))
+    done = orchestrator(*words)
+    assert done.returncode == 0, done.stderr
+    assert "Sharpe ratio" in done.stdout
+    assert "Is one better?" in page.read_text()
+    assert not (tmp_path / "results").exists()
+    done = orchestrator("compare", "sma_cross", "macd")
+    assert done.returncode == 1
+    assert "give the bars with --data" in done.stderr
+
+
+def test_sizes_are_given_as_name_and_number() -> None:
+    assert sizing_of("fraction=0.5") == Fraction(0.5)
+    assert sizing_of("volatility=0.2,lookback=10") == VolatilityTarget(0.2, 10)
+    assert sizing_of("kelly=0.5,least_trades=5,most=2") == Kelly(0.5, 5, 2.0)
+    assert sizing_of(None) is None
+    for wrong, sentence in (
+        ("half", "is not a way to size"),
+        ("fraction=x", "needs a number"),
+        ("fraction=0.5,most=2", "is not a part of fraction"),
+        ("fraction=7", "is not above 0"),
+    ):
+        with pytest.raises(InvalidInput, match=sentence):
+            sizing_of(wrong)
 
 
 def test_help_shows_the_usual_costs() -> None:

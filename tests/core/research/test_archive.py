@@ -156,6 +156,9 @@ def test_tries_are_counted_once_each_where_the_data_overlaps(tmp_path: Path) -> 
     assert found.count == 3
     assert sorted(found.sharpes) == [0.5, 1.5]
     assert archive.trials("macd", DATA).count == 0
+    assert archive.trials("sma_cross", DATA, parameters={"fast": 4, "slow": 8}).count == 3
+    assert archive.trials("sma_cross", DATA, parameters={"fast": 7, "slow": 8}).count == 4
+    assert archive.trials("macd", DATA, parameters={"fast": 7}).count == 1
 
 
 def test_data_that_does_not_overlap_in_time_is_another_try(tmp_path: Path) -> None:
@@ -224,7 +227,7 @@ def test_a_run_is_exported(tmp_path: Path, form: str) -> None:
     assert table["equity"].to_numpy() == pytest.approx(result.equity)
     folder = archive.export(1, tmp_path / "folder", form)
     assert {each.name for each in folder.iterdir()} == {
-        f"equity.{form}", f"fills.{form}", f"trades.{form}", "run.json",
+        f"equity.{form}", f"fills.{form}", f"trades.{form}", f"hold.{form}", f"prices.{form}", "run.json",
     }  # fmt: skip
     trades = read(folder / f"trades.{form}")
     assert list(trades["side"]) == list(result.trades["side"])

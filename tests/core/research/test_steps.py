@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from core.errors import AppError, InvalidInput
 from core.market.bars import Bars
+from core.market.funding import Funding
 from core.research.backtest import backtest
 from core.simulation import fields
 from core.strategies import BuyAndHold
@@ -26,6 +27,7 @@ from core.trading.intents import (
     Unprotect,
     View,
 )
+from core.trading.sizing import FixedCash, FixedQuantity, Fraction, Kelly, Sizing, VolatilityTarget
 from core.trading.strategy import Context, Parameter, Signals, SignalStrategy, StepStrategy, strategy
 from core.trading.tickets import Ticket
 from tests.core.simulation.market import COIN, GRIDDED, walk
@@ -82,6 +84,10 @@ def flat_bars(prices: list[tuple[float, float, float, float]], instrument: Any =
     return Bars.checked(instrument, "1h", np.arange(n) * 3_600_000, *columns, np.full(n, 1e9))
 
 
+TOTALS = (
+    fields.A_CASH, fields.A_FEES, fields.A_REFS, fields.A_EXPOSED, fields.A_TURNOVER, fields.A_FUNDING,
+    fields.A_INTEREST,
+)  # fmt: skip
 QUIET = flat_bars([(100.0, 101.0, 99.0, 100.0)] * 10)
 
 
@@ -92,8 +98,8 @@ def test_a_step_strategy_that_mirrors_signals_fills_as_they_do(seed: int, coin: 
     wanted, found = (backtest(each, bars, 2_000.0, rules) for each in (Random(seed), Mirror(Random(seed))))
     np.testing.assert_array_equal(found.raw_fills, wanted.raw_fills)
     np.testing.assert_array_equal(found.equity, wanted.equity)
-    same = np.arange(len(wanted.account)) != fields.A_FILLS  # rows of the last call alone
-    np.testing.assert_array_equal(found.account[same], wanted.account[same])
+    for column in TOTALS:
+        assert found.account[column] == wanted.account[column]
 
 
 @settings(max_examples=15)
@@ -335,3 +341,37 @@ def test_every_row_of_a_step_run_is_one_of_the_kernel_s() -> None:
     assert result.raw_fills.shape[1] == fields.FILL
     held = backtest(BuyAndHold(), QUIET, 1_000.0, FREE)
     assert result.equity[-1] <= held.equity[-1] + 1e-9
+
+
+SIZES = [None, FixedCash(500.0), FixedQuantity(3.0), Fraction(0.4), VolatilityTarget(0.5, 10), Kelly(0.5, 3)]
+
+
+@pytest.mark.parametrize("sizing", SIZES, ids=[type(each).__name__ for each in SIZES])
+def test_sizes_and_funding_are_the_same_in_steps_as_in_one_run(sizing: Sizing | None) -> None:
+    coin = replace(COIN, kind="perpetual")
+    minutes = walk(1_500, 4, instrument=coin)
+    funding = Funding(np.arange(0, 1_500, 60) * 60_000, np.linspace(-0.001, 0.002, 25))
+    rules = Costs(leverage=2.0)
+    for bars, detail in ((minutes, None), (minutes.resample("5m"), minutes)):
+        wanted, found = (
+            backtest(each, bars, 2_000.0, rules, detail=detail, sizing=sizing, funding=funding)
+            for each in (Random(4), Mirror(Random(4)))
+        )
+        np.testing.assert_array_equal(found.raw_fills, wanted.raw_fills)
+        np.testing.assert_array_equal(found.equity, wanted.equity)
+        if isinstance(sizing, Kelly):
+            continue  # without an edge it never holds anything
+        assert len(wanted.fills) > 20
+        assert wanted.account[fields.A_FUNDING] != 0.0
+        unfunded = backtest(Random(4), bars, 2_000.0, rules, detail=detail, sizing=sizing)
+        assert unfunded.account[fields.A_FUNDING] != wanted.account[fields.A_FUNDING]
+
+
+def test_funding_of_what_is_not_traded_or_no_perpetual_is_refused() -> None:
+    funding = Funding(np.array([0]), np.array([0.001]))
+    with pytest.raises(InvalidInput, match=r"COIN/USDT is no perpetual, so it has no funding\."):
+        backtest(BuyAndHold(), QUIET, funding=funding)
+    with pytest.raises(InvalidInput, match=r"There is funding of ETH, and COIN/USDT is traded\."):
+        backtest(BuyAndHold(), QUIET, funding={"ETH": funding})
+    with pytest.raises(InvalidInput, match="must be given by symbol"):
+        backtest(BuyAndHold(), {"A": QUIET, "B": QUIET}, funding=funding)

@@ -14,6 +14,7 @@ class Sent:
     entities: list[dict[str, Any]] = field(default_factory=list)
     buttons: list[list[dict[str, Any]]] = field(default_factory=list)
     photo: bytes | None = None
+    document: bytes | None = None
     edits: int = 0
     deleted: bool = False
     by_bot: bool = True

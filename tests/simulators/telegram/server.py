@@ -298,6 +298,20 @@ class TelegramServer:
         self.messages.append(sent)
         return self._shown(sent)
 
+    async def on_sendDocument(self, values: dict[str, Any]) -> dict[str, Any]:
+        """ "Bots can currently send files of any type of up to 50 MB in size" """
+        chat, document = self._chat(values), values.get("document")
+        if isinstance(document, str) and document.startswith("attach://"):
+            document = values.get(document.removeprefix("attach://"))
+        if not isinstance(document, bytes) or not document:
+            raise Refused(400, "Bad Request: there is no document in the request")
+        if len(document) > 50 * 2**20:
+            raise Refused(413, "Request Entity Too Large")
+        text, entities = text_of(values, "caption", 1024)
+        sent = Sent(next(self._numbers), chat, text, entities, keyboard_of(values), document=document)
+        self.messages.append(sent)
+        return self._shown(sent)
+
     async def on_editMessageText(self, values: dict[str, Any]) -> dict[str, Any]:
         """ "On success, if the edited message is not an inline message, the edited Message is returned" """
         sent = self._message(values, "edit")

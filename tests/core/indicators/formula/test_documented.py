@@ -7,7 +7,7 @@ import pytest
 
 from core.indicators.formula import FormulaError, lexer, lowering, parse, parser, shelf
 from core.indicators.formula.functions import LARGEST, reference
-from core.indicators.formula.graph import MOST_HELD, MOST_STEPS
+from core.indicators.formula.graph import MOST_HELD, MOST_SECONDS, MOST_STEPS
 from core.indicators.formula.syntax import RULES
 from tests.core.market.made import bars
 
@@ -51,7 +51,7 @@ def test_the_limits_are_those_of_the_code() -> None:
         f"| window | {LARGEST:,} bars",
         f"| warm-up | {lowering.MOST_UNKNOWN:,} bars",
         f"| saved formulas | {shelf.MOST} for each person",
-        f"{MOST_HELD // 2**30} GiB",
+        f"the arrays held at a time ({MOST_HELD // 2**30} GiB), and {MOST_SECONDS:.0f} seconds",
     ):
         assert told in PAGE
 

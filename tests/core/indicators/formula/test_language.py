@@ -266,6 +266,12 @@ def test_too_much_work_for_the_bars_is_refused(monkeypatch: pytest.MonkeyPatch) 
         value("rsi(close, 14) + ema(close, 5)")
 
 
+def test_too_long_a_computation_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.indicators.formula.graph.MOST_SECONDS", 0.0)
+    with pytest.raises(InvalidInput, match="too much for 400 bars"):
+        value("rsi(close, 14) + ema(close, 5)")
+
+
 def test_only_what_is_still_needed_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.indicators.formula.graph.MOST_HELD", 400 * 8 * 4)
     assert len(value(" + ".join(f"sma(close, {n})" for n in range(1, 30)))) == 400

@@ -1,0 +1,59 @@
+"""Kept results in the chat: numbered, shown again, compared, sent as files, and nobody else's."""
+
+from core.reply import Chart, Choices, File
+from tests.dialog.conftest import Room
+
+
+async def test_a_backtest_is_kept_and_can_be_taken_up_again(room: Room) -> None:
+    first = await room.says("backtest sma_cross btc 1h fast=5 slow=20 period=30d")
+    assert "Kept as result 1." in first
+    assert "(Report as a file) export 1 html" in first
+    assert "95 % within" in first
+    second = await room.reply("backtest sma_cross btc 1h fast=6 slow=20 period=30d")
+    lines = [choice.line for block in second if isinstance(block, Choices) for choice in block.choices]
+    assert "compare 1 2" in lines
+    assert "after 2 tries" in await room.says("result 2")
+    listed = await room.says("results")
+    assert "sma_cross on BTC/USDT 1h fast=6 slow=20" in listed
+    assert listed.index("fast=6") < listed.index("fast=5")
+    shown = await room.reply("result 1")
+    assert any(isinstance(block, Chart) for block in shown)
+
+
+async def test_results_stand_side_by_side(room: Room) -> None:
+    for line in ("backtest sma_cross btc 1h period=30d", "backtest donchian btc 1h period=30d"):
+        await room.says(line)
+    said = await room.says("compare 1 and 2")
+    assert "1 sma_cross" in said
+    assert "have a correlation of" in said
+    assert "higher Sharpe ratio" in said
+    assert "two results or more" in await room.says("compare 1")
+    assert "is not the number of a result" in await room.says("compare 1 x")
+    assert "There is no result 9" in await room.says("compare 1 9")
+
+
+async def test_a_result_is_sent_as_a_file(room: Room) -> None:
+    await room.says("backtest sma_cross btc 1h period=30d")
+    for form, beginning in (
+        ("html", b"<!doctype html>"),
+        ("parquet", b"PAR1"),
+        ("csv", b'"time"'),
+        ("json", b'{"number"'),
+    ):
+        (block,) = await room.reply(f"export 1 {form}")
+        assert isinstance(block, File)
+        assert block.name == f"result-1.{form}"
+        assert block.content.startswith(beginning)
+    assert "Choose one of" in await room.says("export 1 docx")
+
+
+async def test_another_persons_results_are_their_own(room: Room) -> None:
+    await room.says("backtest sma_cross btc 1h period=30d")
+    other = await room.trader()
+    assert "Nothing has been kept yet" in await room.says("results", other)
+    assert "There is no result 1" in await room.says("result 1", other)
+    assert "Kept as result 1." in await room.says("backtest sma_cross btc 1h period=30d", other)
+
+
+async def test_an_unknown_kind_is_told(room: Room) -> None:
+    assert "There are backtest, sweep" in await room.says("results paintings")
