@@ -1,8 +1,8 @@
 """`python -m benchmarks.peers [CASE …] [--rounds N] [--growth]`: other engines' same work, beside ours.
 
 Every engine runs in a process and an environment of its own and is asked in turn, round after round, so that whatever
-else the machine does falls on all. Medians after a warm-up are printed; an engine whose results differ from ours by more
-than 1e-9 gets no figure. Exits 1 when a promise is broken.
+else the machine does falls on all. Medians after a warm-up are printed; an engine whose results differ from ours by
+more than 1e-9 gets no figure. Exits 1 when a promise is broken.
 """
 
 import argparse
