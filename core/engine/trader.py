@@ -36,7 +36,7 @@ from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.money import ZERO, plain
 from core.risk import limits as risk
-from core.trading.strategy import PortfolioStrategy, Strategy
+from core.trading.strategy import Strategy, demand_startable
 
 HISTORY = 500  # bars a run sees before its first one, at least
 WINDOW = 100_000  # bars a run sees at most
@@ -96,11 +96,7 @@ class Trader:
         """
         if isinstance(strategy, str):
             source, strategy = source or strategy, self._load(strategy, parameters or {})
-        if isinstance(strategy, PortfolioStrategy):
-            raise InvalidInput(
-                f"{strategy.name} weighs several instruments against each other and cannot trade on paper.",
-                hint="It can be backtested.",
-            )
+        demand_startable(strategy)
         timeframe = timeframes.parse(timeframe)
         state = self._book.account(account)
         currency = "USDT" if state is None else state.currency

@@ -111,7 +111,7 @@ def _read_parquet(path: Path) -> Columns:
         found = find_columns(names, path.name)
         table = source.read(columns=[names[position] for position in found.values()])
     columns = _from_table(table, partial(_counted_from_zero, path.name), path.name)
-    del table
+    del table, source
     pa.default_memory_pool().release_unused()  # Arrow would keep as much as the bars take
     return columns
 

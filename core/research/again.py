@@ -12,6 +12,7 @@ from core.research import provenance
 from core.research.archive import SavedRun
 from core.research.backtest import backtest
 from core.research.result import Result
+from core.research.sizes import sizing_of
 from core.trading.costs import Costs
 
 
@@ -51,7 +52,8 @@ def again(run: SavedRun, data: Bars | Mapping[str, Bars]) -> Rerun:
     costs = Costs(**{name: value for name, value in run.saved.costs.items() if name in known})
     first, last = int(run.timestamps[0]), int(run.timestamps[-1])
     early = any(int(each.timestamp[0]) < first for each in held.values() if len(each))
-    result = backtest(strategy, held, run.cash, costs, start=first if early else None, end=last + 1)
+    more: dict[str, Any] = {"sizing": sizing_of(run.document["sizing"])} if run.document.get("sizing") else {}
+    result = backtest(strategy, held, run.cash, costs, start=first if early else None, end=last + 1, **more)
     same = result.equity.tobytes() == run.equity.tobytes() and np.array_equal(result.timestamps, run.timestamps)
     return Rerun(result, same, () if same else tuple(_differences(run, result)))
 

@@ -11,7 +11,7 @@ from core.market.bars import Bars
 from core.research.backtest import backtest
 from core.research.tape import SIGNALS
 from core.trading.costs import FREE
-from core.trading.strategy import Context, Signals
+from core.trading.strategy import Context, Signals, failure
 
 Column = NDArray[Any]  # floats, or texts (None where nothing was asked)
 Decisions = dict[tuple[str, str], Column]  # by symbol and column, one value for each bar of the symbol
@@ -40,7 +40,7 @@ def decisions(strategy: Any, bars: Mapping[str, Bars], *, orders: bool = True) -
         if is_step(strategy):
             return _stepped(strategy, held, orders)
         if is_portfolio(strategy):
-            return _columns(strategy, dict(strategy.allocate(held, Context(held))), held)
+            return _columns(strategy, dict(strategy.allocate(held, Context())), held)
         signals = {
             name: strategy.signals(each, Context({key: other for key, other in held.items() if key != name}))
             for name, each in held.items()
@@ -49,12 +49,7 @@ def decisions(strategy: Any, bars: Mapping[str, Bars], *, orders: bool = True) -
     except AppError:
         raise
     except Exception as broken:  # a user's strategy may fail in any way
-        import traceback
-
-        place = traceback.extract_tb(broken.__traceback__)[-1]
-        raise InvalidInput(
-            f"{strategy.name} failed in {place.filename}, line {place.lineno}: {type(broken).__name__}: {broken}"
-        ) from broken
+        raise failure(strategy, broken) from broken
 
 
 def _columns(strategy: Any, signals: Mapping[str, Signals], bars: Mapping[str, Bars]) -> Decisions:

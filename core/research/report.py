@@ -120,8 +120,20 @@ def assumptions(shown: Seen) -> list[str]:
         if shown.finer
         else "Where a stop and a target lie inside one bar, the stop is taken to come first.",
         f"One bar fills at most {percent(costs.volume_share, 0)} of its volume; the rest of an order waits.",
-        "The position is valued at each bar's close. Cash earns no interest, nothing is lent.",
+        "The position is valued at each bar's close. Cash earns no interest.",
     ]
+    if costs.leverage > 1.0:
+        told.append(
+            f"On perpetuals a full position is {costs.leverage:g} times the equity; when less than"
+            f" {percent(costs.maintenance_margin)} of its notional is left, it is liquidated, at a fee of"
+            f" {percent(costs.liquidation_fee)} more."
+        )
+    if costs.borrow_rate:
+        told.append(f"What a spot short borrows costs {percent(costs.borrow_rate)} a year.")
+    if shown.stats.get("funding_paid"):
+        told.append(
+            f"Longs pay shorts of perpetuals {percent(costs.funding_rate, 3)} every 8 hours where no history is given."
+        )
     if len(shown.symbols) > 1:
         told.append(f"The {len(shown.symbols)} instruments share the cash; each gets an equal part of the exposure.")
     return told

@@ -8,7 +8,7 @@ import numpy as np
 
 from core.errors import InvalidInput
 from core.market.bars import Bars
-from core.research.steps import values_of
+from core.simulation.view import values_of
 from core.trading.intents import CancelAll, Close, Intent, View
 from core.trading.strategy import Context, FloatArray, Parameter, Signals
 

@@ -1,5 +1,7 @@
 """trials: how often a strategy has been tried on data, which the deflated Sharpe ratio must know."""
 
+import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -8,6 +10,7 @@ from core.research.archive import Saved, SavedRun
 from core.research.result import Trials
 
 TRIED = ("backtest", "sweep", "optimize", "walk-forward")  # monte-carlo and compare try nothing new
+MOST = 100_000  # combinations that are told apart
 Key = tuple[Any, ...]
 
 
@@ -20,7 +23,8 @@ def trials(
     """Distinct parameter sets of the strategy among the runs whose data overlaps in instrument and time.
 
     A run with a frame "table" counts every row of it: a column named like a parameter is that parameter, "sharpe" is
-    the row's annual Sharpe ratio. One without counts `document["trials"]`, or 1.
+    the row's annual Sharpe ratio. One without counts each combination of its `space` of value lists,
+    else `document["trials"]`, or 1.
     """
     tried: dict[Key, float | None] = {}
     others = 0
@@ -32,7 +36,9 @@ def trials(
         told = int(saved.document.get("trials") or 0)
         others += max(0, told - len(keys))
         for key, sharpe in zip(keys, sharpes, strict=True):
-            tried[(*sorted(map(str, frame)), *key)] = sharpe
+            name = (*sorted(map(str, frame)), *key)
+            if sharpe is not None or name not in tried:
+                tried[name] = sharpe
     if parameters is not None:
         tried.setdefault((*sorted({str(each.get("timeframe")) for each in data}), *_key(parameters)), None)
     known = tuple(sharpe for sharpe in tried.values() if sharpe is not None and sharpe == sharpe)
@@ -69,7 +75,13 @@ def _rows(saved: Saved) -> tuple[list[Key], list[float | None]]:
     """The parameter sets of a run and the Sharpe ratio of each, where known."""
     fixed = saved.parameters
     table = SavedRun(saved).frame("table") if saved.kind != "backtest" else {}
-    names = [name for name in table if name in fixed or name in (saved.document.get("space") or {})]
+    space = saved.document.get("space") or {}
+    names = [name for name in table if name in fixed or name in space]
+    if not names and space and saved.kind != "backtest":
+        lists = [values if isinstance(values, list) else [] for values in space.values()]
+        if math.prod(map(len, lists)) == int(saved.document.get("trials") or 0) <= MOST:
+            keys = [_key(fixed | dict(zip(space, row, strict=True))) for row in itertools.product(*lists)]
+            return keys, [None] * len(keys)
     if not names:
         sharpe = saved.stats.get("sharpe")
         return [_key(fixed)], [None if sharpe is None else float(sharpe)]

@@ -161,6 +161,15 @@ def check_below(strategy: Strategy, lower: str, upper: str) -> None:
         raise InvalidInput(f"{lower} {low} must be below {upper} {high}.", **{lower: low, upper: high})
 
 
+def demand_startable(strategy: Strategy) -> None:
+    """Raises InvalidInput for a strategy that cannot trade on paper, where a run has one instrument."""
+    if isinstance(strategy, PortfolioStrategy):
+        raise InvalidInput(
+            f"{strategy.name} weighs several instruments against each other and cannot trade on paper.",
+            hint="It can be backtested.",
+        )
+
+
 def failure(strategy: Strategy, broken: Exception) -> InvalidInput:
     """What went wrong inside a user's own code, in one sentence with its place."""
     import traceback

@@ -13,7 +13,7 @@ from core.commands.registry import command
 from core.errors import InvalidInput
 from core.market.instrument import Instrument
 from core.reply import Choice, Choices, Facts, Reply, Table, Text
-from core.trading.strategy import describe
+from core.trading.strategy import demand_startable, describe
 
 
 @command(
@@ -40,6 +40,7 @@ async def start(
     parameters: its own settings, e.g. fast=10 slow=30
     """
     chosen = strategy_named(ctx, strategy, parameters)
+    demand_startable(chosen)
     view = await ctx.services.desk.portfolio(ctx.account)
     badge = wording.badge(view.mode, view.simulated)
     by_hand = sum((ledger.cash for ledger in view.ledgers if ledger.run is None), Decimal(0))

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from core.errors import InvalidInput
 from core.indicators.formula.errors import FormulaError
-from core.indicators.formula.lowering import MOST_UNKNOWN, Lowering, Saved, none_saved
+from core.indicators.formula.lowering import MOST_UNKNOWN, Lowering
+from core.indicators.formula.names import Saved, none_saved
 from core.indicators.formula.parser import parsed
 from core.indicators.formula.syntax import RULES, Binary, Call, Expression, Program, Range, start
 

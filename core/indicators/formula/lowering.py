@@ -1,16 +1,15 @@
 """From the tree to the graph: names are found, kinds and ranges checked, constants computed, saved formulas put in."""
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.errors import InvalidInput
 from core.indicators.formula.errors import FormulaError
-from core.indicators.formula.functions import COLUMNS, FUNCTIONS, LARGEST, OPERATORS, Argument, Function
+from core.indicators.formula.functions import COLUMNS, FUNCTIONS, OPERATORS, Argument, Function
 from core.indicators.formula.graph import MOST_STEPS, Graph, Kind, Step, applied, folded
-from core.indicators.formula.syntax import Argument as Given
+from core.indicators.formula.names import CONSTANTS, Saved, known_names, matched, none_saved, suggestion
 from core.indicators.formula.syntax import (
     Before,
     Binary,
@@ -36,27 +35,6 @@ MOST_UNKNOWN = 100_000  # bars that a formula may need before its first value
 TOLD = {
     "number": "a number", "truth": "true or false", "lines": "several lines", "word": "a text",
 }  # fmt: skip
-CONSTANTS: Mapping[str, float | bool] = {"true": True, "false": False, "nan": float("nan")}
-
-Saved = Callable[[str], tuple[str, Program] | None]  # text and tree of a saved formula, by name
-
-
-def none_saved(name: str) -> None:
-    """For formulas that stand alone."""
-
-
-def known_names() -> dict[str, str]:
-    """Every name of the language and what it is: no formula may be saved under one."""
-    from core.indicators.listing import catalogue
-
-    words = dict.fromkeys(("and", "or", "not", "param", "step", "at"), "word")
-    return (
-        dict.fromkeys(catalogue(), "indicator")
-        | dict.fromkeys(FUNCTIONS, "function")
-        | dict.fromkeys(COLUMNS, "column")
-        | dict.fromkeys(CONSTANTS, "constant")
-        | words
-    )
 
 
 def _whole(value: float) -> float | int:
@@ -258,7 +236,7 @@ class Lowering:
         return self._add(Step("expand", step.kind, "at", wanted, (number,)), node.at)
 
     def _called(self, function: Function, node: Call, frame: str) -> int:
-        given = self._matched(node, [each.name for each in function.arguments], function.call, function.many)
+        given = matched(self._text, node, [each.name for each in function.arguments], function.call, many=function.many)
         inputs: list[int] = []
         settings: dict[str, float | int] = {}
         kind: str = function.gives
@@ -309,7 +287,7 @@ class Lowering:
         first = self._lower(loose[0].value, frame) if loose else None
         # Without series in front, the columns of the bars are meant: atr(14) is atr(high, low, close, 14).
         leading = first is not None and self.graph.constant(first) is None and self.graph.steps[first].kind != "word"
-        given = dict(self._matched(node, names if leading else list(indicator.parameters), call, False, names))
+        given = dict(matched(self._text, node, names if leading else list(indicator.parameters), call, known=names))
         inputs = []
         for name in indicator.inputs:
             if name in given:
@@ -344,33 +322,6 @@ class Lowering:
     def _mixed(self, node: Call) -> bool:
         """Whether some inputs are written; then all must be, as nobody can tell which column is meant for the rest."""
         return any(each.name is None for each in node.arguments)
-
-    def _matched(
-        self, node: Call, names: list[str], call: str, many: bool, known: Iterable[str] = ()
-    ) -> list[tuple[str, Expression]]:
-        """The arguments under their names."""
-        found: list[tuple[str, Expression]] = []
-        for place, each in enumerate(node.arguments):
-            name = each.name
-            if name is None:
-                if place >= len(names) and not (many and names):
-                    told = f"at most {len(names)}" if names else "no"
-                    values = "value" if len(names) == 1 else "values"
-                    raise self._wrong(f"{node.name} takes {told} {values} here", each.at, f"Write {call}.")
-                name = names[min(place, len(names) - 1)]
-            elif name not in (*names, *known):
-                raise self._unknown_argument(node, each, [*dict.fromkeys((*names, *known))], call)
-            elif any(name == other for other, _ in found):
-                raise self._wrong(f"'{name}' is given twice", each.at)
-            found.append((name, each.value))
-        return found
-
-    def _unknown_argument(self, node: Call, given: Given, names: list[str], call: str) -> FormulaError:
-        close = difflib.get_close_matches(given.name or "", names, n=1)
-        hint = f"Did you mean {close[0]}?" if close else f"Write {call}."
-        if given.name in COLUMNS or given.name in self._lets:
-            hint = "To compare, write ==."
-        return self._wrong(f"{node.name} has no '{given.name}'", given.at, hint)
 
     def _constant(self, node: Expression, frame: str, argument: Argument, taker: str) -> int:
         """A whole number that does not change from bar to bar."""
@@ -411,7 +362,7 @@ class Lowering:
         ranges = {each.name: each for each in program.ranges}
         values = {key: each.default for key, each in ranges.items()}
         call = f"{name}({', '.join(f'{each.name} = {each.told(each.default)}' for each in program.ranges)})"
-        for key, value in self._matched(node, list(ranges), call, False):
+        for key, value in matched(self._text, node, list(ranges), call):
             number = self._of(value, frame, "number", name)
             constant = self.graph.constant(number)
             if constant is None:
@@ -439,10 +390,7 @@ class Lowering:
         return value
 
     def _unknown(self, node: Call) -> FormulaError:
-        names = [*known_names(), *self._lets, *self._parameters]
-        close = difflib.get_close_matches(node.name, names, n=3, cutoff=0.6)
-        told = " or ".join(filter(None, (", ".join(close[:-1]), *close[-1:])))
-        hint = f"Did you mean {told}?" if close else None
+        hint = suggestion(node.name, [*known_names(), *self._lets, *self._parameters])
         if node.name in self._lets:
             hint = "A name can be used in what follows it, not before it and not in itself."
         return self._wrong(f"There is no '{node.name}'", node.at, hint)
@@ -462,6 +410,3 @@ class Lowering:
 
     def _wrong(self, message: str, at: int, hint: str | None = None) -> FormulaError:
         return FormulaError(message, self._text, at, hint=hint)
-
-
-__all__ = ["LARGEST", "MOST_UNKNOWN", "Lowering", "Saved", "known_names", "none_saved"]

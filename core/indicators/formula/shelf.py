@@ -14,7 +14,7 @@ from core.errors import AppError, BadData, Conflict, InvalidInput, NotFound
 from core.indicators.formula.errors import FormulaError
 from core.indicators.formula.formula import Formula, parse
 from core.indicators.formula.lexer import LONGEST, LONGEST_NAME
-from core.indicators.formula.lowering import known_names
+from core.indicators.formula.names import known_names
 
 NAMED = re.compile(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}")
 WORDS = (

@@ -161,6 +161,15 @@ def test_tries_are_counted_once_each_where_the_data_overlaps(tmp_path: Path) -> 
     assert archive.trials("macd", DATA, parameters={"fast": 7}).count == 1
 
 
+def test_combinations_tried_again_in_a_walk_forward_are_no_new_tries(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    archive.save(kind="backtest", document=document(stats={"sharpe": 1.5}))
+    searched = {"space": {"fast": [3, 4], "slow": [8, 9]}, "trials": 4}
+    archive.save(kind="walk-forward", document={"strategy": {"name": "sma_cross"}, "data": DATA} | searched)
+    found = archive.trials("sma_cross", DATA)
+    assert (found.count, found.sharpes) == (4, (1.5,))
+
+
 def test_data_that_does_not_overlap_in_time_is_another_try(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     span = {"instrument": "binance:BTC/USDT", "start": "2020-01-01T00:00:00+00:00", "end": "2020-06-01T00:00:00+00:00"}

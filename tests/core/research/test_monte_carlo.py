@@ -14,6 +14,7 @@ from core.analytics import measures
 from core.errors import InvalidInput
 from core.jobs import Cancelled
 from core.market.bars import Bars
+from core.market.funding import Funding
 from core.market.instrument import Instrument
 from core.research.backtest import Result, backtest
 from core.research.jitter import Jitter
@@ -22,6 +23,7 @@ from core.research.monte_carlo_report import write_bands
 from core.strategies import BuyAndHold, RsiReversion, SmaCross
 from core.trading.costs import FREE, Costs
 from core.trading.intents import Aim
+from core.trading.sizing import FixedCash
 from core.trading.strategy import Parameter
 from tests.core.simulation.market import walk
 
@@ -142,6 +144,20 @@ def test_fees_that_are_paid_back_stay(result: Result) -> None:
     drawn = Jitter().costs(costs, np.random.default_rng(2))
     assert drawn.maker_fee == -0.0001
     assert 0.5 * costs.slippage <= drawn.slippage <= 3.0 * costs.slippage
+
+
+@pytest.mark.parametrize("detailed", [False, True])
+def test_noise_keeps_the_size_of_positions_and_the_funding(detailed: bool) -> None:
+    bars = walk(600, 3, timeframe="15m", instrument=Instrument("test", "COIN", "USDT", kind="perpetual"))
+    funding = Funding(bars.timestamp[::32].copy(), np.full(19, 0.004))
+    hours: Any = {"detail": bars} if detailed else {}
+    under = backtest(
+        SmaCross(3, 9), bars.resample("1h") if detailed else bars, sizing=FixedCash(3_000.0), funding=funding, **hours
+    )
+    plain = backtest(SmaCross(3, 9), under.bars, sizing=FixedCash(3_000.0), funding=funding)
+    found = monte_carlo(under, "prices", 2, noise=0.0)
+    assert found.final_equity == pytest.approx(np.full(2, plain.equity[-1]), rel=1e-12)
+    assert plain.equity[-1] != backtest(SmaCross(3, 9), under.bars, sizing=FixedCash(3_000.0)).equity[-1]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,7 +1,9 @@
 """Step strategies in a backtest: what they see, what they ask for, and what is refused in a sentence."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +16,7 @@ from core.market.bars import Bars
 from core.market.funding import Funding
 from core.research.backtest import backtest
 from core.simulation import fields
-from core.strategies import BuyAndHold
+from core.strategies import BuyAndHold, load
 from core.trading.costs import FREE, Costs
 from core.trading.intents import (
     Aim,
@@ -375,3 +377,12 @@ def test_funding_of_what_is_not_traded_or_no_perpetual_is_refused() -> None:
         backtest(BuyAndHold(), QUIET, funding={"ETH": funding})
     with pytest.raises(InvalidInput, match="must be given by symbol"):
         backtest(BuyAndHold(), {"A": QUIET, "B": QUIET}, funding=funding)
+
+
+def test_the_example_of_the_guide_runs_as_it_stands(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "strategies.md").read_text()
+    (example,) = re.findall(r"```python\n(from core\.trading\.intents.*?)```", guide, re.DOTALL)
+    (tmp_path / "ladder.py").write_text(example)
+    result = backtest(load(f"{tmp_path}/ladder.py:Ladder"), walk(500, 3, timeframe="1h"))
+    assert result.stats["trades"] > 5
+    assert set(result.fills["side"]) == {"buy", "sell"}
