@@ -71,9 +71,9 @@ def show_walk(found: "WalkForwardResult") -> None:
     table = Table(title=f"{found.ground.kind.name} on {', '.join(found.ground.bars)}, chosen by {metric}")
     _columns(table, ["traded from", "to", *names, f"{metric} before", f"{metric} after", "return after"])
     for each in found.steps:
-        told = each.document()
+        step = each.document()
         table.add_row(
-            told["test_start"][:10], told["test_end"][:10],
+            step["test_start"][:10], step["test_end"][:10],
             *(f"{each.parameters[name]:g}" for name in names), value(metric, each.inside[metric]),
             value(metric, each.outside[metric]), value("total_return", each.outside["total_return"]),
         )  # fmt: skip
@@ -83,8 +83,9 @@ def show_walk(found: "WalkForwardResult") -> None:
         stats.add_row(name.replace("_", " "), value(name, found.stats[name]))
     stats.add_row("efficiency (growth after / before)", value("ratio", found.efficiency))
     stats.add_row("rank correlation before and after", value("ratio", found.correlation))
-    for name, each in found.stability.items():
-        stats.add_row(f"{name} chosen", f"{each['mean']:.4g} ± {each['deviation']:.3g}, {each['distinct']} different")
+    for name, chosen in found.stability.items():
+        told = f"{chosen['mean']:.4g} ± {chosen['deviation']:.3g}, {chosen['distinct']} different"
+        stats.add_row(f"{name} chosen", told)
     console.print(stats)
     console.print(f"{len(found)} windows, {found.seconds:.2f} s by {found.workers}", highlight=False)
     _doubt(console, found.overfitting)

@@ -166,23 +166,12 @@ def searched(
 
     Raises NotFound and InvalidInput.
     """
-    from core.errors import InvalidInput
-    from core.research.space import pairs_of, usual
+    from core.research.space import pairs_of
+    from core.research.space import searched as searched_of
     from core.strategies import load
 
     kind = type(load(strategy))
-    fixed, given = parameters_of(param or []), pairs_of(grid or [])
-    if both := sorted(fixed.keys() & given.keys()):
-        raise InvalidInput(f"{', '.join(both)} cannot stay as it is and be searched.")
-    if not fixed:
-        return kind, given or None
-    if not given:
-        given = {
-            name: ",".join(f"{value:g}" for value in values)
-            for name, values in usual(kind).items()
-            if name not in fixed
-        }
-    return kind, given | fixed
+    return kind, searched_of(kind, pairs_of(grid or []), parameters_of(param or []))
 
 
 def _scheduler(local: bool) -> str | None:

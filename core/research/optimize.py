@@ -245,7 +245,7 @@ class _Search:
         for number, (step, span) in enumerate(steps):
             told = (
                 None if progress is None
-                else lambda done, number=number: progress((number + done) / len(steps))  # type: ignore[misc]
+                else lambda done, number=number: progress((number + done) / len(steps))
             )  # fmt: skip
             if not self._measure(alive, span, step, told):
                 for each in asked:

@@ -30,7 +30,7 @@ class Trials:
     table: Floats
     blocks: Floats
     done: "np.ndarray[Any, np.dtype[np.bool_]]"
-    stopped: bool = False
+    stopped: BaseException | None = None  # what has interrupted it
 
     def note(self, first: int, rows: Floats, blocks: Floats) -> None:
         """Keeps the measures of some trials in a row."""
@@ -77,8 +77,8 @@ class Runner:
             with shared():
                 first = self._begin(span, parameters, trials) if self._crew is None else 0
                 self._rest(span, parameters, first, trials, progress)
-        except (KeyboardInterrupt, Cancelled):
-            trials.stopped = True
+        except (KeyboardInterrupt, Cancelled) as interruption:
+            trials.stopped = interruption
             self._close(KeyboardInterrupt, None, None)
         return trials
 

@@ -41,6 +41,23 @@ def pairs_of(given: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def searched(kind: type[Any], given: Mapping[str, str], fixed: Mapping[str, str]) -> dict[str, str] | None:
+    """What to search where some parameters stay as they are: without values given, the others around their defaults.
+
+    None for everything around its default. Raises InvalidInput for a parameter that is both.
+    """
+    if both := sorted(fixed.keys() & given.keys()):
+        raise InvalidInput(f"{', '.join(both)} cannot stay as it is and be searched.")
+    if not fixed:
+        return dict(given) or None
+    for name in fixed:
+        parameter_of(kind, name)
+    if not given:
+        around = {name: values for name, values in usual(kind).items() if name not in fixed}
+        given = {name: ",".join(f"{value:g}" for value in values) for name, values in around.items()}
+    return {**given, **fixed}
+
+
 def grid_of(kind: type[Any], given: Given | None = None) -> Grid:
     """The values to try of each parameter, ascending as given, without repetitions; `usual(kind)` when none is given.
 

@@ -225,7 +225,7 @@ def sweep(
         trials = runner.run(span, [values_of(each) for each in usable], progress)
         used = runner.kind
     if trials.stopped and not trials.done.any():
-        raise KeyboardInterrupt
+        raise trials.stopped
     result = SweepResult(
         ground, span, found, wanted, usable, trials, every.skipped + len(every.strategies) - len(usable),
         every.reason or short,

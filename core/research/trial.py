@@ -122,16 +122,19 @@ class Stage:
         self.known = {name: bars.between(None, span.end) for name, bars in held.items()}
         self.skips = {name: one.rows_before(name, bars, span.start) for name, bars in self.known.items()}
         self.traded = {name: bars[self.skips[name] :] for name, bars in self.known.items()}
-        self.tape: Tape = record(self.traded, fine)
+        options = ground.options
+        self.sizing = options.get("sizing")
+        self.other = bool(options.keys() - {"sizing", "funding"})
+        self.tape: Tape = record(self.traded, fine, options.get("funding"))
         self.year = timeframes.per_year(next(iter(held.values())).timeframe)
         self.closes = np.array([float(bars.close[-1]) for bars in self.traded.values()])
 
     def run(self, strategy: Any, room: Floats) -> tuple[list[float], Floats]:
         """(COLUMNS,) statistics, NaN where one is not defined, and the returns of the blocks."""
-        if self.ground.options:
+        if self.other:
             return self._whole(strategy)
         one.enough(strategy, self.known)
-        plan = one.planned(strategy, self.known, self.skips, None)
+        plan = one.planned(strategy, self.known, self.skips, None, self.sizing)
         played = play(self.tape, plan, self.ground.cash, self.ground.costs, room=room)
         return self._measured(played), self._blocks(played.equity)
 

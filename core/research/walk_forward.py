@@ -277,8 +277,8 @@ def walk_forward(
     with Runner(ground, workers, chosen_scheduler(scheduler)) as runner:
         chosen = walk.through(parts, runner, progress)
         used = runner.kind
-    if not chosen:
-        raise KeyboardInterrupt
+    if walk.stopped and not chosen:
+        raise walk.stopped
     legs = walk.legs(parts, chosen)
     result = ground.backtest(stitched(legs), Span(legs[0].start, legs[-1].end))
     steps = walk.steps(parts, chosen, result)
@@ -312,6 +312,7 @@ class _Walk:
     ) -> None:
         self._ground, self._strategies, self._metric = ground, strategies, metric
         self._times, self._whole = times, whole
+        self.stopped: BaseException | None = None  # what has interrupted it
 
     def through(self, parts: list[Window], runner: Runner, progress: Callable[[float], None] | None) -> list[_Chosen]:
         """What is chosen in each window; those before an interruption."""
@@ -328,9 +329,11 @@ class _Walk:
             parameters = [values_of(each) for each in usable]
             before = runner.run(inside, parameters, lambda share: told((1.0 - OUTSIDE) * share))
             if before.stopped:
+                self.stopped = before.stopped
                 break
             after = runner.run(outside, parameters, lambda share: told(1.0 - OUTSIDE + OUTSIDE * share))
             if after.stopped:
+                self.stopped = after.stopped
                 break
             scores = self._metric.sign * before.table[:, self._metric.column]
             if np.isfinite(scores).any():

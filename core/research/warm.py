@@ -6,24 +6,28 @@ from core.events import Bar
 from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.research.backtest import backtest
+from core.research.sweep import sweep
 from core.simulation.account import SignalRow, SimulatedAccount, Ticket
 from core.strategies import SmaCross
 from core.trading.costs import Costs
 
 
 def warm() -> None:
-    """One small backtest and one small paper account: some 20 s of CPU once per installation, then under a second."""
+    """One small backtest and one small paper account: some 40 s of CPU once per installation, then under a second."""
     instrument = Instrument("warm", "UP", "USDT")
     close = np.array([3.0, 2.0, 1.0, 2.0, 3.0, 2.0, 1.0, 1.0])
     volume = np.full(len(close), 1e6)
     bars = Bars(instrument, "1m", np.arange(len(close)) * 60_000, close, close, close, close, volume)
     backtest(SmaCross(1, 2), bars).document()  # the measures as well
+    sweep(SmaCross, bars, {"fast": [1], "slow": [2, 3]}, scheduler="local")
     account = SimulatedAccount(1_000.0, Costs())
     index = account.add(instrument)
     for time in range(3):
         account.step({index: Bar(time, 1.0, 1.0, 1.0, 1.0, 1e6)})
         account.apply(index, account.decide(index, SignalRow(exposure=1.0, stop=0.5)))
-    account.protect(index, SignalRow(stop=0.6))
+    account.protect(index, SignalRow(stop=0.6, distance=0.5))
+    account.unprotect(index)
+    account.transfer(-account.free)
     account.cancel(account.place(index, Ticket("limit", 1, quantity=1.0, limit=0.5)))
 
 

@@ -266,6 +266,17 @@ DIALOGS: dict[str, Dialog] = {
         ("start nonsense on btc 1h with 100", ("nonsense",)),
         ("start sma_cross on btc 1h with 100 fast=abc", ("fast",)),
     ],
+    "strategies that see their position": [
+        ("start grid on btc 1h with 500 levels=4", ("Let grid trade BTC by itself?", "levels=4")),
+        ("yes", ("is running",)),
+        ("start dca on eth 1h with 500", ("Let dca trade ETH by itself?",)),
+        ("yes", ("is running",)),
+        ("running", ("grid", "dca")),
+        ("start momentum_rotation on btc 1h with 500", ("weighs several instruments", "cannot trade on paper")),
+        ("start grid on btc 1h with 500 levels=0", ("levels takes a whole number from 1 to 200",)),
+        ("stop grid", ("Stopped strategy 1",)),
+        ("backtest grid btc 1h", ("Backtest: grid on BTC/USDT 1h",)),
+    ],
     "starting over": [
         ("buy 0.01 btc", ("Buy",)),
         ("yes", ("Bought",)),

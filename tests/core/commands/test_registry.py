@@ -102,6 +102,7 @@ def test_what_moves_money_is_confirmed_and_what_is_private_stays_private() -> No
         "causality", "montecarlo", "strategies", "alert", "whoami",
         "claim", "help",
         "indicators", "indicator",
+        "sweep", "optimize", "walkforward",
     }  # fmt: skip
 
 

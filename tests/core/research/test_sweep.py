@@ -16,6 +16,7 @@ from core.research.backtest import backtest
 from core.research.sweep import SweepResult, sweep
 from core.strategies import Donchian, RsiReversion, SmaCross
 from core.trading.costs import FREE, Costs
+from core.trading.sizing import FixedCash, VolatilityTarget
 from core.trading.strategy import Context, Parameter, Signals, check
 from tests.core.simulation.market import GRIDDED, walk
 
@@ -93,6 +94,12 @@ def test_detail_decides_inside_the_bars_of_a_sweep_too() -> None:
     bars = fine.resample("15m")
     grid = {"entry": [3], "exit": [2], "stop": [0.5, 1.0], "period": [5]}
     assert_equals_backtests(sweep(Donchian, bars, grid, detail=fine), bars, detail=fine)
+
+
+def test_sizes_are_those_of_the_backtest() -> None:
+    bars = walk(800, 4)
+    for size in (FixedCash(500.0), VolatilityTarget(0.5, 30)):
+        assert_equals_backtests(sweep(SmaCross, bars, GRID, sizing=size), bars, sizing=size)
 
 
 def test_processes_and_threads_give_the_same_numbers() -> None:
