@@ -182,7 +182,8 @@ def trade(
     if abs(after) <= EMPTY * quantity:
         after = 0.0
     book[i, B_QUANTITY] = after
-    book[i, B_ROOM] -= quantity
+    room = book[i, B_ROOM] - quantity
+    book[i, B_ROOM] = room if room > EMPTY * quantity else 0.0  # no fill of what rounding has left
     if held < 0.0 or after < 0.0 or book[i, B_PERPETUAL] != 0.0:
         account[A_MARGINED] = 1.0
     tally(account, book, i, held, after, side * quantity, -side * notional - fee, price)

@@ -184,7 +184,7 @@ def test_no_order_fills_early_and_reduce_only_never_flips(
             if fill.reason in ("target", "liquidation") or (
                 fill.reason in ("stop", "trail") and ticket.kind == "market"
             ):
-                assert abs(after) < abs(held[fill.index])
+                assert abs(after) <= abs(held[fill.index])  # equal when less than a float tells was left to trade
             held[fill.index] = after
 
 
