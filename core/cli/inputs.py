@@ -98,10 +98,9 @@ def archived(
 
 def tried(result: "Result") -> "Trials":
     """How often the strategy of this run was tried on its bars, by what is kept; the run itself counts."""
-    from core.trading.strategy import describe
+    from core.research.result import described, tried_as
 
-    described = describe(result.strategy)
-    return archive().trials(described["name"], result.data, parameters=described["parameters"])
+    return archive().trials(result.strategy.name, result.data, parameters=tried_as(described(result.strategy)))
 
 
 def source_of(strategy: Mapping[str, Any], given: str) -> dict[str, Any]:

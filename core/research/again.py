@@ -47,7 +47,13 @@ def again(run: SavedRun, data: Bars | Mapping[str, Bars]) -> Rerun:
     if set(held) != set(kept):
         raise InvalidInput(f"Result {run.number} is of {', '.join(kept)}, and these bars are of {', '.join(held)}.")
     described = run.document["strategy"]
-    strategy = load(str(described.get("source") or described["name"]), described["parameters"])
+    if described.get("formula"):
+        from core.strategies.formula import strategy_of
+
+        kind: Any = strategy_of(str(described["formula"]))
+        strategy = kind(**described["parameters"])
+    else:
+        strategy = load(str(described.get("source") or described["name"]), described["parameters"])
     known = {field.name for field in fields(Costs)}
     costs = Costs(**{name: value for name, value in run.saved.costs.items() if name in known})
     first, last = int(run.timestamps[0]), int(run.timestamps[-1])

@@ -150,6 +150,8 @@ class Archive:
 
     def list(self, owner: str = OWNER, kind: str | None = None, last: int | None = None) -> Runs:
         """An owner's runs, the newest first. last: at most so many. A file that cannot be read is left out."""
+        if kind is not None and kind not in KINDS:
+            raise InvalidInput(f"'{kind[:40]}' is not a kind of run; accepted are {', '.join(KINDS)}.")
         found: Runs = []
         for _, path in sorted(self._files(owner), reverse=True):
             try:

@@ -1,6 +1,7 @@
 """Result: what a backtest found; its statistics and tables are computed when first read."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from core.trading.strategy import Context, Strategy, describe
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["TIMES", "Result", "Trade", "Trials", "finite", "framed"]
+__all__ = ["TIMES", "Result", "Trade", "Trials", "described", "finite", "framed", "tried_as"]
 
 Floats = NDArray[np.float64]
 DRAWN = 12  # instruments whose prices are kept with a run, for its report
@@ -201,7 +202,7 @@ class Result:
             "stats": self.stats,
             **listed,
             "overfitting": self.overfitting,
-            "strategy": describe(self.strategy),
+            "strategy": described(self.strategy),
             "data": self.data,
             "detail": [_told(name, each, self._fingerprint(each)) for name, each in self.detail.items()],
             "costs": {name: getattr(self.costs, name) for name in self.costs.__dataclass_fields__},
@@ -265,6 +266,18 @@ def _told(symbol: str, bars: Bars, fingerprint: str) -> dict[str, Any]:
         "start": from_ms(int(bars.timestamp[0])).isoformat(),
         "end": from_ms(int(bars.timestamp[-1])).isoformat(),
     }
+
+
+def described(strategy: Strategy) -> dict[str, Any]:
+    """Name and parameters, and of a formula what it is made of, since its name may come to mean another."""
+    formula = getattr(type(strategy), "document", "")
+    return describe(strategy) | ({"formula": formula} if isinstance(formula, str) and formula else {})
+
+
+def tried_as(strategy: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes a try of a strategy another one: its parameters, and of a formula the formula."""
+    own = {"formula": strategy["formula"]} if strategy.get("formula") else {}
+    return {**(strategy.get("parameters") or {}), **own}
 
 
 def framed(columns: Columns) -> "pandas.DataFrame":

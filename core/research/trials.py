@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from core.research.archive import Saved, SavedRun
-from core.research.result import Trials
+from core.research.result import Trials, tried_as
 
 TRIED = ("backtest", "sweep", "optimize", "walk-forward")  # monte-carlo and compare try nothing new
 MOST = 100_000  # combinations that are told apart
@@ -73,7 +73,7 @@ def _meets(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 def _rows(saved: Saved) -> tuple[list[Key], list[float | None]]:
     """The parameter sets of a run and the Sharpe ratio of each, where known."""
-    fixed = saved.parameters
+    fixed = tried_as(saved.document.get("strategy") or {})
     table = SavedRun(saved).frame("table") if saved.kind != "backtest" else {}
     space = saved.document.get("space") or {}
     names = [name for name in table if name in fixed or name in space]

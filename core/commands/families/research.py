@@ -23,7 +23,7 @@ from core.reply import Choice, Choices, Facts, Progress, Reply, Table, Text
 from core.research.sizes import sizing_of
 from core.trading.costs import Costs
 from core.trading.sizing import Sizing
-from core.trading.strategy import Strategy, describe
+from core.trading.strategy import Strategy
 
 if TYPE_CHECKING:
     from core.research.archive import Archive, Saved
@@ -171,11 +171,12 @@ def test(
     """The backtest, its statistics, and its place among the kept results; runs in a job."""
     from core.research.archive import NotKept
     from core.research.backtest import backtest as run
+    from core.research.result import described, tried_as
 
     more: dict[str, Any] = {} if size is None else {"sizing": size}
     result = run(strategy, bars, cash, costs, progress=progress, **more)
-    described = describe(strategy)
-    result.tried = keep.archive.trials(described["name"], result.data, keep.owner, described["parameters"])
+    identity = tried_as(described(strategy))
+    result.tried = keep.archive.trials(strategy.name, result.data, keep.owner, identity)
     document, frames = result.kept()
     if keep.sizing:
         document["sizing"] = keep.sizing

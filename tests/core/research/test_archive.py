@@ -14,7 +14,7 @@ from core.research import archive as module
 from core.research.archive import Archive, NotKept
 from core.research.backtest import backtest
 from core.research.provenance import commit
-from core.strategies import Donchian
+from core.strategies import Donchian, load
 from core.trading.costs import Costs
 from tests.core.simulation.market import walk
 
@@ -248,3 +248,13 @@ def test_an_unknown_format_is_told(tmp_path: Path) -> None:
     archive.save(kind="backtest", document={}, frames=frames())
     with pytest.raises(InvalidInput, match="accepted are"):
         archive.export(1, tmp_path / "run.xlsx")
+
+
+def test_each_formula_is_a_try_of_its_own_and_is_run_again_as_it_was(tmp_path: Path) -> None:
+    archive, bars = Archive(tmp_path), walk(600, 1)
+    for text in ("formula: close > sma(close, 5)", "formula: close > sma(close, 9)"):
+        result = backtest(load(text), bars)
+        document_, frames_ = result.kept()
+        archive.save(kind="backtest", document=document_, frames=frames_)
+    assert archive.trials("formula", result.data).count == 2
+    assert archive.open(1).rerun(bars).same
