@@ -159,3 +159,15 @@ def _soon(context: Any, array: Any, index: Any) -> Any:
 
 
 soon: Any = intrinsic(_soon)
+
+
+def _pointer(context: Any, address: Any) -> Any:
+    """The address as a pointer, for numba.carray."""
+
+    def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+    return types.voidptr(address), generate
+
+
+pointer: Any = intrinsic(_pointer)

@@ -52,14 +52,19 @@ class Stepped:
         ]
         by_index = {view.index: view for view in views.values()}
         wait = self.strategy.warmup()
-        total = len(tape.columns[0])
+        total = tape.rows
         equity = np.empty(total) if room is None else room[:total]
         times, parts = np.empty(total, np.int64), []
         steps = matched = 0
         due = None
+        funded = any(array is not None for array in tape.funding)
         for now, present in moments(tape):
-            if len(tape.funding):
-                due = {i: float(tape.funding[seats[i].row]) for i in present}
+            if funded:
+                due = {
+                    i: float(array[seats[i].row])
+                    for i, array in enumerate(tape.funding)
+                    if i in present and array is not None
+                }
                 for i in present:
                     seats[i].row += 1
             for fill in account.step(present, due):
@@ -120,9 +125,7 @@ class _Seat:
 def _closes(tape: Tape) -> list[list[int] | None]:
     if tape.decisions is None:
         return [None] * len(tape.firsts)
-    return [
-        tape.columns[0][first + rows][::-1].tolist() for first, rows in zip(tape.firsts, tape.decisions, strict=True)
-    ]
+    return [columns[0][rows][::-1].tolist() for columns, rows in zip(tape.columns, tape.decisions, strict=True)]
 
 
 def moments(tape: Tape) -> Iterator[tuple[int, dict[int, Bar]]]:
@@ -145,5 +148,5 @@ def _stream(tape: Tape, i: int) -> Iterator[Bar]:
     first, end = int(tape.firsts[i]), int(tape.ends[i])
     for begin in range(first, end, PART):
         part = slice(begin, min(end, begin + PART))
-        for values in zip(*(column[part].tolist() for column in tape.columns), strict=True):
+        for values in zip(*(column[part].tolist() for column in tape.columns[i]), strict=True):
             yield Bar(*values)

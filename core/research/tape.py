@@ -12,6 +12,7 @@ from core.market.bars import COLUMNS, Bars
 from core.market.funding import Funding
 from core.market.timeframes import milliseconds, per_year
 from core.research.detail import interleaved
+from core.simulation.addresses import addresses
 from core.simulation.kernel import run
 from core.simulation.state import apply_sizing, new_account, new_orders, new_row
 from core.trading.costs import Costs
@@ -22,14 +23,16 @@ Integers = NDArray[np.int64]
 Rows = dict[str, Floats | None]  # signal arrays by name
 SIGNALS = ("exposure", "limit", "stop", "take_profit", "trail")
 CHUNKS = 20  # progress is told every 5 %
+SOME = 100  # bars that nearly always tell whether there is volume at all
 LEAST = 20_000  # bars in a chunk, so that short runs are not cut at all
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tape:
-    """The bars that orders are matched with, those of one instrument after the other's.
+    """The bars that orders are matched with.
 
-    firsts, ends: (instruments,) each one's rows in columns: timestamp, open, high, low, close, volume, (rows,) each
+    columns: per instrument timestamp, open, high, low, close, volume, (rows,) each
+    firsts, ends: (instruments,) the rows of each that are run
     decisions: per instrument the rows in which the strategy's bars close; None where every row is such a bar
     steps, closes: (n,) UTC ms, opens of the strategy's bars and of the rows in which they end; None without detail
     """
@@ -39,13 +42,18 @@ class Tape:
     book: Floats
     firsts: Integers
     ends: Integers
-    columns: tuple[Any, ...]
+    columns: list[tuple[Any, ...]]
     decisions: list[Integers] | None
     steps: Integers | None
     closes: Integers | None
     warnings: list[str]
     aligned: bool  # all instruments have rows at the same times
-    funding: Floats  # (rows,) due at each row's open, NaN where no history tells; empty without any history
+    funding: list[Floats | None]  # per instrument: due at each row's open, NaN where no history tells; None without
+
+    @property
+    def rows(self) -> int:
+        """The most steps that a run can have."""
+        return int(self.ends.max()) if self.aligned else int(self.ends.sum())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +78,8 @@ def record(
     if detail:
         every, decisions, steps, closes = interleaved(bars, detail, warnings)
     for i, name in enumerate(bars):
-        if not every[i][-1].any():
+        volume = every[i][-1]
+        if not volume[:SOME].any() and not volume.any():
             warnings.append(f"{name} has no volume, so that fills are not limited by it.")
             every[i] = (*every[i][:-1], np.full(len(every[i][0]), np.nan))
     for name, each in bars.items():
@@ -79,19 +88,19 @@ def record(
         if missing := whole - len(each):
             lacks = f"{name} lacks {missing:,} of {whole:,} bars (holes in the data)"
             warnings.append(f"{lacks}: nothing was decided or filled in them.")
-    edges = np.cumsum([0, *(len(each[0]) for each in every)], dtype=np.int64)
+    ends = np.array([len(each[0]) for each in every], dtype=np.int64)
     return Tape(
         bars=bars,
         detail=detail,
         book=np.array([new_row(each.instrument) for each in bars.values()]),
-        firsts=edges[:-1].copy(),
-        ends=edges[1:].copy(),
-        columns=tuple(_flat(list(column)) for column in zip(*every, strict=True)),
+        firsts=np.zeros(len(every), np.int64),
+        ends=ends,
+        columns=every,
         decisions=decisions,
         steps=steps,
         closes=closes,
         warnings=warnings,
-        aligned=all(np.array_equal(each[0], every[0][0]) for each in every[1:]),
+        aligned=_same_times(every, min(milliseconds(each.timeframe) for each in (*bars.values(), *detail.values()))),
         funding=_due(histories, bars, [each[0] for each in every]),
     )
 
@@ -112,14 +121,23 @@ def _histories(bars: dict[str, Bars], funding: Funding | Mapping[str, Funding] |
     return dict(funding)
 
 
-def _due(histories: dict[str, Funding], bars: dict[str, Bars], times: list[Integers]) -> Floats:
-    if not histories:
-        return np.empty(0)
-    return np.concatenate(
-        [
-            histories[name].per_bar(each) if name in histories else np.full(len(each), np.nan)
-            for name, each in zip(bars, times, strict=True)
-        ]
+def _due(histories: dict[str, Funding], bars: dict[str, Bars], times: list[Integers]) -> list[Floats | None]:
+    return [
+        np.ascontiguousarray(histories[name].per_bar(each)) if name in histories else None
+        for name, each in zip(bars, times, strict=True)
+    ]
+
+
+def _same_times(columns: list[tuple[Any, ...]], length: int) -> bool:
+    """Whether all instruments have rows at the same times; length: of a row, ms, the grid on which they lie."""
+    first = columns[0][0]
+    whole = int(first[-1] - first[0]) // length + 1 == len(first)  # no hole, so the ends tell what lies between
+    return all(
+        len(each[0]) == len(first)
+        and each[0][0] == first[0]
+        and each[0][-1] == first[-1]
+        and (whole or np.array_equal(each[0], first))
+        for each in columns[1:]
     )
 
 
@@ -189,18 +207,19 @@ def _run(
     lone = count == 1
     account, book, orders = new_account(cash, costs), tape.book.copy(), new_orders(2 * count + 2)
     apply_sizing(account, plan.sizing, *pace(tape))
-    total = int(tape.ends[-1])
+    total = tape.rows
     equity = np.empty(total) if room is None else room[:total]
     times = np.empty(0 if lone else total, np.int64)
-    exposure, limit, stop, target, trail = (_joined(tape, [found[name] for found in plan.rows]) for name in SIGNALS)
-    if plan.equal and not lone:
-        exposure = exposure / count
-    timestamp, opened, high, low, close, volume = tape.columns
+    laid = [
+        [*(_laid(tape, i, found[name]) for name in SIGNALS), due]
+        for i, (found, due) in enumerate(zip(plan.rows, tape.funding, strict=True))
+    ]
+    bars_at, signals_at = addresses(tape.columns), addresses(laid)  # tape and laid outlive the run
+    share = float(count) if plan.equal else 1.0
     parts, steps, first = [], 0, tape.firsts
     for number, end in enumerate(ends := _parts(tape) if progress else [tape.ends]):
         fills, done = run(
-            account, book, orders, first, end, tape.aligned, timestamp, opened, high, low, close, volume,
-            exposure, limit, stop, target, trail, tape.funding, equity[steps:], times[steps:],
+            account, book, orders, bars_at, signals_at, first, end, tape.aligned, share, equity[steps:], times[steps:],
         )  # fmt: skip
         parts.append(fills)
         steps += done
@@ -208,7 +227,7 @@ def _run(
         if progress:
             progress((number + 1) / len(ends))
     raw = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    return settled(tape, equity[:steps], timestamp if lone else times[:steps], raw, account, steps)
+    return settled(tape, equity[:steps], tape.columns[0][0] if lone else times[:steps], raw, account, steps)
 
 
 def pace(tape: Tape) -> tuple[float, int]:
@@ -227,55 +246,20 @@ def settled(tape: Tape, equity: Floats, times: Integers, fills: Floats, account:
 
 def _parts(tape: Tape) -> list[Integers]:
     """Where each part of a long run ends, at one time for all instruments: (instruments,) rows."""
-    timestamp = tape.columns[0]
     longest = int(np.argmax(tape.ends - tape.firsts))
     first, end = int(tape.firsts[longest]), int(tape.ends[longest])
     size = max(LEAST, -(-(end - first) // CHUNKS))
     found = []
     for row in range(first + size, end, size):
-        rows = [
-            a + np.searchsorted(timestamp[a:b], timestamp[row]) for a, b in zip(tape.firsts, tape.ends, strict=True)
-        ]
+        rows = [np.searchsorted(columns[0], tape.columns[longest][0][row]) for columns in tape.columns]
         found.append(np.array(rows, dtype=np.int64))
     return [*found, tape.ends]
 
 
-def _flat(arrays: list[Any]) -> Any:
-    """One read-only array of all, without a copy when there is one: the kernel compiles for one kind of array."""
-    flat = (arrays[0] if len(arrays) == 1 else np.concatenate(arrays)).view()
-    flat.flags.writeable = False
-    return flat
-
-
-def _joined(tape: Tape, arrays: list[Floats | None]) -> Floats:
-    """A signal of all instruments one after the other, each value in its row; empty when none gives any."""
-    if all(array is None for array in arrays):
-        return np.empty(0)
-    laid: list[Floats] = []
-    for i, array in enumerate(arrays):
-        if array is not None and tape.decisions is None:
-            laid.append(array)
-            continue
-        spread = np.full(int(tape.ends[i] - tape.firsts[i]), np.nan)
-        if array is not None and tape.decisions is not None:
-            spread[tape.decisions[i]] = array
-        laid.append(spread)
-    return _whole(laid)
-
-
-def _whole(parts: list[Floats]) -> Floats:
-    """The parts one after the other; without a copy where they lie in memory so already."""
-    if len(parts) == 1:
-        return parts[0]
-    base: Any = parts[0].base
-    if isinstance(base, np.ndarray) and base.ndim == 1 and base.dtype == np.float64 and base.flags.c_contiguous:
-        place = start = parts[0].__array_interface__["data"][0]
-        for part in parts:
-            if part.base is not base or part.__array_interface__["data"][0] != place or not part.flags.c_contiguous:
-                break
-            place += part.nbytes
-        else:
-            first = (start - base.__array_interface__["data"][0]) // base.itemsize
-            found: Floats = base[first : first + (place - start) // base.itemsize]
-            return found
-    return np.concatenate(parts)
+def _laid(tape: Tape, i: int, array: Floats | None) -> Floats | None:
+    """A signal of an instrument with each value in its row."""
+    if array is None or tape.decisions is None:
+        return array
+    spread = np.full(int(tape.ends[i]), np.nan)
+    spread[tape.decisions[i]] = array
+    return spread

@@ -183,7 +183,7 @@ class Chunk:
 def run_chunk(ground: Ground, chunk: Chunk) -> tuple[Floats, Floats]:
     """(trials, COLUMNS) statistics and (trials, blocks) returns; the work of one call of a worker."""
     stage = ground.stage(chunk.span)
-    room = np.empty(int(stage.tape.ends[-1]))
+    room = np.empty(stage.tape.rows)
     with shared():
         found = [stage.run(ground.kind(**each), room) for each in chunk.parameters]
     return np.array([row for row, _ in found]), np.array([blocks for _, blocks in found])

@@ -1,9 +1,13 @@
 """step and run: one bar of every instrument, and a whole history as a fold of steps."""
 
+from typing import Any
+
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from core.indicators.compiled import borrowed, inlined, kernel, soon
+from core.indicators.compiled import borrowed, inlined, kernel, pointer, soon
+from core.simulation.addresses import Addresses
 from core.simulation.decide import decide, equity_of
 from core.simulation.fields import (
     A_CASH,
@@ -34,13 +38,15 @@ from core.simulation.liquidation import charge, liquidate_at_open, settle
 from core.simulation.matching import begin, match_inside, match_open
 from core.simulation.orders import cancel_signals, place
 from core.simulation.protection import protect
-from core.simulation.quiet import band, first_asking, first_outside
+from core.simulation.quiet import band, first_given, first_outside
 from core.simulation.sizes import observe
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 LATEST = 9223372036854775807  # no bar is left
+TIMESTAMP, OPEN, HIGH, LOW, CLOSE, VOLUME, COLUMNS = 0, 1, 2, 3, 4, 5, 6  # of a table of bars
+EXPOSURE, LIMIT, STOP, TARGET, TRAIL, FUNDING = 0, 1, 2, 3, 4, 5  # of a table of signals
 
 
 @inlined
@@ -104,21 +110,32 @@ def extent(values: Floats) -> tuple[float, float]:
 
 
 @inlined
-def rest(
-    account: Floats, book: Floats, firsts: Integers, t: int, until: int, close: Floats, equity: Floats, done: int
-) -> None:
+def line(table: Addresses, i: int, column: int, count: int) -> Any:
+    """One float64 array of a table of addresses, of length 0 where it has none."""
+    return numba.carray(pointer(table[i, column]), count if table[i, column] != 0 else 0, np.float64)
+
+
+@inlined
+def times_of(table: Addresses, i: int, count: int) -> Any:
+    """The timestamps of an instrument, the first column of the table of its bars."""
+    return numba.carray(pointer(table[i, TIMESTAMP]), count, np.int64)
+
+
+@inlined
+def rest(account: Floats, book: Floats, bars: Addresses, firsts: Integers, t: int, until: int, equity: Floats) -> None:
     """The quiet rows t:until of all instruments: only their marks move. Writes the equity at each close."""
     cash, count = account[A_CASH], until - t
     exposed = False
     for i in range(book.shape[0]):
         quantity, first = book[i, B_QUANTITY], firsts[i] + t
+        close = line(bars, i, CLOSE, first + count)
         if quantity != 0.0:
             if exposed:
                 for k in range(count):
-                    equity[done + k] += quantity * close[first + k]
+                    equity[t + k] += quantity * close[first + k]
             else:
                 for k in range(count):
-                    equity[done + k] = cash + quantity * close[first + k]
+                    equity[t + k] = cash + quantity * close[first + k]
             exposed = True
         if account[A_OBSERVES] != 0.0:
             for k in range(count):
@@ -131,44 +148,67 @@ def rest(
         account[A_EXPOSED] += count
     else:
         for k in range(count):
-            equity[done + k] = cash
+            equity[t + k] = cash
 
 
 @inlined
-def show(
-    book: Floats, i: int, t: int, timestamp: Integers, opened: Floats, high: Floats, low: Floats, close: Floats,
-    volume: Floats, funding: Floats,
-) -> None:  # fmt: skip
+def show(book: Floats, i: int, t: int, bars: Addresses, signals: Addresses) -> None:
     """Row t of the columns becomes the instrument's present bar."""
     book[i, B_PRESENT] = 1.0
-    book[i, B_TIME] = timestamp[t]
-    book[i, B_OPEN] = opened[t]
-    book[i, B_HIGH] = high[t]
-    book[i, B_LOW] = low[t]
-    book[i, B_CLOSE] = close[t]
-    book[i, B_VOLUME] = volume[t]
-    if len(funding) > 0:
-        book[i, B_FUNDING] = funding[t]
+    book[i, B_TIME] = times_of(bars, i, t + 1)[t]
+    book[i, B_OPEN] = line(bars, i, OPEN, t + 1)[t]
+    book[i, B_HIGH] = line(bars, i, HIGH, t + 1)[t]
+    book[i, B_LOW] = line(bars, i, LOW, t + 1)[t]
+    book[i, B_CLOSE] = line(bars, i, CLOSE, t + 1)[t]
+    book[i, B_VOLUME] = line(bars, i, VOLUME, t + 1)[t]
+    if signals[i, FUNDING] != 0:
+        book[i, B_FUNDING] = line(signals, i, FUNDING, t + 1)[t]
+
+
+@inlined
+def given(signals: Addresses, i: int, column: int, t: int) -> float:
+    """What a signal says in row t; NaN where it is not given at all."""
+    return line(signals, i, column, t + 1)[t] if signals[i, column] != 0 else np.nan
+
+
+@inlined
+def asks(signals: Addresses, i: int, t: int) -> bool:
+    """Whether row t may ask for anything, whatever is held."""
+    extras = signals[i, STOP] | signals[i, TARGET] | signals[i, TRAIL]
+    return extras != 0 or not np.isnan(line(signals, i, EXPOSURE, t + 1)[t])
 
 
 @inlined
 def act(
-    account: Floats, book: Floats, orders: Floats, i: int, t: int, exposure: Floats, limit: Floats, stop: Floats,
-    target: Floats, trail: Floats, ticket: Floats, live: int,
+    account: Floats, book: Floats, orders: Floats, i: int, t: int, signals: Addresses, share: float, ticket: Floats,
+    live: int,
 ) -> int:  # fmt: skip
     """Decides on the signals of row t and carries the decision out. Returns how many slots may hold an order now."""
-    limit_price = limit[t] if len(limit) > 0 else np.nan
-    stop_price = stop[t] if len(stop) > 0 else np.nan
-    target_price = target[t] if len(target) > 0 else np.nan
-    distance = trail[t] if len(trail) > 0 else np.nan
-    action = decide(account, book, i, exposure[t], limit_price, stop_price, target_price, distance, ticket)
+    exposure, limit = line(signals, i, EXPOSURE, t + 1)[t] / share, given(signals, i, LIMIT, t)
+    stop, target, trail = given(signals, i, STOP, t), given(signals, i, TARGET, t), given(signals, i, TRAIL, t)
+    action = decide(account, book, i, exposure, limit, stop, target, trail, ticket)
     if action & CANCEL:
         cancel_signals(book, orders, i)
     if action & PLACE:
         live = place(account, book, orders, ticket) + 1
     if action & PROTECT:
-        protect(book, i, stop_price, target_price, distance, book[i, B_MARK])
+        protect(book, i, stop, target, trail, book[i, B_MARK])
     return live
+
+
+@inlined
+def next_wish(signals: Addresses, i: int, first: int, t: int, count: int) -> int:
+    """The next row from t on (counted from `first`) with an exposure; count when there is none."""
+    return first_given(line(signals, i, EXPOSURE, first + count), first + t, first + count) - first
+
+
+@inlined
+def next_extra(signals: Addresses, i: int, first: int, t: int, until: int) -> int:
+    """The next row from t on (counted from `first`) that names protection; until when there is none before it."""
+    for column in (STOP, TARGET, TRAIL):
+        if signals[i, column] != 0:
+            until = first_given(line(signals, i, column, first + until), first + t, first + until) - first
+    return until
 
 
 @kernel
@@ -181,55 +221,50 @@ def roomier(fills: Floats) -> Floats:
 
 @kernel
 def run(
-    account: Floats, book: Floats, orders: Floats, firsts: Integers, ends: Integers, aligned: bool,
-    timestamp: Integers, opened: Floats, high: Floats, low: Floats, close: Floats, volume: Floats,
-    exposure: Floats, limit: Floats, stop: Floats, target: Floats, trail: Floats, funding: Floats,
-    equity: Floats, times: Integers,
+    account: Floats, book: Floats, orders: Floats, bars: Addresses, signals: Addresses, firsts: Integers,
+    ends: Integers, aligned: bool, share: float, equity: Floats, times: Integers,
 ) -> tuple[Floats, int]:  # fmt: skip
     """A history, or a part of one: the state goes on from where it is, and so may be run on.
 
-    The instruments' bars lie one after the other in each array: instrument i's part is firsts[i]:ends[i]; limit, stop,
-    target, trail, funding (due at each bar's open, NaN where unknown) may have length 0. Instruments advance together
-    by timestamp.
-    aligned: all instruments have bars at the same times, so that quiet stretches can be rested through
+    bars: per instrument the addresses of timestamp, open, high, low, close, volume; signals: of exposure, limit, stop,
+        target, trail and funding (due at each bar's open, NaN where unknown), 0 for what is not given
+    firsts, ends: the rows of each instrument to run; instruments advance together by timestamp
+    aligned: these rows of all instruments have the same times, so that quiet stretches can be rested through
+    share: into how many parts the exposures divide the equity
     Writes equity per step, and times where there are several instruments; returns (fills, number of steps).
     """
-    account, book, orders = borrowed(account), borrowed(book), borrowed(orders)
-    timestamp, opened, high, low = borrowed(timestamp), borrowed(opened), borrowed(high), borrowed(low)
-    close, volume, exposure, equity = borrowed(close), borrowed(volume), borrowed(exposure), borrowed(equity)
-    limit, stop, target, trail = borrowed(limit), borrowed(stop), borrowed(target), borrowed(trail)
-    funding = borrowed(funding)
+    account, book, orders, equity = borrowed(account), borrowed(book), borrowed(orders), borrowed(equity)
+    bars, signals, firsts, ends = borrowed(bars), borrowed(signals), borrowed(firsts), borrowed(ends)
     most = rows_per_step(book.shape[0], orders.shape[0])
     account[A_FILLS] = 0.0
     fills = np.empty((max(1024, 2 * most, np.sum(ends - firsts) // 16), FILL))  # pages never touched cost nothing
     row = np.empty(ORDER)
     ticket = borrowed(row)
     live = orders.shape[0]  # a lower bound is known once an order is placed: place closes the gaps
-    extras = len(stop) + len(target) + len(trail) > 0
     if aligned:
         count = ends[0] - firsts[0]
-        asking = np.full(book.shape[0], -1)  # per instrument: the next row that asks for something
+        wish = np.full(book.shape[0], -1)  # per instrument: the next row with an exposure
+        extra = np.full(book.shape[0], -1)  # the next row that would move the protection of what is held
         meeting = np.full(book.shape[0], -1)  # the next row that may meet its orders or protection
         levels = np.full((book.shape[0], 2), np.nan)
-        held = np.zeros(book.shape[0], np.bool_)
         t = 0
         while t < count:
             until = count
             for i in range(book.shape[0]):
-                first = firsts[i]
-                if asking[i] < t or (extras and held[i] != (book[i, B_QUANTITY] != 0.0)):
-                    held[i] = book[i, B_QUANTITY] != 0.0
-                    asking[i] = first_asking(exposure, stop, target, trail, held[i], first + t, first + count) - first
-                if asking[i] < until:
-                    until = asking[i] + 1
+                if wish[i] < t:
+                    wish[i] = next_wish(signals, i, firsts[i], t, count)
+                asking = wish[i]
+                if signals[i, STOP] | signals[i, TARGET] | signals[i, TRAIL] != 0 and book[i, B_QUANTITY] != 0.0:
+                    if extra[i] < t:
+                        extra[i] = next_extra(signals, i, firsts[i], t, wish[i])
+                    asking = min(asking, extra[i])
+                until = min(until, asking + 1)
             if until < count:
                 for i in range(book.shape[0]):
-                    if asking[i] == until - 1:
+                    if wish[i] == until - 1:
                         ahead = firsts[i] + until
-                        soon(opened, ahead)
-                        soon(high, ahead)
-                        soon(low, ahead)
-                        soon(volume, ahead)
+                        for column in range(OPEN, COLUMNS):
+                            soon(line(bars, i, column, ahead + 1), ahead)
             for i in range(book.shape[0]):
                 if book[i, B_ACTIVE] == 0.0 and book[i, B_GUARDED] == 0.0:
                     continue
@@ -237,50 +272,36 @@ def run(
                 if lower == np.inf:
                     until = t
                     break
-                first = firsts[i]
+                first, end = firsts[i], firsts[i] + until
                 if meeting[i] < t or lower != levels[i, 0] or upper != levels[i, 1]:
-                    meeting[i] = first_outside(low, high, first + t, first + until, lower, upper) - first
+                    low, high = line(bars, i, LOW, end), line(bars, i, HIGH, end)
+                    meeting[i] = first_outside(low, high, first + t, end, lower, upper) - first
                     levels[i, 0], levels[i, 1] = lower, upper
                     if meeting[i] == until:  # nothing was looked at beyond it
                         levels[i, 0] = np.nan
                 until = min(until, meeting[i])
                 if expires < np.inf:
-                    while until > t and timestamp[first + until - 1] >= expires:
+                    while until > t and times_of(bars, i, end)[first + until - 1] >= expires:
                         until -= 1
             if until > t:
-                rest(account, book, firsts, t, until, close, equity, t)
+                rest(account, book, bars, firsts, t, until, equity)
                 t = until
                 for i in range(book.shape[0]):
-                    if asking[i] == t - 1:
-                        live = act(
-                            account,
-                            book,
-                            orders,
-                            i,
-                            firsts[i] + t - 1,
-                            exposure,
-                            limit,
-                            stop,
-                            target,
-                            trail,
-                            ticket,
-                            live,
-                        )
+                    if wish[i] == t - 1 or extra[i] == t - 1:
+                        live = act(account, book, orders, i, firsts[i] + t - 1, signals, share, ticket, live)
             else:
                 for i in range(book.shape[0]):
-                    show(book, i, firsts[i] + t, timestamp, opened, high, low, close, volume, funding)
+                    show(book, i, firsts[i] + t, bars, signals)
                 if account[A_FILLS] + most > fills.shape[0]:
                     fills = roomier(fills)
                 step(account, book, orders[:live], borrowed(fills))
                 equity[t] = equity_of(account, book)
                 for i in range(book.shape[0]):
-                    if extras or not np.isnan(exposure[firsts[i] + t]):
-                        live = act(
-                            account, book, orders, i, firsts[i] + t, exposure, limit, stop, target, trail, ticket, live
-                        )
+                    if asks(signals, i, firsts[i] + t):
+                        live = act(account, book, orders, i, firsts[i] + t, signals, share, ticket, live)
                 t += 1
         if book.shape[0] > 1:
-            times[:count] = timestamp[firsts[0] : firsts[0] + count]
+            times[:count] = times_of(bars, 0, ends[0])[firsts[0] :]
         row[0] = 0.0  # keeps what `ticket` borrows alive until here
         return fills[: int(account[A_FILLS])], count
     cursor = firsts.copy()
@@ -288,14 +309,13 @@ def run(
     while True:
         now = np.int64(LATEST)
         for i in range(book.shape[0]):
-            if cursor[i] < ends[i] and timestamp[cursor[i]] < now:
-                now = timestamp[cursor[i]]
+            if cursor[i] < ends[i]:
+                now = min(now, times_of(bars, i, ends[i])[cursor[i]])
         if now == LATEST:
             break
         for i in range(book.shape[0]):
-            t = cursor[i]
-            if t < ends[i] and timestamp[t] == now:
-                show(book, i, t, timestamp, opened, high, low, close, volume, funding)
+            if cursor[i] < ends[i] and times_of(bars, i, ends[i])[cursor[i]] == now:
+                show(book, i, cursor[i], bars, signals)
             else:
                 book[i, B_PRESENT] = 0.0
         if account[A_FILLS] + most > fills.shape[0]:
@@ -306,7 +326,7 @@ def run(
         steps += 1
         for i in range(book.shape[0]):
             if book[i, B_PRESENT] != 0.0:
-                live = act(account, book, orders, i, cursor[i], exposure, limit, stop, target, trail, ticket, live)
+                live = act(account, book, orders, i, cursor[i], signals, share, ticket, live)
                 cursor[i] += 1
     row[0] = 0.0
     return fills[: int(account[A_FILLS])], steps

@@ -13,6 +13,7 @@ from core.market.bars import COLUMNS, Bars
 from core.market.instrument import Instrument
 from core.simulation import fields
 from core.simulation.account import SignalRow, SimulatedAccount, SimulatedFill, fill_of
+from core.simulation.addresses import addresses
 from core.simulation.kernel import run
 from core.simulation.state import new_account, new_orders, new_row
 from core.trading.costs import Costs
@@ -222,26 +223,34 @@ def test_prices_and_cash_in_another_unit_scale_the_equity(
     np.testing.assert_array_equal(np.array(other.equity), np.array(one.equity) * k)
 
 
+def columns_of(bars: Bars, n: int) -> list[np.ndarray]:
+    return [getattr(bars, name)[:n] for name in COLUMNS]
+
+
+def asked_by(signals: Any, funding: np.ndarray | None, n: int) -> list[np.ndarray | None]:
+    names = ("exposure", "limit", "stop", "take_profit", "trail")
+    return [*(np.ascontiguousarray(getattr(signals, name)[:n]) for name in names), funding]
+
+
 def ran(
-    bars: list[Bars], seed: int, rules: Costs, sizing: Sizing | None, funding: np.ndarray
+    bars: list[Bars], seed: int, rules: Costs, sizing: Sizing | None, funding: np.ndarray, *, aligned: bool = True
 ) -> tuple[np.ndarray, list[SimulatedFill], list[Any]]:
     """(equity, fills, signals) of random signals under `run`."""
     signals = [Random(seed + k).signals(each, Context()) for k, each in enumerate(bars)]
-    columns = [np.concatenate([getattr(each, name) for each in bars]) for name in COLUMNS]
-    edges = np.cumsum([0, *(len(each) for each in bars)], dtype=np.int64)
-    names = ("exposure", "limit", "stop", "take_profit", "trail")
-    arrays = [np.concatenate([getattr(each, name) for each in signals]) for name in names]
-    arrays[0] = arrays[0] / len(bars)
-    equity, times = np.empty(len(columns[0])), np.empty(len(columns[0]), np.int64)
+    n = len(bars[0])
+    parts = np.split(funding, len(bars)) if len(funding) else [None] * len(bars)
+    columns, asked = (
+        [columns_of(each, n) for each in bars],
+        [asked_by(*each, n) for each in zip(signals, parts, strict=True)],
+    )
+    equity, times = np.empty(n), np.empty(n, np.int64)
     account = new_account(CASH, rules, sizing, 8766.0)
     book = np.array([new_row(each.instrument) for each in bars])
-    for column in columns:
-        column.flags.writeable = False
     fills, steps = run(
-        account, book, new_orders(12), edges[:-1].copy(), edges[1:].copy(), True, *columns, *arrays, funding,
-        equity, times,
+        account, book, new_orders(12), addresses(columns), addresses(asked), np.zeros(len(bars), np.int64),
+        np.full(len(bars), n), aligned, float(len(bars)), equity, times,
     )  # fmt: skip
-    assert steps == len(bars[0])
+    assert steps == n
     return equity[:steps], [fill_of(row) for row in fills if row[fields.F_QUANTITY] > 0], signals
 
 
@@ -270,6 +279,18 @@ def test_a_stepped_account_fills_exactly_as_the_run(
     assert curve == equity.tolist()
 
 
+@settings(max_examples=30)
+@given(seeds, kinds, costs, sizes)
+def test_resting_through_quiet_stretches_changes_nothing(
+    seed: int, instruments: list[Instrument], rules: Costs, sizing: Sizing | None
+) -> None:
+    bars = [hourly(120, seed + k, each) for k, each in enumerate(instruments)]
+    rested, fills, _ = ran(bars, seed, rules, sizing, np.empty(0))
+    stepped, wanted, _ = ran(bars, seed, rules, sizing, np.empty(0), aligned=False)
+    assert fills == wanted
+    np.testing.assert_array_equal(rested, stepped)
+
+
 @settings(max_examples=20)
 @given(seeds, kinds, costs, sizes, st.integers(2, 119))
 def test_a_run_over_a_prefix_is_a_prefix_of_the_run(
@@ -280,17 +301,11 @@ def test_a_run_over_a_prefix_is_a_prefix_of_the_run(
     # the same signals, seen up to the cut alone
     account = new_account(CASH, rules, sizing, 8766.0)
     book = np.array([new_row(each.instrument) for each in bars])
-    columns = [np.concatenate([getattr(each, name)[:cut] for each in bars]) for name in COLUMNS]
-    for column in columns:
-        column.flags.writeable = False
-    names = ("exposure", "limit", "stop", "take_profit", "trail")
-    arrays = [np.concatenate([getattr(each, name)[:cut] for each in signals]) for name in names]
-    arrays[0] = arrays[0] / len(bars)
-    edges = np.arange(len(bars) + 1, dtype=np.int64) * cut
-    equity, times = np.empty(cut * len(bars)), np.empty(cut * len(bars), np.int64)
+    columns, asked = [columns_of(each, cut) for each in bars], [asked_by(each, None, cut) for each in signals]
+    equity, times = np.empty(cut), np.empty(cut, np.int64)
     part, steps = run(
-        account, book, new_orders(12), edges[:-1].copy(), edges[1:].copy(), True, *columns, *arrays, np.empty(0),
-        equity, times,
+        account, book, new_orders(12), addresses(columns), addresses(asked), np.zeros(len(bars), np.int64),
+        np.full(len(bars), cut), True, float(len(bars)), equity, times,
     )  # fmt: skip
     np.testing.assert_array_equal(equity[:steps], whole[:cut])
     end = int(bars[0].timestamp[cut])

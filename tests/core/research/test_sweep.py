@@ -14,7 +14,7 @@ from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.research.backtest import backtest
 from core.research.sweep import SweepResult, sweep
-from core.strategies import Donchian, RsiReversion, SmaCross
+from core.strategies import Donchian, RsiReversion, SmaCross, catalogue
 from core.trading.costs import FREE, Costs
 from core.trading.sizing import FixedCash, VolatilityTarget
 from core.trading.strategy import Context, Parameter, Signals, check
@@ -94,6 +94,16 @@ def test_detail_decides_inside_the_bars_of_a_sweep_too() -> None:
     bars = fine.resample("15m")
     grid = {"entry": [3], "exit": [2], "stop": [0.5, 1.0], "period": [5]}
     assert_equals_backtests(sweep(Donchian, bars, grid, detail=fine), bars, detail=fine)
+
+
+def test_strategies_that_step_or_share_out_are_swept_too() -> None:
+    shipped = catalogue()
+    bars = walk(500, 1)
+    assert_equals_backtests(sweep(shipped["grid"], bars, {"spacing": [0.01, 0.03]}), bars)
+    both = {"A": bars, "B": replace(walk(500, 2), instrument=Instrument("test", "B", "USDT"))}
+    rotation = shipped["momentum_rotation"]
+    name, described = next(iter(rotation.parameters.items()))
+    assert_equals_backtests(sweep(rotation, both, {name: [described.default]}), both)
 
 
 def test_sizes_are_those_of_the_backtest() -> None:
