@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 KINDS = ("backtest", "sweep", "optimize", "walk-forward", "monte-carlo", "compare")
 DOCUMENT = b"orchestrator"
 DELTA = b"delta"
+EVEN = b"even"  # first, step and count of what goes in equal steps
 OWNER = "owner"
 PATTERN = re.compile(r"(?P<owner>[A-Za-z0-9_-]{1,64})\.(?P<number>\d{1,9})\.arrow")
 
@@ -385,6 +386,8 @@ def _encoded(values: Any) -> tuple[Any, dict[bytes, bytes] | None]:
         steps = np.empty_like(whole)
         steps[:1] = whole[:1]
         np.subtract(whole[1:], whole[:-1], out=steps[1:])
+        if len(steps) > 2 and steps[1:].min() == steps[1:].max():
+            return _arrow(np.array([whole[0], steps[1], len(steps)], dtype=np.int64)), {b"encoding": EVEN}
         return _arrow(steps), {b"encoding": DELTA}
     if array.dtype.kind == "f":
         return _arrow(array.astype(np.float64, copy=False)), None
@@ -503,5 +506,7 @@ def _read(path: Path, frame: str) -> Frame:
                 array = np.array(np.from_dlpack(values)) if len(values) else np.empty(0, _kind(values))
             if (field.metadata or {}).get(b"encoding") == DELTA:
                 array = np.cumsum(array, dtype=np.int64)
+            elif (field.metadata or {}).get(b"encoding") == EVEN:
+                array = array[0] + array[1] * np.arange(array[2], dtype=np.int64)
             found[field.name.split("/", 1)[1]] = array
     return found
