@@ -105,7 +105,7 @@ def _read_parquet(path: Path) -> Columns:
     import pyarrow as pa
     from pyarrow import parquet
 
-    with path.open("rb") as file:
+    with pa.OSFile(str(path)) as file:  # no file of Python's: a thread of Arrow's may outlive the interpreter with it
         source = parquet.ParquetFile(file)
         names = source.schema_arrow.names
         found = find_columns(names, path.name)
