@@ -26,9 +26,10 @@ from core.trading.strategy import (
     PortfolioStrategy,
     Signals,
     SignalStrategy,
-    StepStrategy,
     Strategy,
     failure,
+    is_shared,
+    is_stepped,
 )
 
 __all__ = ["Moment", "Result", "Trade", "backtest", "moment", "strategy_signals"]
@@ -119,10 +120,10 @@ def planned(
     sizing: Sizing | None = None,
 ) -> Plan:
     """What is to be traded: signals that are known beforehand, or the strategy itself, asked bar by bar."""
-    if isinstance(strategy, StepStrategy):
+    if is_stepped(strategy):
         values = {name: values_of(strategy, each) for name, each in known.items()}
         return Stepped(strategy, known, tuple(skip.values()), values, sizing)
-    if isinstance(strategy, PortfolioStrategy):
+    if is_shared(strategy):
         shares = allocation(strategy, known)
         rows = [checked(strategy, shares[name], len(each), skip[name]) for name, each in known.items()]
         if progress:
@@ -170,7 +171,7 @@ def enough(strategy: Strategy, known: Mapping[str, Bars]) -> None:
     Of a portfolio the longest must have them: what is listed later joins later.
     """
     needed = strategy.warmup()
-    portfolio = isinstance(strategy, PortfolioStrategy)
+    portfolio = is_shared(strategy)
     bars, name = sorted(((len(each), name) for name, each in known.items()), reverse=portfolio)[0]
     if bars <= needed:
         raise InvalidInput(

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from core.indicators.compiled import borrowed, inlined, kernel, pointer, soon
+from core.indicators.compiled import borrowed, carray, inlined, kernel, lean, pointer, soon
 from core.simulation.addresses import Addresses
 from core.simulation.decide import decide, equity_of
 from core.simulation.fields import (
@@ -61,7 +60,7 @@ def mark(book: Floats) -> bool:
     return exposed
 
 
-@kernel
+@lean
 def step(account: Floats, book: Floats, orders: Floats, fills: Floats) -> None:
     """One bar of every instrument that is present in the book: match at the open, match inside, mark.
 
@@ -97,7 +96,7 @@ def rows_per_step(instruments: int, slots: int) -> int:
     return 3 * slots + 6 * instruments
 
 
-@kernel
+@lean
 def extent(values: Floats) -> tuple[float, float]:
     """(least, most) of the values that are not NaN; (inf, -inf) when there is none."""
     least, most = np.inf, -np.inf
@@ -112,13 +111,13 @@ def extent(values: Floats) -> tuple[float, float]:
 @inlined
 def line(table: Addresses, i: int, column: int, count: int) -> Any:
     """One float64 array of a table of addresses, of length 0 where it has none."""
-    return numba.carray(pointer(table[i, column]), count if table[i, column] != 0 else 0, np.float64)
+    return carray(pointer(table[i, column]), count if table[i, column] != 0 else 0, np.float64)
 
 
 @inlined
 def times_of(table: Addresses, i: int, count: int) -> Any:
     """The timestamps of an instrument, the first column of the table of its bars."""
-    return numba.carray(pointer(table[i, TIMESTAMP]), count, np.int64)
+    return carray(pointer(table[i, TIMESTAMP]), count, np.int64)
 
 
 @inlined
