@@ -44,7 +44,7 @@ def measured(file: Path, saving: str, folder: Path) -> tuple[float, float, float
     command += ["--json", saving]
     once(command, folder)  # compiles what no process has compiled before
     rounds = [once(command, folder) for _ in range(ROUNDS)]
-    return tuple(statistics.median(each) for each in zip(*rounds, strict=True))  # type: ignore[return-value]
+    return tuple(statistics.median(each) for each in zip(*rounds, strict=True))
 
 
 def main() -> int:
