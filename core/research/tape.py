@@ -53,6 +53,7 @@ class Tape:
     closes: Integers | None
     warnings: list[str]
     aligned: bool  # all instruments have rows at the same times
+    histories: dict[str, Funding]  # of the funding, by symbol
     funding: list[Floats | None]  # per instrument: due at each row's open, NaN where no history tells; None without
 
     @property
@@ -106,6 +107,7 @@ def record(
         closes=closes,
         warnings=warnings,
         aligned=_same_times(every, min(milliseconds(each.timeframe) for each in (*bars.values(), *detail.values()))),
+        histories=histories,
         funding=_due(histories, bars, [each[0] for each in every]),
     )
 
