@@ -65,6 +65,7 @@ class Result:
         self.seconds = 0.0
         self.tried = Trials(1)
         self._matched = played.steps
+        self._paid = played.paid
         self._tape = tape
         self._plan = plan
         self._fingerprints: dict[int, str] = {}
@@ -87,7 +88,7 @@ class Result:
     def trade_columns(self) -> Columns:
         """The trades as arrays by name, in order of entry; times in UTC ms."""
         opens = [each.timestamp for each in self.bars.values()]
-        return trade_columns(self.trips, list(self.bars), self._closes, opens)
+        return trade_columns(self.trips, list(self.bars), self._closes, opens, self._paid)
 
     @cached_property
     def round_trips(self) -> list[Trade]:
@@ -170,6 +171,7 @@ class Result:
             "fees_paid": float(self.account[fields.A_FEES]),
             "funding_paid": float(self.account[fields.A_FUNDING]),
             "interest_paid": float(self.account[fields.A_INTEREST]),
+            "insured_losses": float(self.account[fields.A_INSURED]),
             "liquidations": int(np.count_nonzero(self.raw_fills[:, fields.F_REASON] == fields.LIQUIDATED)),
             "final_equity": found["final_equity"],
             "initial_cash": self.cash,

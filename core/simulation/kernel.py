@@ -188,7 +188,7 @@ def act(
     stop, target, trail = given(signals, i, STOP, t), given(signals, i, TARGET, t), given(signals, i, TRAIL, t)
     action = decide(account, book, i, exposure, limit, stop, target, trail, ticket)
     if action & CANCEL:
-        cancel_signals(book, orders, i)
+        cancel_signals(account, book, orders, i)
     if action & PLACE:
         live = place(account, book, orders, ticket) + 1
     if action & PROTECT:
