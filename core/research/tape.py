@@ -49,6 +49,7 @@ class Tape:
     closes: Integers | None
     warnings: list[str]
     aligned: bool  # all instruments have rows at the same times
+    histories: dict[str, Funding]  # of funding, by symbol, as they were given
     funding: list[Floats | None]  # per instrument: due at each row's open, NaN where no history tells; None without
 
     @property
@@ -106,6 +107,7 @@ def record(
         closes=closes,
         warnings=warnings,
         aligned=_same_times(every, min(milliseconds(each.timeframe) for each in (*bars.values(), *detail.values()))),
+        histories=histories,
         funding=_due(histories, bars, [each[0] for each in every]),
     )
 
@@ -147,7 +149,10 @@ def _same_times(columns: list[tuple[Any, ...]], length: int) -> bool:
 
 
 class Plan(Protocol):
-    """What is to be traded on a tape: decided beforehand, or while it runs."""
+    """What is to be traded on a tape: decided beforehand, or while it runs. sizing: what an exposure becomes."""
+
+    @property
+    def sizing(self) -> Sizing | None: ...
 
     def play(
         self,
