@@ -222,6 +222,6 @@ def test_what_trades_brought_is_what_equity_changed_by(
     for i, each in enumerate(bars.values()):
         mine = raw[raw[:, fields.F_INSTRUMENT] == i]
         row = np.searchsorted(each.timestamp, mine[:, fields.F_TIME].astype(np.int64))
-        slack = 1.0 + rules.slippage + 1e-12
-        assert (mine[:, fields.F_PRICE] <= each.high[row] * slack).all()
-        assert (mine[:, fields.F_PRICE] >= each.low[row] / slack).all()
+        slack = rules.slippage + 1e-12
+        assert (mine[:, fields.F_PRICE] <= each.high[row] * (1.0 + slack)).all()
+        assert (mine[:, fields.F_PRICE] >= each.low[row] * (1.0 - slack)).all()
