@@ -128,7 +128,8 @@ def _plain(name: str, values: NDArray[Any]) -> list[Any]:
         return [f"{text}+00:00" for text in texts]
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         return [finite(value) for value in values.tolist()]
-    return values.tolist()
+    plain: list[Any] = values.tolist()
+    return plain
 
 
 def fill_columns(rows: Floats, symbols: Sequence[str]) -> Columns:
