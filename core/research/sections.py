@@ -1,5 +1,6 @@
 """The sections of a backtest's report, from what a fresh result and a kept one both know."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,11 @@ MOST_MARKS = 400
 MOST_TRADES = 200
 MOST_PRICES = 6
 WORST = 5
+LEVELS = (
+    ("p5", "edge", "one of twenty is below"), ("p25", "near", "a quarter is below"),
+    ("p50", "middle", "half is below"), ("p75", "near", "a quarter is above"),
+    ("p95", "edge", "one of twenty is above"),
+)  # fmt: skip
 LEAST_ROLLED = 60  # bars below which nothing is rolled
 
 
@@ -102,6 +108,16 @@ def skill(shown: Seen) -> Cards:
         ],
         "Skill or luck",
     )
+
+
+def bands(axis: Integers, equity: Floats | None, levels: Mapping[str, Floats], *, dates: bool) -> Figure:
+    """The equity of a result among that of simulated ones. levels: by p5, p25, p50, p75, p95, those that there are."""
+    drawn = [(name, style, told) for name, style, told in LEVELS if name in levels]
+    own = [] if equity is None else [Line("the result", equity, "own")]
+    lines = [*own, *(Line(name, levels[name], style) for name, style, _ in drawn)]
+    key = [*((line.style, line.name) for line in own), *((style, told) for _, style, told in drawn)]
+    picture = chart(axis, lines, "Equity of the result among simulated ones", dates=dates)
+    return Figure("The result among the simulated ones", picture, key)
 
 
 def curves(shown: Seen) -> list[Section]:
