@@ -93,6 +93,11 @@ def inlined(function: Function) -> Function:
     return _compiled(function, forceinline=True)
 
 
+def lean(function: Function) -> Function:
+    """As `kernel`, for one that makes no array: without reference counts, which cost more than a short body does."""
+    return _compiled(function, forceinline=False, _nrt=False)
+
+
 def _spare_blas() -> None:
     """Numba's array functions import SciPy's linear algebra, 0.1 s and 30 MB, for products that no kernel of ours has.
 
@@ -114,12 +119,12 @@ def _spare_blas() -> None:
 _spare_blas()
 
 
-def _compiled(function: Function, forceinline: bool) -> Function:
+def _compiled(function: Function, forceinline: bool, **options: Any) -> Function:
     before = config.CACHE_DIR
     config.CACHE_DIR = str(cache_folder())
     try:
         compiled: Function = numba.njit(
-            function, cache=True, nogil=True, error_model="numpy", fastmath=False, forceinline=forceinline
+            function, cache=True, nogil=True, error_model="numpy", fastmath=False, forceinline=forceinline, **options
         )
     finally:
         config.CACHE_DIR = before
@@ -159,6 +164,9 @@ def _soon(context: Any, array: Any, index: Any) -> Any:
 
 
 soon: Any = intrinsic(_soon)
+
+
+carray: Any = numba.carray  # type: ignore[attr-defined]  # Numba does not list it among its exports
 
 
 def _pointer(context: Any, address: Any) -> Any:
