@@ -27,7 +27,7 @@ PERCENTS = (
     "ulcer_index", "max_drawdown_p95", "probability_of_loss", "probability_of_ruin", *SHARES,
 )  # fmt: skip
 COLUMNS = ("total_return", "sharpe", "sortino", "calmar", "max_drawdown", "trades", "win_rate", "profit_factor")
-WHOLE = ("trades", "open_trades", "max_drawdown_duration", "trials", "bars", "runs")
+WHOLE = ("trades", "open_trades", "max_drawdown_duration", "trials", "bars", "runs", "minimum_track_record")
 JUDGED = (
     ("probabilistic_sharpe", "Chance that the Sharpe ratio is above zero"), ("deflated_sharpe", "… after all trials"),
     ("overfitting", "Probability of overfitting"), ("reality_check", "No better than holding: reality check"),
@@ -159,7 +159,11 @@ def _told(run: SavedRun) -> list[Section]:
 def _judged(run: SavedRun) -> list[Section]:
     """What tells skill from luck."""
     found = run.document.get("overfitting") or {}
-    told = [(label, _value(name, found[name])) for name, label in JUDGED if isinstance(found.get(name), int | float)]
+    told = [
+        (label, percent(found[name], 1) if name in SHARES else _value(name, found[name]))
+        for name, label in JUDGED
+        if isinstance(found.get(name), int | float)
+    ]
     if isinstance(found.get("sharpe_low"), float) and isinstance(found.get("sharpe_high"), float):
         told.insert(0, ("Sharpe ratio, 95 % within", f"{found['sharpe_low']:.2f} to {found['sharpe_high']:.2f}"))
     return [Cards(told, "Skill or luck")] if told else []
@@ -197,7 +201,7 @@ def _bands(run: SavedRun) -> list[Section]:
     frame = run.frame("bands")
     axis = next((name for name in ("time", "trade") if name in frame), None)
     found: list[Section] = []
-    if axis is not None and any(name in frame for name, _, _ in sections.LEVELS):
+    if axis is not None and any(name in frame for name, _ in sections.LEVELS):
         found.append(sections.bands(frame[axis], frame.get("equity"), frame, dates=axis == "time"))
     if percentiles := run.document.get("percentiles"):
         names = list(next(iter(percentiles.values())))
@@ -310,8 +314,11 @@ def _value(name: str, value: Any) -> str:
         return f"{from_ms(value):%Y-%m-%d %H:%M}".removesuffix(" 00:00")
     if name in PERCENTS or name.partition("sample_")[2] in PERCENTS:
         return percent(value)
-    if isinstance(value, int) or (name in WHOLE and value == int(value)):
-        return f"{int(value):,}"
+    if isinstance(value, int) or name in WHOLE:
+        return f"{value:,.0f}"
+    bare = name.rpartition("sample_")[2]
+    if bare in MEASURES and MEASURES[bare].unit == "ratio":
+        return number(value)
     return (
         f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:,.2f}" if abs(value) >= 0.1 or value == 0 else f"{value:.3g}"
     )

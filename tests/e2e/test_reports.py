@@ -1,6 +1,6 @@
 """Reports in a browser: they ask for nothing, fit a phone and can be read in the dark. Pictures of the guides."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,9 @@ from core.research.compare import compare, side_of
 from core.research.monte_carlo import monte_carlo
 from core.research.monte_carlo_report import write_bands
 from core.research.report import write_report
+from core.research.result import Trials
 from core.research.saved_report import write_comparison
-from core.research.sweep import sweep
+from core.research.sweep import SweepResult, sweep
 from core.research.walk_forward import walk_forward
 from core.strategies import EmaCross, SmaCross
 from tests.e2e.browsing import PHONE, SWITCHES, fits, is_accessible, picture
@@ -34,8 +35,17 @@ def bars() -> Bars:
 
 
 @pytest.fixture(scope="module")
-def result(bars: Bars) -> Result:
-    return backtest(SmaCross(15, 60), bars)
+def found(bars: Bars) -> SweepResult:
+    return sweep(SmaCross, bars, GRID)
+
+
+@pytest.fixture(scope="module")
+def result(bars: Bars, found: SweepResult) -> Result:
+    """The best trial of the sweep, which is not forgotten."""
+    best = backtest(SmaCross(**found.best.parameters), bars)
+    table = found.frames()["table"]
+    best.tried = Trials(len(table["sharpe"]), tuple(table["sharpe"]))
+    return best
 
 
 @pytest.fixture
@@ -46,8 +56,10 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
         await started.close()
 
 
-async def shown(browser: Browser, path: Path, name: str, tmp_path: Path, part: str = "", height: int = 800) -> None:
-    """Opens a report wide and narrow, light and dark, and keeps a picture of each. part: the heading to begin at."""
+async def shown(
+    browser: Browser, path: Path, name: str, tmp_path: Path, height: int, kept: Sequence[str] = ("",)
+) -> None:
+    """Opens a report wide and narrow, light and dark. kept: those of which a picture is made."""
     page: Page = await browser.new_page(viewport=WIDE, color_scheme="light")  # type: ignore[arg-type]
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -57,26 +69,23 @@ async def shown(browser: Browser, path: Path, name: str, tmp_path: Path, part: s
         await page.goto(path.as_uri())
         await fits(page)
         await is_accessible(page)
-        if part:
-            heading = page.get_by_role("heading", name=part)
-            await heading.evaluate("element => window.scrollTo(0, element.offsetTop - 16)")
-        await picture(page, f"{name}{suffix}", tmp_path)
+        if suffix in kept:
+            await picture(page, f"{name}{suffix}", tmp_path)
     assert set(asked) == {path.as_uri()}
     await page.close()
 
 
 async def test_a_backtest_is_read_anywhere(browser: Browser, result: Result, tmp_path: Path) -> None:
     path = write_report(result, tmp_path / "report.html")
-    await shown(browser, path, "report-backtest", tmp_path, height=980)
+    await shown(browser, path, "report-backtest", tmp_path, 890)
 
 
-async def test_a_sweep_is_read_anywhere(browser: Browser, bars: Bars, tmp_path: Path) -> None:
-    found = sweep(SmaCross, bars, GRID)
+async def test_a_sweep_is_read_anywhere(browser: Browser, found: SweepResult, tmp_path: Path) -> None:
     archive = Archive(tmp_path / "results")
     archive.save(kind="sweep", document=found.document(), frames=found.frames())
     path = archive.export(1, tmp_path / "sweep.html")
     assert "Probability of overfitting" in path.read_text()
-    await shown(browser, path, "report-sweep", tmp_path, height=860)
+    await shown(browser, path, "report-sweep", tmp_path, 950, ("", "-phone"))
 
 
 async def test_a_walk_forward_is_read_anywhere(browser: Browser, bars: Bars, tmp_path: Path) -> None:
@@ -84,15 +93,15 @@ async def test_a_walk_forward_is_read_anywhere(browser: Browser, bars: Bars, tmp
     archive = Archive(tmp_path / "results")
     archive.save(kind="walk-forward", document=found.document(), frames=found.frames())
     path = archive.export(1, tmp_path / "walk.html")
-    await shown(browser, path, "report-walk-forward", tmp_path, height=980)
+    await shown(browser, path, "report-walk-forward", tmp_path, 1230, ("", "-dark"))
 
 
 async def test_simulated_histories_are_read_anywhere(browser: Browser, result: Result, tmp_path: Path) -> None:
     path = write_bands(monte_carlo(result, "blocks", 500), tmp_path / "bands.html")
-    await shown(browser, path, "report-monte-carlo", tmp_path, height=800)
+    await shown(browser, path, "report-monte-carlo", tmp_path, 960)
 
 
 async def test_results_side_by_side_are_read_anywhere(browser: Browser, result: Result, tmp_path: Path) -> None:
     sides = [side_of(result), side_of(backtest(EmaCross(), next(iter(result.bars.values()))))]
     path = write_comparison(compare(sides), tmp_path / "beside.html")
-    await shown(browser, path, "report-compare", tmp_path, height=860)
+    await shown(browser, path, "report-compare", tmp_path, 860)
