@@ -69,8 +69,6 @@ def backtest(
     if keep:
         document, frames = result.kept()
         document["strategy"] = source_of(document["strategy"], strategy)
-        if sizing:
-            document["sizing"] = sizing
         archived("backtest", document, frames)
 
 
