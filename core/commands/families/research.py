@@ -176,11 +176,18 @@ def facts_of(stats: dict[str, Any], currency: str) -> tuple[tuple[str, str], ...
         ("Final equity", wording.money(stats["final_equity"], currency)),
         ("Sharpe ratio", within(stats)),
         ("Chance that it is skill", chance(stats)),
-        ("Trades", f"{int(stats['trades']):,}, {wording.percent(stats['win_rate'], 0)} of them won"),
+        ("Trades", traded(stats)),
         ("Profit factor", ratio(stats.get("profit_factor"))),
         ("Time in the market", wording.percent(stats["exposure"], 0)),
         ("Fees paid", wording.money(stats["fees_paid"], currency)),
     )
+
+
+def traded(stats: dict[str, Any]) -> str:
+    """'34, 35 % of them won'; what was not closed at the end is told apart."""
+    count, still = int(stats["trades"]), int(stats.get("open_trades") or 0)
+    won = f", {wording.percent(stats['win_rate'], 0)} of them won" if count else " closed"
+    return f"{count:,}{won}" + (f", {still:,} still open" if still else "")
 
 
 def within(stats: dict[str, Any]) -> str:
@@ -206,7 +213,8 @@ def ratio(value: Any) -> str:
 def verdict(stats: dict[str, Any]) -> str:
     """One honest sentence."""
     mine, held, trades = float(stats["total_return"]), float(stats["buy_and_hold"]), int(stats["trades"])
-    if trades == 0:
+    held_on = int(stats.get("open_trades") or 0)
+    if trades == 0 and not held_on:
         return "It never traded, so this says nothing about it."
     beaten = (
         "It did better than holding"
@@ -215,7 +223,9 @@ def verdict(stats: dict[str, Any]) -> str:
         if mine < held
         else "It did as well as holding"
     )
-    few = f", on only {wording.plural(trades, 'trade')}, which proves little" if trades < 30 else ""
+    few = f", on only {wording.plural(trades, 'closed trade')}, which proves little" if trades < 30 else ""
+    if trades == 0:
+        few = ", and nothing that it bought was sold again"
     return f"{beaten}{few}. Costs are included; the past promises nothing."
 
 
@@ -234,7 +244,7 @@ async def strategies(ctx: Context) -> Reply:
     from core.strategies import catalogue
 
     rows = [row_of(name, kind) for name, kind in sorted(catalogue().items())]
-    own, failed = own_strategies(ctx)
+    own, failed = own_strategies(ctx) if ctx.caller.private else ({}, ())  # nobody's own are told to a group
     rows += [row_of(name, kind) for name, kind in own.items()]
     table = Table("Strategies", ("Name", "What it does", "Settings"), tuple(rows))
     return [
