@@ -23,7 +23,7 @@ from core.market.bars import Bars
 from core.money import ZERO, decimal_of
 from core.risk import limits as risk
 from core.trading.orders import OrderRequest, Side
-from core.trading.strategy import Context, SignalStrategy, StepStrategy, Strategy
+from core.trading.strategy import Context, SignalStrategy, StepStrategy, Strategy, is_stepped
 
 SLOW = 0.005  # seconds of computing after which a strategy is moved off the event loop
 
@@ -43,7 +43,7 @@ class Decisions:
 
     async def decide(self, run: Run, strategy: Strategy, window: Bars, bar: Bar) -> Run:
         """Does what the strategy asks for at the bar, the last of its window; the run as it stands then."""
-        if isinstance(strategy, StepStrategy):
+        if is_stepped(strategy):
             return await self._step(run, strategy, window, bar)
         if isinstance(strategy, SignalStrategy):
             return await self._follow(run, strategy, window, bar)

@@ -6,7 +6,6 @@ of every package that holds kernels, of Numba's version and of the interpreter's
 
 import functools
 import hashlib
-import importlib
 import os
 import re
 import shutil
@@ -22,6 +21,8 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core import config as settings
 from numba.extending import intrinsic
+
+from core.indicators.cached import Cache
 
 config: Any = settings  # its attributes are made at run time
 null: Any = cgutils.get_null_value
@@ -93,37 +94,23 @@ def inlined(function: Function) -> Function:
     return _compiled(function, forceinline=True)
 
 
-def _spare_blas() -> None:
-    """Numba's array functions import SciPy's linear algebra, 0.1 s and 30 MB, for products that no kernel of ours has.
-
-    A kernel that has one still finds it: Numba asks again when it compiles that.
-    """
-    from numba.np import linalg
-
-    def absent() -> None:
-        raise ImportError
-
-    numba_linalg: Any = linalg
-    kept, numba_linalg.ensure_blas = numba_linalg.ensure_blas, absent
-    try:
-        importlib.import_module("numba.np.arraymath")
-    finally:
-        numba_linalg.ensure_blas = kept
+def lean(function: Function) -> Function:
+    """As `kernel`, for one that makes no array: without reference counts, which cost more than a short body does."""
+    return _compiled(function, forceinline=False, _nrt=False)
 
 
-_spare_blas()
-
-
-def _compiled(function: Function, forceinline: bool) -> Function:
+def _compiled(function: Function, forceinline: bool, **options: Any) -> Function:
+    compiled: Any = numba.njit(
+        function, nogil=True, error_model="numpy", fastmath=False, forceinline=forceinline, **options
+    )
     before = config.CACHE_DIR
     config.CACHE_DIR = str(cache_folder())
     try:
-        compiled: Function = numba.njit(
-            function, cache=True, nogil=True, error_model="numpy", fastmath=False, forceinline=forceinline
-        )
+        compiled._cache = Cache(function)
     finally:
         config.CACHE_DIR = before
-    return compiled
+    kept: Function = compiled
+    return kept
 
 
 def _borrowed(context: Any, array: Any) -> Any:
@@ -159,6 +146,9 @@ def _soon(context: Any, array: Any, index: Any) -> Any:
 
 
 soon: Any = intrinsic(_soon)
+
+
+carray: Any = numba.carray  # type: ignore[attr-defined]  # Numba does not list it among its exports
 
 
 def _pointer(context: Any, address: Any) -> Any:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from core.indicators.compiled import inlined, kernel
+from core.indicators.compiled import inlined, lean
 from core.simulation.fields import (
     A_CASH,
     A_EQUITY,
@@ -217,7 +217,7 @@ def trade(
     account[A_FILLS] = row + 1
 
 
-@kernel
+@lean
 def fill_order(
     account: Floats, book: Floats, orders: Floats, fills: Floats, s: int, base: float, slips: bool, maker: float
 ) -> None:
@@ -316,7 +316,7 @@ def fill_order(
         orders[s, O_AMOUNT] = orders[s, O_AMOUNT] - (price * quantity + side * price * quantity * rate)
 
 
-@kernel
+@lean
 def leave(
     account: Floats, book: Floats, orders: Floats, fills: Floats, i: int, base: float, maker: float, reason: float
 ) -> None:

@@ -9,7 +9,7 @@ several it is a pessimistic account of a bar whose order of prices is unknown, a
 import numpy as np
 from numpy.typing import NDArray
 
-from core.indicators.compiled import inlined, kernel
+from core.indicators.compiled import inlined, lean
 from core.simulation.execution import slipped, trade
 from core.simulation.fields import (
     A_BORROW,
@@ -57,7 +57,7 @@ from core.simulation.protection import guard, margined, stop_of
 Floats = NDArray[np.float64]
 
 
-@kernel
+@lean
 def charge(account: Floats, book: Floats) -> None:
     """Funding of perpetuals and interest on shorts since the last bar, at this bar's open, on what was held until then.
 
@@ -106,7 +106,7 @@ def reach(book: Floats, i: int, stopped: bool) -> tuple[float, float]:
     return start, worst
 
 
-@kernel
+@lean
 def liquidate_at_open(account: Floats, book: Floats, orders: Floats, fills: Floats) -> None:
     """Closes everything at the opens where equity no longer covers the maintenance margin there."""
     needed = 0.0
@@ -118,7 +118,7 @@ def liquidate_at_open(account: Floats, book: Floats, orders: Floats, fills: Floa
         close_all(account, book, orders, fills, False, 0.0)
 
 
-@kernel
+@lean
 def liquidate_inside(account: Floats, book: Floats, orders: Floats, fills: Floats, stopped: bool) -> None:
     """Closes everything where the bar takes equity below the maintenance margin."""
     cushion_at_start = cushion_at_worst = account[A_CASH]
@@ -136,7 +136,7 @@ def liquidate_inside(account: Floats, book: Floats, orders: Floats, fills: Float
         close_all(account, book, orders, fills, stopped, way)
 
 
-@kernel
+@lean
 def close_all(account: Floats, book: Floats, orders: Floats, fills: Floats, stopped: bool, way: float) -> None:
     """Ends every order and closes every position at this part of its way through the bar, whatever the volume."""
     now = 0.0
@@ -162,7 +162,7 @@ def close_all(account: Floats, book: Floats, orders: Floats, fills: Floats, stop
         )  # fmt: skip
 
 
-@kernel
+@lean
 def settle(account: Floats, book: Floats) -> None:
     """At the end of a step with margin: a flat account owes nothing, as the insurance fund takes that, and another one
     is watched on while it holds what is margined, or owes what a short once brought.

@@ -7,7 +7,7 @@ the target, both before resting orders, and what is bought inside the bar may be
 import numpy as np
 from numpy.typing import NDArray
 
-from core.indicators.compiled import inlined, kernel
+from core.indicators.compiled import inlined, lean
 from core.simulation.execution import fill_order, leave, wanted
 from core.simulation.fields import (
     A_CASH,
@@ -154,7 +154,7 @@ def order_inside(account: Floats, book: Floats, orders: Floats, fills: Floats, s
                 fill_order(account, book, orders, fills, s, price, False, 0.0)
 
 
-@kernel
+@lean
 def group_inside(account: Floats, book: Floats, orders: Floats, fills: Floats, group: float, i: int) -> None:
     """The resting orders of a group, those first whose fill would be the worse against the bar's close."""
     bars, nobody = book[i, B_BARS], orders.shape[0]

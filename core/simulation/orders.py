@@ -7,7 +7,7 @@ without a row of its own, and goes with the position. Orders of one O_GROUP shri
 import numpy as np
 from numpy.typing import NDArray
 
-from core.indicators.compiled import inlined, kernel
+from core.indicators.compiled import inlined, lean
 from core.simulation.fields import (
     A_FILLS,
     A_LATENCY,
@@ -120,7 +120,7 @@ def cancel_signals(book: Floats, orders: Floats, i: int) -> None:
                 cancel(book, orders, s)
 
 
-@kernel
+@lean
 def finish(account: Floats, book: Floats, orders: Floats, fills: Floats, s: int, reason: float) -> None:
     """Ends an order that will not fill (further) and writes down why, as a row of quantity 0."""
     if orders[s, O_PARENT] != 0.0:
@@ -143,7 +143,7 @@ def finish(account: Floats, book: Floats, orders: Floats, fills: Floats, s: int,
     cancel(book, orders, s)
 
 
-@kernel
+@lean
 def bear(account: Floats, book: Floats, orders: Floats, s: int, side: float, opened: float) -> None:
     """Brings the partial targets of an entry to life for `opened` base more of position.
 
@@ -165,7 +165,7 @@ def bear(account: Floats, book: Floats, orders: Floats, s: int, side: float, ope
                 orders[c, O_ELIGIBLE] = book[i, B_BARS] + (0.0 if account[A_PHASE] == AT_OPEN else 1.0)
 
 
-@kernel
+@lean
 def orphan(book: Floats, orders: Floats, i: int) -> None:
     """The instrument's position has ended, and so do its partial targets; those of an entry that still fills sleep."""
     for c in range(orders.shape[0]):
@@ -182,7 +182,7 @@ def orphan(book: Floats, orders: Floats, i: int) -> None:
                 cancel(book, orders, c)
 
 
-@kernel
+@lean
 def shrink(
     account: Floats, book: Floats, orders: Floats, fills: Floats, s: int, price: float, quantity: float, done: bool
 ) -> None:

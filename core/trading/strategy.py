@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import TypeIs
 
 from core.errors import InvalidInput
 from core.market.bars import Bars
@@ -136,6 +137,18 @@ class PortfolioStrategy(Protocol):
 
 
 Strategy = SignalStrategy | StepStrategy | PortfolioStrategy
+
+
+def is_stepped(strategy: Strategy) -> TypeIs[StepStrategy]:
+    """Whether it decides bar by bar. (isinstance of a protocol looks at every attribute, which a sweep would feel.)"""
+    return hasattr(type(strategy), "on_bar")
+
+
+def is_shared(strategy: Strategy) -> TypeIs[PortfolioStrategy]:
+    """Whether it decides for all instruments together."""
+    return hasattr(type(strategy), "allocate")
+
+
 METHODS = {
     "signals": "signals(self, bars, context)",
     "on_bar": "on_bar(self, view)",
@@ -163,7 +176,7 @@ def check_below(strategy: Strategy, lower: str, upper: str) -> None:
 
 def demand_startable(strategy: Strategy) -> None:
     """Raises InvalidInput for a strategy that cannot trade on paper, where a run has one instrument."""
-    if isinstance(strategy, PortfolioStrategy):
+    if is_shared(strategy):
         raise InvalidInput(
             f"{strategy.name} weighs several instruments against each other and cannot trade on paper.",
             hint="It can be backtested.",
