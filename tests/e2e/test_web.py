@@ -172,6 +172,36 @@ async def test_a_person_signs_in_and_chats(visit: Watched, app: App, tmp_path: P
     visit.is_quiet()
 
 
+async def test_a_kept_result_is_downloaded_as_a_file_with_its_name(visit: Watched, tmp_path: Path) -> None:
+    page = visit.page
+    await expect(await ask(page, "backtest sma_cross btc 1h period=30d")).to_contain_text("Kept as result 1.")
+    for form, beginning in (("html", b"<!doctype html>"), ("csv", b'"time"')):
+        answer = await ask(page, f"export 1 {form}")
+        async with page.expect_download() as waiting:
+            await answer.get_by_role("link", name=f"result-1.{form}").click()
+        download = await waiting.value
+        assert download.suggested_filename == f"result-1.{form}"
+        await download.save_as(tmp_path / f"saved.{form}")
+        assert (tmp_path / f"saved.{form}").read_bytes().startswith(beginning)
+    await is_accessible(page)
+    visit.is_quiet()
+
+
+async def test_a_long_sweep_is_stopped_by_a_word_and_others_pass_it(visit: Watched) -> None:
+    page = visit.page
+    await page.get_by_label("Message").fill("sweep sma_cross btc 15m 100d fast=2..60 slow=61..120")
+    await page.keyboard.press("Enter")
+    sweep = page.locator("section.answer").last
+    await expect(sweep.locator("progress, .working")).to_be_visible(timeout=PATIENCE)
+    await page.get_by_label("Message").fill("price btc")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("section.answer").last).to_contain_text("BTC/USDT", timeout=PATIENCE)
+    await page.get_by_label("Message").fill("cancel")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("section.answer").last).to_contain_text("Stopping: Testing 3,540 settings")
+    await expect(sweep).to_contain_text("It was stopped", timeout=60_000)
+
+
 async def test_the_history_comes_back_with_the_arrow_keys(visit: Watched) -> None:
     page = visit.page
     await ask(page, "price btc")
