@@ -231,13 +231,13 @@ def few(stats: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     )
 
 
-def figure(name: str, value: float) -> str:
+def figure(name: str, value: Any) -> str:
     """As people read it."""
     if name in FRACTIONS:
         return wording.percent(value)
     if name in ("final_equity", "fees_paid", "expectancy"):
         return wording.money(value)
-    return ratio(value) if isinstance(value, float) else f"{value:,}"
+    return f"{value:,}" if isinstance(value, int) else ratio(value)
 
 
 def percent(value: Any) -> str:
