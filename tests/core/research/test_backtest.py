@@ -103,6 +103,18 @@ def test_the_result_holds_equity_returns_fills_trades_and_plain_statistics() -> 
     assert document["strategy"] == {"name": "sma_cross", "parameters": {"fast": 3, "slow": 8}}
 
 
+@pytest.mark.parametrize("strategy", [SmaCross(3, 8), BuyAndHold()])
+@pytest.mark.parametrize("late", [0, 7])
+def test_the_document_tells_of_each_trade_what_the_trade_tells(strategy: Any, late: int) -> None:
+    result = backtest(strategy, walk(400, 1))
+    for times in (result.trade_columns["entry_time"], result.trade_columns["exit_time"]):
+        times[times > 0] += late  # milliseconds
+    told = result.document()["trades"]
+    assert told == [trade.document() for trade in result.round_trips]
+    assert told[-1]["exit_time"] is None or not told[-1]["open"]
+    assert list(told[0]) == list(result.round_trips[0].document())
+
+
 def test_a_flat_market_gives_no_nan_in_json() -> None:
     bars = walk(60, 1)
     level = np.full(60, 100.0)
