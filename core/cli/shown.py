@@ -11,7 +11,7 @@ SHOWN = (
     "final_equity", "total_return", "buy_and_hold", "cagr", "sharpe", "sortino", "calmar", "omega", "max_drawdown",
     "max_drawdown_duration", "ulcer_index", "volatility", "var_95", "cvar_95", "tail_ratio", "skew", "kurtosis",
     "trades", "open_trades", "win_rate", "profit_factor", "payoff_ratio", "expectancy", "sqn", "exposure", "turnover",
-    "fees_paid", "funding_paid", "interest_paid", "insured_losses", "liquidations", "sharpe_low", "sharpe_high", "probabilistic_sharpe",
+    "fees_paid", "funding_paid", "interest_paid", "liquidations", "sharpe_low", "sharpe_high", "probabilistic_sharpe",
     "deflated_sharpe", "trials", "minimum_track_record",
 )  # fmt: skip
 NAMES = {
