@@ -102,9 +102,10 @@ def describe_name(path: Path) -> tuple[Instrument, str | None]:
 
 
 def _read_parquet(path: Path) -> Columns:
+    import pyarrow as pa
     from pyarrow import parquet
 
-    with path.open("rb") as file:
+    with pa.OSFile(str(path)) as file:  # no file of Python's: a thread of Arrow's may outlive the interpreter with it
         source = parquet.ParquetFile(file, pre_buffer=False)
         names = source.schema_arrow.names
 

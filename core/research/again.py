@@ -8,6 +8,7 @@ import numpy as np
 
 from core.errors import InvalidInput
 from core.market.bars import Bars
+from core.market.funding import Funding
 from core.research import provenance
 from core.research.archive import SavedRun
 from core.research.backtest import backtest
@@ -33,8 +34,8 @@ class Rerun:
         return f"Another equity came out: {why}."
 
 
-def again(run: SavedRun, data: Bars | Mapping[str, Bars]) -> Rerun:
-    """The run's strategy with its parameters, costs and cash, on these bars of the same time.
+def again(run: SavedRun, data: Bars | Mapping[str, Bars], detail: Bars | Mapping[str, Bars] | None = None) -> Rerun:
+    """The run's strategy with its parameters, costs, sizes, funding and cash, on these bars of the same time.
 
     Raises InvalidInput for a run that is no backtest or bars of other instruments.
     """
@@ -58,10 +59,20 @@ def again(run: SavedRun, data: Bars | Mapping[str, Bars]) -> Rerun:
     costs = Costs(**{name: value for name, value in run.saved.costs.items() if name in known})
     first, last = int(run.timestamps[0]), int(run.timestamps[-1])
     early = any(int(each.timestamp[0]) < first for each in held.values() if len(each))
-    more: dict[str, Any] = {"sizing": sizing_of(run.document["sizing"])} if run.document.get("sizing") else {}
-    result = backtest(strategy, held, run.cash, costs, start=first if early else None, end=last + 1, **more)
+    result = backtest(
+        strategy, held, run.cash, costs, start=first if early else None, end=last + 1, detail=detail,
+        sizing=sizing_of(run.document.get("sizing")), funding=_funding(run),
+    )  # fmt: skip
     same = result.equity.tobytes() == run.equity.tobytes() and np.array_equal(result.timestamps, run.timestamps)
     return Rerun(result, same, () if same else tuple(_differences(run, result)))
+
+
+def _funding(run: SavedRun) -> dict[str, Funding] | None:
+    """The histories of funding that were kept with the run, by symbol."""
+    frame = run.frame("funding")
+    symbols = [str(each) for each in frame.get("symbol", ())]
+    rows = {name: np.array([each == name for each in symbols]) for name in dict.fromkeys(symbols)}
+    return {name: Funding(frame["time"][mine], frame["rate"][mine]) for name, mine in rows.items()} or None
 
 
 def _differences(run: SavedRun, result: Result) -> list[str]:

@@ -329,11 +329,14 @@ class SavedRun:
 
         return framed(self.frame(name))
 
-    def rerun(self, data: "Bars | Mapping[str, Bars]") -> "Rerun":
-        """The same backtest again on these bars, and whether the same came out, bit for bit, or what differs."""
+    def rerun(self, data: "Bars | Mapping[str, Bars]", detail: "Bars | Mapping[str, Bars] | None" = None) -> "Rerun":
+        """The same backtest again on these bars, and whether the same came out, bit for bit, or what differs.
+
+        detail: the finer bars that decided inside a bar, where the run had them
+        """
         from core.research.again import again
 
-        return again(self, data)
+        return again(self, data, detail)
 
 
 def _owner(owner: str) -> str:

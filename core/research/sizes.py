@@ -6,6 +6,20 @@ from core.errors import InvalidInput
 from core.trading import sizing
 from core.trading.sizing import Sizing
 
+KINDS: dict[str, Any] = {
+    "cash": sizing.FixedCash, "quantity": sizing.FixedQuantity, "fraction": sizing.Fraction,
+    "volatility": sizing.VolatilityTarget, "kelly": sizing.Kelly,
+}  # fmt: skip
+
+
+def words_of(size: Sizing | None) -> str | None:
+    """The words by which `sizing_of` gives the same rule again, to the last digit."""
+    if size is None:
+        return None
+    name = next(name for name, kind in KINDS.items() if isinstance(size, kind))
+    first, *more = ((field, getattr(size, field)) for field in size.__dataclass_fields__)
+    return ",".join([f"{name}={first[1]!r}", *(f"{field}={value!r}" for field, value in more)])
+
 
 def sizing_of(text: str | None) -> Sizing | None:
     """How positions are sized: cash=500, quantity=0.1, fraction=0.5, volatility=0.2 or kelly=0.5.
@@ -14,17 +28,13 @@ def sizing_of(text: str | None) -> Sizing | None:
     """
     if text is None:
         return None
-    kinds: dict[str, Any] = {
-        "cash": sizing.FixedCash, "quantity": sizing.FixedQuantity, "fraction": sizing.Fraction,
-        "volatility": sizing.VolatilityTarget, "kelly": sizing.Kelly,
-    }  # fmt: skip
     words = [part.partition("=") for part in text.split(",")]
     name = words[0][0].strip()
-    if name not in kinds:
+    if name not in KINDS:
         raise InvalidInput(
-            f"'{name}' is not a way to size positions; accepted are {', '.join(kinds)}, e.g. fraction=0.5."
+            f"'{name}' is not a way to size positions; accepted are {', '.join(KINDS)}, e.g. fraction=0.5."
         )
-    kind = kinds[name]
+    kind = KINDS[name]
     fields = list(kind.__dataclass_fields__)
     values: dict[str, float | int] = {}
     for place, (key, _, value) in enumerate(words):

@@ -9,16 +9,9 @@ import pytest
 from core.commands.context import Caller
 from core.reply import Progress, Reply
 from core.research.archive import Archive
-from core.research.warm import warm
 from tests.dialog.conftest import Room, flat
 
 LONG = "sweep sma_cross btc 1h fast=2..60 slow=61..120"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def compiled() -> None:
-    """Nobody who chats waits for a compiler."""
-    warm()
 
 
 class Asked:

@@ -72,7 +72,7 @@ async def backtest(
     costs = Costs(**rates)
     size = sizing_of(sizing)
     bars = await past_bars(ctx, instrument, timeframe, period)
-    keep = Keep(results_of(ctx), ctx.user.id, sizing, source_of(ctx, strategy))
+    keep = Keep(results_of(ctx), ctx.user.id, source_of(ctx, strategy))
     subject = f"Testing {strategy} on {len(bars):,} bars"
     tested = await worked(ctx, subject, test, chosen, bars, float(cash), costs, size, keep)
     result = tested.result
@@ -115,7 +115,6 @@ class Keep:
 
     archive: "Archive"
     owner: str
-    sizing: str | None = None
     source: str | None = None
 
 
@@ -155,8 +154,6 @@ def test(
     identity = tried_as(described(strategy))
     result.tried = keep.archive.trials(strategy.name, result.data, keep.owner, identity)
     document, frames = result.kept()
-    if keep.sizing:
-        document["sizing"] = keep.sizing
     if keep.source:
         document["strategy"]["source"] = keep.source
     before = keep.archive.list(keep.owner, kind="backtest", last=1)
