@@ -1,5 +1,6 @@
 """`orchestrator backtest | strategies | indicators`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,6 +40,7 @@ def backtest(
     keep: Annotated[bool, typer.Option("--save/--no-save", help="Keep the result for `orchestrator results`.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
+    _lean()
     from core.research.backtest import backtest as run
     from core.strategies import load
 
@@ -70,6 +72,16 @@ def backtest(
         document, frames = result.kept()
         document["strategy"] = source_of(document["strategy"], strategy)
         archived("backtest", document, frames)
+
+
+def _lean() -> None:
+    """Arrays that are freed go back to the system at once: 20 MB of a million bars, where the C library can be told."""
+    if sys.platform == "linux":
+        import ctypes
+
+        tell = getattr(ctypes.CDLL(None), "mallopt", None)
+        if tell is not None:
+            tell(-3, 1 << 20)  # M_MMAP_THRESHOLD
 
 
 def strategies(as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False) -> None:

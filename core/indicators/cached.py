@@ -5,17 +5,33 @@ form. Here this waits until a kernel is compiled indeed, which loads it by itsel
 """
 
 import importlib
+import os
 import sys
 from typing import Any
 
 from llvmlite import binding
-from numba.core import caching, codegen, environment, runtime
 
-# Without types: what Numba has of them does not reach here.
-functions: Any = environment
-memory: Any = runtime
-Library: Any = codegen.JITCodeLibrary
-Files: Any = caching.FunctionCache
+CONFIGURED = os.path.exists(".numba_config.yaml")  # Numba's own settings of this folder
+
+
+def _alone() -> None:
+    """Imports Numba without what it looks for and goes without, which takes 0.05 s."""
+    unused = ("scipy", "coverage") if CONFIGURED else ("scipy", "coverage", "yaml")
+    absent: dict[str, Any] = {name: None for name in unused if name not in sys.modules}
+    sys.modules.update(absent)
+    try:
+        importlib.import_module("numba")
+    finally:
+        for name in absent:
+            del sys.modules[name]
+
+
+_alone()
+# Found by name, as their types do not reach here.
+environment: Any = importlib.import_module("numba.core.environment")
+memory: Any = importlib.import_module("numba.core.runtime")
+Library: Any = importlib.import_module("numba.core.codegen").JITCodeLibrary
+Files: Any = importlib.import_module("numba.core.caching").FunctionCache
 
 
 class Kept(Library):  # type: ignore[misc]
@@ -65,18 +81,18 @@ class Cache(Files):  # type: ignore[misc]
 
 def _rebuilt(module: str, constants: Any, name: str) -> Any:
     """Numba's `_rebuild_env`, without importing the module: code that handles no Python objects looks nothing up."""
-    found = functions.lookup_environment(name)
+    found = environment.lookup_environment(name)
     if found is None:
         known = sys.modules.get(module)
-        found = functions.Environment({"__name__": module} if known is None else vars(known))
+        found = environment.Environment({"__name__": module} if known is None else vars(known))
         found.consts[:] = constants
         found.env_name = name
-        functions.Environment._memo[name] = found
+        environment.Environment._memo[name] = found
     return found
 
 
-_rebuilt.__module__, _rebuilt.__qualname__ = functions.__name__, "_rebuild_env"  # what the cache's files call it
-functions._rebuild_env = _rebuilt
+_rebuilt.__module__, _rebuilt.__qualname__ = environment.__name__, "_rebuild_env"  # what the cache's files call it
+environment._rebuild_env = _rebuilt
 
 
 def spare_blas() -> None:

@@ -16,13 +16,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from core.indicators.cached import Cache  # first, as it imports Numba without what is not used
+
+# isort: split
 import numba
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core import config as settings
 from numba.extending import intrinsic
-
-from core.indicators.cached import Cache
 
 config: Any = settings  # its attributes are made at run time
 null: Any = cgutils.get_null_value

@@ -18,7 +18,7 @@ from core.market.funding import Funding
 from core.research.drawing import thinned
 from core.research.sizes import words_of
 from core.research.tape import SIGNALS, Plan, Played, Rows, Tape, play
-from core.research.trades import Columns, Trade, fill_columns, finite, profits, trade_columns, trades_of
+from core.research.trades import Columns, Trade, documents_of, fill_columns, finite, profits, trade_columns, trades_of
 from core.simulation import fields, trips
 from core.trading.costs import Costs
 from core.trading.sizing import Sizing
@@ -212,7 +212,7 @@ class Result:
 
     def document(self, trades: bool = True) -> dict[str, Any]:
         """{"stats", "trades", "strategy", "data", "costs", "seconds"} in plain values, as `--json` prints it."""
-        listed = {"trades": [trade.document() for trade in self.round_trips]} if trades else {}
+        listed = {"trades": documents_of(self.trade_columns)} if trades else {}
         return {
             "stats": self.stats,
             **listed,

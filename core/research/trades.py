@@ -109,6 +109,29 @@ def trades_of(columns: Columns) -> list[Trade]:
     return [Trade(from_ms(row[0]), None if row[-1] else from_ms(row[1]), *row[2:]) for row in rows]
 
 
+def documents_of(columns: Columns) -> list[dict[str, Any]]:
+    """What `Trade.document` tells of each trade, without making the trades."""
+    told = {name: _plain(name, values) for name, values in columns.items()}
+    told["exit_time"] = [None if still else time for time, still in zip(told["exit_time"], told["open"], strict=True)]
+    told["return"] = told.pop("return")  # the last, as there
+    names = tuple(told)
+    return [dict(zip(names, row, strict=True)) for row in zip(*told.values(), strict=True)]
+
+
+def _plain(name: str, values: NDArray[Any]) -> list[Any]:
+    """The column as `Trade.document` has it."""
+    if name in ("entry_time", "exit_time"):
+        known = np.where(values == NEVER, 0, values)
+        if (known % 1000).any():
+            return [from_ms(int(time)).isoformat() for time in known]
+        texts: list[str] = np.datetime_as_string((known // 1000).astype("datetime64[s]")).tolist()
+        return [f"{text}+00:00" for text in texts]
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        return [finite(value) for value in values.tolist()]
+    plain: list[Any] = values.tolist()
+    return plain
+
+
 def fill_columns(rows: Floats, symbols: Sequence[str]) -> Columns:
     """Every fill: time (ms), symbol, side, price, quantity, fee, maker, reason, remaining, order."""
     filled = rows[rows[:, fields.F_QUANTITY] > 0.0]
