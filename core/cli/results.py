@@ -80,11 +80,15 @@ def exported(
 def again(
     number: Which,
     data: Annotated[list[str], typer.Option(help="The bars it was run on, as --data of the backtest.")],
+    detail: Annotated[
+        list[str] | None, typer.Option(help="The finer bars that decided inside a bar, as --detail of the backtest.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a kept backtest again and say whether the same comes out, bit for bit."""
     run = archive().open(number)
-    found = run.rerun(opened(data))
+    bars = opened(data)
+    found = run.rerun(bars, opened(detail, bars) if detail else None)
     if as_json:
         emit({"same": found.same, "sentence": found.sentence, "differences": found.differences})
     else:

@@ -295,7 +295,11 @@ def activity(shown: Seen) -> Cards:
         (f"Fees paid, {shown.quote}", number(paid)),
         ("Fees per starting cash", percent(paid / shown.cash)),
     ]
-    for name, label in (("funding_paid", "Funding paid"), ("interest_paid", "Interest paid")):
+    for name, label in (
+        ("funding_paid", "Funding paid"),
+        ("interest_paid", "Interest paid"),
+        ("insured_losses", "Borne by the insurance fund"),
+    ):
         if stats.get(name):
             items.append((f"{label}, {shown.quote}", number(stats[name])))
     if stats.get("liquidations"):

@@ -99,6 +99,12 @@ def record(
         if missing := whole - len(each):
             lacks = f"{name} lacks {missing:,} of {whole:,} bars (holes in the data)"
             warnings.append(f"{lacks}: nothing was decided or filled in them.")
+    last = max(int(each.timestamp[-1]) for each in bars.values())
+    if gone := [name for name, each in bars.items() if each.timestamp[-1] < last]:
+        told = ", ".join(gone[:3]) + (f" and {len(gone) - 3} more" if len(gone) > 3 else "")
+        warnings.append(
+            f"The bars of {told} end before the others': what is held then cannot be sold and counts at the last close."
+        )
     ends = np.array([len(each[0]) for each in every], dtype=np.int64)
     return Tape(
         bars=bars,

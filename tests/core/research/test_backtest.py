@@ -255,3 +255,14 @@ def test_holes_in_the_data_are_told() -> None:
     bars = Bars(instrument, "1h", kept * 3_600_000, price, price, price, price, np.full(len(kept), 1e6))
     warnings = backtest(BuyAndHold(), bars).stats["warnings"]
     assert warnings == ["COIN/USDT lacks 4 of 40 bars (holes in the data): nothing was decided or filled in them."]
+
+
+def test_what_ends_before_the_others_is_told_of() -> None:
+    long, short = walk(300, 1), walk(200, 2)
+    result = backtest(BuyAndHold(), {"LONG": long, "SHORT": short})
+    assert result.stats["warnings"] == [
+        "The bars of SHORT end before the others': what is held then cannot be sold and counts at the last close."
+    ]
+    assert backtest(BuyAndHold(), {"LONG": long, "OTHER": walk(300, 2)}).stats["warnings"] == []
+    held = result.trades.set_index("symbol").loc["SHORT"]
+    assert held["exit_price"] == short.close[-1]
