@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -111,23 +112,26 @@ def test_a_mistake_is_answered_in_a_sentence(
     assert printed.out == ""
 
 
+@contextmanager
+def pressed(after: float, title: str) -> Iterator[Callable[[float], None]]:
+    """The bar of a verb during which Ctrl-C is pressed once more than that fraction is done."""
+
+    def told(fraction: float) -> None:
+        if fraction > after:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    yield told
+
+
 def test_ctrl_c_keeps_prints_and_marks_what_was_done(
     file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    @contextmanager
-    def pressed(title: str) -> Iterator[Callable[[float], None]]:
-        def told(fraction: float) -> None:
-            if fraction > 0.5:
-                os.kill(os.getpid(), signal.SIGINT)
-
-        yield told
-
-    monkeypatch.setattr("core.cli.search.bar", pressed)
-    for words in (
-        ("sweep", "--grid", "fast=2:30", "--grid", "slow=40:70"),
-        ("optimize", "--trials", "30", "--study", "long"),
-        ("walk-forward", *GRID, "--train", "300", "--test", "100"),
+    for after, words in (  # a sweep is told of early, as the rest of it may be done while this thread waits its turn
+        (0.0, ("sweep", "--grid", "fast=2:30", "--grid", "slow=40:70")),
+        (0.5, ("optimize", "--trials", "30", "--study", "long")),
+        (0.5, ("walk-forward", *GRID, "--train", "300", "--test", "100")),
     ):
+        monkeypatch.setattr("core.cli.search.bar", partial(pressed, after))
         assert orchestrator(monkeypatch, words[0], "sma_cross", "--data", file, *words[1:], "--json") == 130
         printed = capsys.readouterr()
         document = json.loads(printed.out)
