@@ -84,17 +84,17 @@ def emit(document: Any) -> None:
 
 
 def note(message: str) -> None:
-    """A line for people, on stderr, so that stdout stays clean."""
-    sys.stderr.write(message + "\n")
+    """A line for people, on stderr, so that stdout stays clean. What would steer the terminal is made harmless."""
+    shown = "".join(each if each.isprintable() or each in "\n\t" else "\N{REPLACEMENT CHARACTER}" for each in message)
+    sys.stderr.write(shown + "\n")
 
 
 def main() -> None:
     """Entry point: 0 on success, 2 on bad usage, 1 with one plain sentence on any other error."""
     try:
         sys.exit(app(standalone_mode=False))  # what a verb returns is nothing; what Exit carries is the code
-    except KeyboardInterrupt:
-        note("Stopped.")
-        sys.exit(130)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("Stopped.", "stopped", code=130)
     except TyperException as wrong:
         if "--json" in sys.argv:
             emit({"error": {"code": "usage", "message": wrong.format_message()}})
@@ -103,9 +103,6 @@ def main() -> None:
         shown: Any = wrong  # Typer's own Click, whose types are private
         rich_utils.rich_format_error(shown)
         sys.exit(wrong.exit_code)
-    except typer.Abort:
-        note("Stopped.")
-        sys.exit(130)
     except AppError as refused:
         _fail(refused.sentence(), refused.code, refused.details.get("pointed"))
     except BrokenPipeError:
@@ -114,11 +111,11 @@ def main() -> None:
         _fail(f"Something unexpected went wrong: {type(unexpected).__name__}: {unexpected}", "unexpected")
 
 
-def _fail(sentence: str, code: str, pointed: object = None) -> None:
-    """pointed: lines that show where something written is wrong."""
+def _fail(sentence: str, name: str, pointed: object = None, code: int = 1) -> None:
+    """name: of the error, for programs; pointed: lines that show where something written is wrong."""
     if "--json" in sys.argv:
-        emit({"error": {"code": code, "message": sentence} | ({"pointed": pointed} if pointed else {})})
+        emit({"error": {"code": name, "message": sentence} | ({"pointed": pointed} if pointed else {})})
     note(sentence)
     if pointed:
         note(str(pointed))
-    sys.exit(1)
+    sys.exit(code)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.cli import emit, note
-from core.cli.inputs import archive, archived, costs_of, opened, parameters_of, source_of, tried
+from core.cli.inputs import archive, archived, costs_of, funding_of, opened, parameters_of, source_of, tried
 from core.cli.progress import bar
+from core.cli.reports import demand_place
 from core.cli.shown import NAMES, show, table, told
 from core.errors import InvalidInput
 
@@ -80,11 +81,14 @@ def exported(
 def again(
     number: Which,
     data: Annotated[list[str], typer.Option(help="The bars it was run on, as --data of the backtest.")],
+    detail: Annotated[list[str] | None, typer.Option(help="The finer bars, where it was run with some.")] = None,
+    funding: Annotated[list[Path] | None, typer.Option(help="The funding, where it was run with some.")] = None,
     as_json: Json = False,
 ) -> None:
     """Run a kept backtest again and say whether the same comes out, bit for bit."""
     run = archive().open(number)
-    found = run.rerun(opened(data))
+    bars = opened(data)
+    found = run.rerun(bars, opened(detail, bars) if detail else None, funding_of(funding, bars) if funding else None)
     if as_json:
         emit({"same": found.same, "sentence": found.sentence, "differences": found.differences})
     else:
@@ -133,6 +137,7 @@ def compare(
     from core.research.compare import compare as beside
     from core.research.compare import side_of
 
+    demand_place(report)
     sides: list[Side] = []
     named = [each for each in results if not each.removeprefix("#").isdigit()]
     if named and not data:

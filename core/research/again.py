@@ -1,13 +1,14 @@
 """again: a kept backtest run once more, and whether it came out the same, bit for bit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from core.errors import InvalidInput
 from core.market.bars import Bars
+from core.market.funding import Funding
 from core.research import provenance
 from core.research.archive import SavedRun
 from core.research.backtest import backtest
@@ -33,8 +34,13 @@ class Rerun:
         return f"Another equity came out: {why}."
 
 
-def again(run: SavedRun, data: Bars | Mapping[str, Bars]) -> Rerun:
-    """The run's strategy with its parameters, costs and cash, on these bars of the same time.
+def again(
+    run: SavedRun,
+    data: Bars | Mapping[str, Bars],
+    detail: Bars | Mapping[str, Bars] | None = None,
+    funding: Funding | Mapping[str, Funding] | None = None,
+) -> Rerun:
+    """The run's strategy with its parameters, costs, sizes and cash, on these bars of the same time.
 
     Raises InvalidInput for a run that is no backtest or bars of other instruments.
     """
@@ -46,6 +52,7 @@ def again(run: SavedRun, data: Bars | Mapping[str, Bars]) -> Rerun:
     kept = {str(each["symbol"]): each for each in run.saved.data}
     if set(held) != set(kept):
         raise InvalidInput(f"Result {run.number} is of {', '.join(kept)}, and these bars are of {', '.join(held)}.")
+    held = {name: _of_kind(each, str(kept[name].get("kind", "spot"))) for name, each in held.items()}
     described = run.document["strategy"]
     if described.get("formula"):
         from core.strategies.formula import strategy_of
@@ -59,12 +66,24 @@ def again(run: SavedRun, data: Bars | Mapping[str, Bars]) -> Rerun:
     first, last = int(run.timestamps[0]), int(run.timestamps[-1])
     early = any(int(each.timestamp[0]) < first for each in held.values() if len(each))
     more: dict[str, Any] = {"sizing": sizing_of(run.document["sizing"])} if run.document.get("sizing") else {}
-    result = backtest(strategy, held, run.cash, costs, start=first if early else None, end=last + 1, **more)
+    finer = {next(iter(held)): detail} if isinstance(detail, Bars) else detail
+    rates = {next(iter(held)): funding} if isinstance(funding, Funding) else funding
+    result = backtest(
+        strategy, held, run.cash, costs, start=first if early else None, end=last + 1, detail=finer, funding=rates,
+        **more,
+    )  # fmt: skip
     same = result.equity.tobytes() == run.equity.tobytes() and np.array_equal(result.timestamps, run.timestamps)
-    return Rerun(result, same, () if same else tuple(_differences(run, result)))
+    return Rerun(result, same, () if same else tuple(_differences(run, result, bool(rates))))
 
 
-def _differences(run: SavedRun, result: Result) -> list[str]:
+def _of_kind(bars: Bars, kind: str) -> Bars:
+    """The bars as those of the kind of instrument that was traded then: a file does not say it."""
+    if bars.instrument.kind == kind or kind != "perpetual":
+        return bars
+    return replace(bars, instrument=replace(bars.instrument, kind="perpetual"))
+
+
+def _differences(run: SavedRun, result: Result, funded: bool) -> list[str]:
     told = []
     kept = {str(each["symbol"]): each for each in run.saved.data}
     for name, each in result.bars.items():
@@ -80,6 +99,8 @@ def _differences(run: SavedRun, result: Result) -> list[str]:
         told.append(f"the costs differ in {', '.join(changed)}")
     if run.document.get("detail") and not result.detail:
         told.append("its orders were matched with finer bars, which were not given now")
+    if run.document.get("funding") and not funded:
+        told.append("it paid funding by a history, which was not given now")
     return told
 
 

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas
 
     from core.market.bars import Bars
+    from core.market.funding import Funding
     from core.research.again import Rerun
     from core.research.result import Trials
 
@@ -221,6 +222,18 @@ class Archive:
 
         return trials(self.list(owner), strategy, data, parameters)
 
+    def earlier(
+        self,
+        strategy: str,
+        data: Sequence[Mapping[str, Any]],
+        tries: Iterable[Mapping[str, Any]],
+        owner: str = OWNER,
+    ) -> int:
+        """How many other tries of the strategy on overlapping data are kept, beside those given."""
+        from core.research.trials import earlier
+
+        return earlier(self.list(owner), strategy, data, tries)
+
     def _drop(self, saved: Saved) -> None:
         highest = max((number for number, _ in self._files(saved.owner)), default=0)
         try:
@@ -263,6 +276,7 @@ class SavedRun:
     def __init__(self, saved: Saved) -> None:
         self.saved = saved
         self._frames: dict[str, Frame] = {}
+        self._given: dict[str, Frame] | None = None  # the frames of a run without a file
 
     @property
     def number(self) -> int:
@@ -283,10 +297,14 @@ class SavedRun:
     @property
     def frames(self) -> list[str]:
         """The names of its frames."""
+        if self._given is not None:
+            return list(self._given)
         return list(dict.fromkeys(name.split("/")[0] for name in _columns(self.saved.path)))
 
     def frame(self, name: str) -> Frame:
         """A frame's columns by name; empty when the run has none of that name."""
+        if self._given is not None:
+            return self._given.get(name, {})
         if name not in self._frames:
             self._frames[name] = _read(self.saved.path, name)
         return self._frames[name]
@@ -329,11 +347,26 @@ class SavedRun:
 
         return framed(self.frame(name))
 
-    def rerun(self, data: "Bars | Mapping[str, Bars]") -> "Rerun":
+    def rerun(
+        self,
+        data: "Bars | Mapping[str, Bars]",
+        detail: "Bars | Mapping[str, Bars] | None" = None,
+        funding: "Funding | Mapping[str, Funding] | None" = None,
+    ) -> "Rerun":
         """The same backtest again on these bars, and whether the same came out, bit for bit, or what differs."""
         from core.research.again import again
 
-        return again(self, data)
+        return again(self, data, detail, funding)
+
+
+def unkept(kind: str, document: Mapping[str, Any], frames: Frames | None = None) -> SavedRun:
+    """A run that has no number, in the form of one that was kept, so that the same reports can be made of it."""
+    now = SystemClock().now()
+    run = SavedRun(Saved(0, "", OWNER, kind, now, _plain({"code": provenance.code(), **document}), Path()))
+    run._given = {
+        name: {key: np.asarray(values) for key, values in frame.items()} for name, frame in (frames or {}).items()
+    }
+    return run
 
 
 def _owner(owner: str) -> str:
@@ -494,19 +527,22 @@ def _read(path: Path, frame: str) -> Frame:
     if not chosen:
         return {}
     options = pa.ipc.IpcReadOptions(included_fields=chosen)
-    with pa.memory_map(str(path)) as source:
-        batch = pa.ipc.open_file(source, options=options).get_batch(0)
-        found: Frame = {}
-        for place, column in zip(chosen, batch.columns, strict=True):
-            field = schema.field(place)
-            values = column.flatten()
-            if pa.types.is_dictionary(values.type) or pa.types.is_boolean(values.type):
-                array = np.array(values.to_pylist(), dtype=object if pa.types.is_dictionary(values.type) else bool)
-            else:
-                array = np.array(np.from_dlpack(values)) if len(values) else np.empty(0, _kind(values))
-            if (field.metadata or {}).get(b"encoding") == DELTA:
-                array = np.cumsum(array, dtype=np.int64)
-            elif (field.metadata or {}).get(b"encoding") == EVEN:
-                array = array[0] + array[1] * np.arange(array[2], dtype=np.int64)
-            found[field.name.split("/", 1)[1]] = array
+    try:
+        with pa.memory_map(str(path)) as source:
+            batch = pa.ipc.open_file(source, options=options).get_batch(0)
+            found: Frame = {}
+            for place, column in zip(chosen, batch.columns, strict=True):
+                field = schema.field(place)
+                values = column.flatten()
+                if pa.types.is_dictionary(values.type) or pa.types.is_boolean(values.type):
+                    array = np.array(values.to_pylist(), dtype=object if pa.types.is_dictionary(values.type) else bool)
+                else:
+                    array = np.array(np.from_dlpack(values)) if len(values) else np.empty(0, _kind(values))
+                if (field.metadata or {}).get(b"encoding") == DELTA:
+                    array = np.cumsum(array, dtype=np.int64)
+                elif (field.metadata or {}).get(b"encoding") == EVEN:
+                    array = array[0] + array[1] * np.arange(array[2], dtype=np.int64)
+                found[field.name.split("/", 1)[1]] = array
+    except (pa.ArrowException, OSError, ValueError) as broken:
+        raise BadData(f"{path.name} is damaged: {str(broken).splitlines()[0].rstrip('.')}.") from None
     return found

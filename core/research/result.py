@@ -15,6 +15,7 @@ from core.clock import from_ms
 from core.market import timeframes
 from core.market.bars import Bars
 from core.research.drawing import thinned
+from core.research.sizes import text_of
 from core.research.tape import SIGNALS, Plan, Played, Rows, Tape, play
 from core.research.trades import Columns, Trade, fill_columns, finite, profits, trade_columns, trades_of
 from core.simulation import fields, trips
@@ -24,7 +25,7 @@ from core.trading.strategy import Context, Strategy, describe
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["TIMES", "Result", "Trade", "Trials", "described", "finite", "framed", "tried_as"]
+__all__ = ["TIMES", "Result", "Trade", "Trials", "described", "described_kind", "finite", "framed", "tried_as"]
 
 Floats = NDArray[np.float64]
 DRAWN = 12  # instruments whose prices are kept with a run, for its report
@@ -228,6 +229,10 @@ class Result:
         """(document, frames) as the archive keeps the run; prices and holding as thin as a drawing needs them."""
         document = self.document(trades=False) | {"summary": self.strategy.summary, "cash": self.cash}
         document["periods_per_year"] = self.periods_per_year
+        if (sizing := getattr(self._plan, "sizing", None)) is not None:
+            document["sizing"] = text_of(sizing)
+        if funded := [name for name, due in zip(self.bars, self._tape.funding, strict=True) if due is not None]:
+            document["funding"] = funded
         held = thinned(self.buy_and_hold)
         closes = {name: (each, thinned(each.close)) for name, each in list(self.bars.items())[:DRAWN]}
         frames = {
@@ -265,13 +270,23 @@ def _told(symbol: str, bars: Bars, fingerprint: str) -> dict[str, Any]:
         "fingerprint": fingerprint,
         "start": from_ms(int(bars.timestamp[0])).isoformat(),
         "end": from_ms(int(bars.timestamp[-1])).isoformat(),
+        **({} if bars.instrument.kind == "spot" else {"kind": bars.instrument.kind}),
     }
 
 
 def described(strategy: Strategy) -> dict[str, Any]:
     """Name and parameters, and of a formula what it is made of, since its name may come to mean another."""
-    formula = getattr(type(strategy), "document", "")
-    return describe(strategy) | ({"formula": formula} if isinstance(formula, str) and formula else {})
+    return describe(strategy) | _formula(type(strategy))
+
+
+def described_kind(kind: type[Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of what was searched: its class, and the parameters that were chosen, if any were."""
+    return {"name": kind.name, "parameters": dict(parameters)} | _formula(kind)
+
+
+def _formula(kind: type[Any]) -> dict[str, Any]:
+    formula = getattr(kind, "document", "")
+    return {"formula": formula} if isinstance(formula, str) and formula else {}
 
 
 def tried_as(strategy: Mapping[str, Any]) -> dict[str, Any]:

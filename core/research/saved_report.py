@@ -124,7 +124,8 @@ def seen(run: SavedRun) -> Seen:
 def _made(run: SavedRun) -> str:
     code = run.document.get("code") or {}
     commit = f", commit {str(code['commit'])[:12]}" if code.get("commit") else ""
-    return f"Result {run.number}, made {run.saved.created:%Y-%m-%d %H:%M} UTC by version {code.get('version')}{commit}."
+    head = f"Result {run.number}, made" if run.number else "Made"
+    return f"{head} {run.saved.created:%Y-%m-%d %H:%M} UTC by version {code.get('version')}{commit}."
 
 
 def _asked(run: SavedRun) -> str:

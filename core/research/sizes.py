@@ -1,10 +1,15 @@
-"""sizing_of: how positions are sized, read from a few words such as fraction=0.5 or volatility=0.2,lookback=30."""
+"""sizing_of: how positions are sized, from words such as fraction=0.5 or volatility=0.2,lookback=30; text_of: back."""
 
 from typing import Any
 
 from core.errors import InvalidInput
 from core.trading import sizing
 from core.trading.sizing import Sizing
+
+KINDS: dict[str, Any] = {
+    "cash": sizing.FixedCash, "quantity": sizing.FixedQuantity, "fraction": sizing.Fraction,
+    "volatility": sizing.VolatilityTarget, "kelly": sizing.Kelly,
+}  # fmt: skip
 
 
 def sizing_of(text: str | None) -> Sizing | None:
@@ -14,17 +19,13 @@ def sizing_of(text: str | None) -> Sizing | None:
     """
     if text is None:
         return None
-    kinds: dict[str, Any] = {
-        "cash": sizing.FixedCash, "quantity": sizing.FixedQuantity, "fraction": sizing.Fraction,
-        "volatility": sizing.VolatilityTarget, "kelly": sizing.Kelly,
-    }  # fmt: skip
     words = [part.partition("=") for part in text.split(",")]
     name = words[0][0].strip()
-    if name not in kinds:
+    if name not in KINDS:
         raise InvalidInput(
-            f"'{name}' is not a way to size positions; accepted are {', '.join(kinds)}, e.g. fraction=0.5."
+            f"'{name}' is not a way to size positions; accepted are {', '.join(KINDS)}, e.g. fraction=0.5."
         )
-    kind = kinds[name]
+    kind = KINDS[name]
     fields = list(kind.__dataclass_fields__)
     values: dict[str, float | int] = {}
     for place, (key, _, value) in enumerate(words):
@@ -39,3 +40,11 @@ def sizing_of(text: str | None) -> Sizing | None:
             raise InvalidInput(f"The size '{text}' needs a number after {key.strip()}=, such as {name}=0.5.") from None
     made: Sizing = kind(**values)
     return made
+
+
+def text_of(size: Sizing) -> str:
+    """The words that `sizing_of` reads as this."""
+    name = next(name for name, kind in KINDS.items() if isinstance(size, kind))
+    fields = {field: getattr(size, field) for field in KINDS[name].__dataclass_fields__}
+    words = [f"{name if place == 0 else field}={value!r}" for place, (field, value) in enumerate(fields.items())]
+    return ",".join(words)
