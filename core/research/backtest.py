@@ -17,7 +17,6 @@ from core.research.detail import by_symbol
 from core.research.result import Result, Trade
 from core.research.steps import Stepped
 from core.research.tape import SIGNALS, Plan, Rows, Signalled, play, record
-from core.simulation.kernel import extent
 from core.simulation.view import values_of
 from core.trading.costs import Costs
 from core.trading.sizing import Sizing
@@ -128,7 +127,7 @@ def planned(
         rows = [checked(strategy, shares[name], len(each), skip[name]) for name, each in known.items()]
         if progress:
             progress(DECIDED)
-        return Signalled(rows, False, sizing)
+        return Signalled(rows, False, sizing, strategy.name)
     rows = []
     for name, each in known.items():
         others = {key: other for key, other in known.items() if key != name}
@@ -136,7 +135,7 @@ def planned(
         rows.append(checked(strategy, signals, len(each), skip[name]))
         if progress:
             progress(DECIDED * len(rows) / len(known))
-    return Signalled(rows, True, sizing)
+    return Signalled(rows, True, sizing, strategy.name)
 
 
 def shared_bars(
@@ -204,7 +203,8 @@ def moment(given: Moment) -> int | None:
 
 
 def checked(strategy: Strategy, signals: Signals, n: int, skip: int = 0) -> Rows:
-    """The signal arrays by name, without the first `skip`. Raises InvalidInput for wrong lengths and values."""
+    """The signal arrays by name, without the first `skip`. Raises InvalidInput for wrong lengths; wrong
+    values are refused where they are used."""
     if not isinstance(signals, Signals):
         raise InvalidInput(f"{strategy.name} gave {type(signals).__name__} in the place of Signals.")
     arrays: Rows = {}
@@ -213,17 +213,7 @@ def checked(strategy: Strategy, signals: Signals, n: int, skip: int = 0) -> Rows
         array = None if given is None else np.ascontiguousarray(given, dtype=np.float64)
         if array is not None and array.shape != (n,):
             raise InvalidInput(f"{strategy.name} gave {array.shape} values of {name} for {n} bars.")
-        if array is not None and not array.flags.writeable:
-            array = array.copy()  # the kernel is compiled for one kind of array
         arrays[name] = array
-    exposure = arrays["exposure"]
-    if exposure is None:
+    if arrays["exposure"] is None:
         raise InvalidInput(f"{strategy.name} gave no exposure.")
-    for name, array in arrays.items():
-        if array is None:
-            continue
-        low, high = (-1.0, 1.0) if name == "exposure" else (0.0, 1.0 if name == "trail" else np.inf)
-        least, most = extent(array)
-        if least < low or most > high or (name != "exposure" and least <= 0.0) or most == np.inf:
-            raise InvalidInput(f"{strategy.name} gave a {name} outside {low:g} to {high:g}: {least:g} to {most:g}.")
     return {name: None if array is None else array[skip:] for name, array in arrays.items()} if skip else arrays

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from core.analytics.bootstrap import aggregated, indices, optimal_block_length
 from core.analytics.paths import ordered_path
 from core.errors import InvalidInput
-from core.market.funding import Funding
 from core.market.timeframes import DAY
 from core.research.backtest import backtest
 from core.research.jitter import Jitter
@@ -88,7 +87,7 @@ def blocks(result: Result, seed: int, block: float | None) -> Histories:
 
 def prices(result: Result, seed: int, noise: float) -> Histories:
     """The strategy run again on bars with noise; finer bars that decided inside a bar are left out."""
-    sizing, funding = getattr(result._plan, "sizing", None), _funding(result)
+    sizing, funding = getattr(result._plan, "sizing", None), result._tape.histories
     marks = _marks(len(result.equity))
 
     def path(run: int) -> Floats:
@@ -100,17 +99,6 @@ def prices(result: Result, seed: int, noise: float) -> Histories:
 
     settings = {"noise": noise}
     return Histories(path, result.equity, marks, result.timestamps[marks], result.periods_per_year, settings)
-
-
-def _funding(result: Result) -> dict[str, Funding] | None:
-    """The histories of funding that the result was traded under, by symbol."""
-    due, times = result._tape.funding, result._tape.columns[0]
-    found = {}
-    for name, first, end in zip(result.bars, result._tape.firsts, result._tape.ends, strict=True):
-        known = ~np.isnan(due[first:end])
-        if known.any():
-            found[name] = Funding(times[first:end][known], due[first:end][known])
-    return found or None
 
 
 def costs(result: Result, seed: int, jitter: Jitter) -> Histories:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from core.clock import from_ms
 from core.errors import InvalidInput
 from core.market.bars import COLUMNS, Bars
 from core.market.funding import Funding
@@ -22,6 +23,10 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Rows = dict[str, Floats | None]  # signal arrays by name
 SIGNALS = ("exposure", "limit", "stop", "take_profit", "trail")
+MEANT = {  # what a value may be, and how that is said; prices are above 0
+    "exposure": (-1.0, 1.0, "an exposure lies between -1 and 1"),
+    "trail": (0.0, 1.0, "a trail is a fraction between 0 and 1"),
+}
 CHUNKS = 20  # progress is told every 5 %
 SOME = 100  # bars that nearly always tell whether there is volume at all
 LEAST = 20_000  # bars in a chunk, so that short runs are not cut at all
@@ -48,6 +53,7 @@ class Tape:
     closes: Integers | None
     warnings: list[str]
     aligned: bool  # all instruments have rows at the same times
+    histories: dict[str, Funding]  # of the funding, by symbol
     funding: list[Floats | None]  # per instrument: due at each row's open, NaN where no history tells; None without
 
     @property
@@ -101,6 +107,7 @@ def record(
         closes=closes,
         warnings=warnings,
         aligned=_same_times(every, min(milliseconds(each.timeframe) for each in (*bars.values(), *detail.values()))),
+        histories=histories,
         funding=_due(histories, bars, [each[0] for each in every]),
     )
 
@@ -161,11 +168,13 @@ class Signalled:
     """Signals of every bar, per instrument.
 
     equal: each instrument has an equal share of the equity to expose; sizing: what an exposure becomes
+    name: whose signals they are, for an error
     """
 
     rows: list[Rows]
     equal: bool = True
     sizing: Sizing | None = None
+    name: str = "The strategy"
 
     def play(
         self,
@@ -218,16 +227,34 @@ def _run(
     share = float(count) if plan.equal else 1.0
     parts, steps, first = [], 0, tape.firsts
     for number, end in enumerate(ends := _parts(tape) if progress else [tape.ends]):
-        fills, done = run(
+        fills, done, wrong = run(
             account, book, orders, bars_at, signals_at, first, end, tape.aligned, share, equity[steps:], times[steps:],
         )  # fmt: skip
         parts.append(fills)
         steps += done
+        if wrong >= 0:
+            now = int(tape.columns[0][0][first[0] + done - 1] if lone else times[steps - 1])
+            raise _refused(plan.name, list(tape.bars)[wrong], now, laid[wrong], tape.columns[wrong][0])
         first = end
         if progress:
             progress((number + 1) / len(ends))
     raw = parts[0] if len(parts) == 1 else np.concatenate(parts)
     return settled(tape, equity[:steps], tape.columns[0][0] if lone else times[:steps], raw, account, steps)
+
+
+def _refused(name: str, symbol: str, now: int, arrays: list[Floats | None], times: Integers) -> InvalidInput:
+    """What is wrong with the signals of an instrument in the row at this time."""
+    row = int(np.searchsorted(times, now))
+    at = f"for {symbol} at {from_ms(now):%Y-%m-%d %H:%M}"
+    for key, array in zip(SIGNALS, arrays, strict=False):
+        value = np.nan if array is None else float(array[row])
+        low, high, told = MEANT.get(key, (0.0, np.inf, "a price lies above 0"))
+        if value < low or value > high or np.isinf(value) or (value == 0.0 and key != "exposure"):
+            return InvalidInput(
+                f"{name} gave {'an' if key == 'exposure' else 'a'} {key.replace('_', ' ')} of {value:g} {at}; {told}.",
+                strategy=name,
+            )
+    return InvalidInput(f"{name} gave signals {at} that cannot be meant.", strategy=name)
 
 
 def pace(tape: Tape) -> tuple[float, int]:

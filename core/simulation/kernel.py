@@ -96,18 +96,6 @@ def rows_per_step(instruments: int, slots: int) -> int:
     return 3 * slots + 6 * instruments
 
 
-@lean
-def extent(values: Floats) -> tuple[float, float]:
-    """(least, most) of the values that are not NaN; (inf, -inf) when there is none."""
-    least, most = np.inf, -np.inf
-    for value in values:
-        if value < least:
-            least = value
-        if value > most:
-            most = value
-    return least, most
-
-
 @inlined
 def line(table: Addresses, i: int, column: int, count: int) -> Any:
     """One float64 array of a table of addresses, of length 0 where it has none."""
@@ -178,14 +166,31 @@ def asks(signals: Addresses, i: int, t: int) -> bool:
 
 
 @inlined
+def sound(exposure: float, limit: float, stop: float, target: float, trail: float) -> bool:
+    """Whether the values of a row can be meant: an exposure from -1 to 1, prices above 0, a trail between 0 and 1."""
+    return not (
+        abs(exposure) > 1.0
+        or limit <= 0.0 or limit == np.inf
+        or stop <= 0.0 or stop == np.inf
+        or target <= 0.0 or target == np.inf
+        or trail <= 0.0 or trail > 1.0
+    )  # fmt: skip
+
+
+@inlined
 def act(
     account: Floats, book: Floats, orders: Floats, i: int, t: int, signals: Addresses, share: float, ticket: Floats,
     live: int,
 ) -> int:  # fmt: skip
-    """Decides on the signals of row t and carries the decision out. Returns how many slots may hold an order now."""
-    exposure, limit = line(signals, i, EXPOSURE, t + 1)[t] / share, given(signals, i, LIMIT, t)
+    """Decides on the signals of row t and carries the decision out.
+
+    Returns how many slots may hold an order now, -1 when a value cannot be meant.
+    """
+    wish, limit = line(signals, i, EXPOSURE, t + 1)[t], given(signals, i, LIMIT, t)
     stop, target, trail = given(signals, i, STOP, t), given(signals, i, TARGET, t), given(signals, i, TRAIL, t)
-    action = decide(account, book, i, exposure, limit, stop, target, trail, ticket)
+    if not sound(wish, limit, stop, target, trail):
+        return -1
+    action = decide(account, book, i, wish / share, limit, stop, target, trail, ticket)
     if action & CANCEL:
         cancel_signals(book, orders, i)
     if action & PLACE:
@@ -222,7 +227,7 @@ def roomier(fills: Floats) -> Floats:
 def run(
     account: Floats, book: Floats, orders: Floats, bars: Addresses, signals: Addresses, firsts: Integers,
     ends: Integers, aligned: bool, share: float, equity: Floats, times: Integers,
-) -> tuple[Floats, int]:  # fmt: skip
+) -> tuple[Floats, int, int]:  # fmt: skip
     """A history, or a part of one: the state goes on from where it is, and so may be run on.
 
     bars: per instrument the addresses of timestamp, open, high, low, close, volume; signals: of exposure, limit, stop,
@@ -230,7 +235,8 @@ def run(
     firsts, ends: the rows of each instrument to run; instruments advance together by timestamp
     aligned: these rows of all instruments have the same times, so that quiet stretches can be rested through
     share: into how many parts the exposures divide the equity
-    Writes equity per step, and times where there are several instruments; returns (fills, number of steps).
+    Writes equity per step, and times where there are several instruments; returns (fills, number of steps, -1). It
+    ends at a signal that cannot be meant, and returns that row's instrument in the place of the -1.
     """
     account, book, orders, equity = borrowed(account), borrowed(book), borrowed(orders), borrowed(equity)
     bars, signals, firsts, ends = borrowed(bars), borrowed(signals), borrowed(firsts), borrowed(ends)
@@ -239,6 +245,7 @@ def run(
     fills = np.empty((max(1024, 2 * most, np.sum(ends - firsts) // 16), FILL))  # pages never touched cost nothing
     row = np.empty(ORDER)
     ticket = borrowed(row)
+    wrong = -1  # the instrument whose signal cannot be meant
     live = orders.shape[0]  # a lower bound is known once an order is placed: place closes the gaps
     if aligned:
         count = ends[0] - firsts[0]
@@ -247,7 +254,7 @@ def run(
         meeting = np.full(book.shape[0], -1)  # the next row that may meet its orders or protection
         levels = np.full((book.shape[0], 2), np.nan)
         t = 0
-        while t < count:
+        while t < count and wrong < 0:
             until = count
             for i in range(book.shape[0]):
                 if wish[i] < t:
@@ -288,6 +295,9 @@ def run(
                 for i in range(book.shape[0]):
                     if wish[i] == t - 1 or extra[i] == t - 1:
                         live = act(account, book, orders, i, firsts[i] + t - 1, signals, share, ticket, live)
+                        if live < 0:
+                            wrong, live = i, orders.shape[0]
+                            break
             else:
                 for i in range(book.shape[0]):
                     show(book, i, firsts[i] + t, bars, signals)
@@ -298,14 +308,17 @@ def run(
                 for i in range(book.shape[0]):
                     if asks(signals, i, firsts[i] + t):
                         live = act(account, book, orders, i, firsts[i] + t, signals, share, ticket, live)
+                        if live < 0:
+                            wrong, live = i, orders.shape[0]
+                            break
                 t += 1
         if book.shape[0] > 1:
             times[:count] = times_of(bars, 0, ends[0])[firsts[0] :]
         row[0] = 0.0  # keeps what `ticket` borrows alive until here
-        return fills[: int(account[A_FILLS])], count
+        return fills[: int(account[A_FILLS])], t, wrong
     cursor = firsts.copy()
     steps = 0
-    while True:
+    while wrong < 0:
         now = np.int64(LATEST)
         for i in range(book.shape[0]):
             if cursor[i] < ends[i]:
@@ -326,6 +339,9 @@ def run(
         for i in range(book.shape[0]):
             if book[i, B_PRESENT] != 0.0:
                 live = act(account, book, orders, i, cursor[i], signals, share, ticket, live)
+                if live < 0:
+                    wrong, live = i, orders.shape[0]
+                    break
                 cursor[i] += 1
     row[0] = 0.0
-    return fills[: int(account[A_FILLS])], steps
+    return fills[: int(account[A_FILLS])], steps, wrong

@@ -246,11 +246,11 @@ def ran(
     equity, times = np.empty(n), np.empty(n, np.int64)
     account = new_account(CASH, rules, sizing, 8766.0)
     book = np.array([new_row(each.instrument) for each in bars])
-    fills, steps = run(
+    fills, steps, wrong = run(
         account, book, new_orders(12), addresses(columns), addresses(asked), np.zeros(len(bars), np.int64),
         np.full(len(bars), n), aligned, float(len(bars)), equity, times,
     )  # fmt: skip
-    assert steps == n
+    assert (steps, wrong) == (n, -1)
     return equity[:steps], [fill_of(row) for row in fills if row[fields.F_QUANTITY] > 0], signals
 
 
@@ -303,7 +303,7 @@ def test_a_run_over_a_prefix_is_a_prefix_of_the_run(
     book = np.array([new_row(each.instrument) for each in bars])
     columns, asked = [columns_of(each, cut) for each in bars], [asked_by(each, None, cut) for each in signals]
     equity, times = np.empty(cut), np.empty(cut, np.int64)
-    part, steps = run(
+    part, steps, _ = run(
         account, book, new_orders(12), addresses(columns), addresses(asked), np.zeros(len(bars), np.int64),
         np.full(len(bars), cut), True, float(len(bars)), equity, times,
     )  # fmt: skip

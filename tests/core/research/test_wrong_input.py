@@ -142,3 +142,32 @@ def test_wrong_input_is_one_clear_sentence(name: str) -> None:
     told = refused.value.sentence()
     assert re.search(sentence, told), told
     assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "told"),
+    [
+        ("exposure", 1.5, "an exposure of 1.5 for UP/USDT at 1970-01-01 07:00; an exposure lies between -1 and 1"),
+        ("stop", -3.0, "a stop of -3 for UP/USDT at 1970-01-01 07:00; a price lies above 0"),
+        ("limit", 0.0, "a limit of 0 for UP/USDT at 1970-01-01 07:00; a price lies above 0"),
+        ("take_profit", np.inf, "a take profit of inf for UP/USDT at 1970-01-01 07:00; a price lies above 0"),
+        ("trail", 2.0, "a trail of 2 for UP/USDT at 1970-01-01 07:00; a trail is a fraction between 0 and 1"),
+    ],
+)
+@pytest.mark.parametrize("instruments", [1, 2])
+def test_a_signal_that_cannot_be_meant_is_named_with_its_time(
+    column: str, value: float, told: str, instruments: int
+) -> None:
+    @strategy
+    class Wild:
+        """One wrong value at row 7."""
+
+        def signals(self, bars: Bars, context: Any) -> Signals:
+            arrays = {"exposure": np.full(len(bars), np.nan), column: np.full(len(bars), np.nan)}
+            arrays["exposure"][7] = 1.0
+            arrays[column][7] = value
+            return Signals(**arrays)
+
+    bars = {f"{base}/USDT": replace(GOOD, instrument=replace(COIN, base=base)) for base in ("UP", "DOWN")}
+    with pytest.raises(AppError, match=re.escape(told)):
+        backtest(Wild(), dict(list(bars.items())[:instruments]))
