@@ -11,6 +11,7 @@ import typer
 
 from core.cli import emit, note
 from core.cli.inputs import costs_of, funding_of, opened
+from core.cli.progress import tell_compiling
 from core.errors import InvalidInput
 from core.research.sizes import sizing_of
 
@@ -67,7 +68,7 @@ class Terms:
             options["sizing"], told["sizing"] = size, self.sizing
         if self.funding:
             options["funding"] = funding_of(self.funding, bars)
-            told["funding"] = [str(path) for path in self.funding]
+            told["funding_files"] = [str(path) for path in self.funding]
         return Agreed(bars, costs, options, told)
 
 
@@ -138,6 +139,7 @@ def with_terms(verb: Verb) -> Verb:
     def run(**given: Any) -> None:
         terms = asked(**{name: given.pop(name) for name in common})
         try:
+            tell_compiling()
             verb(**given, terms=terms)
         except KeyboardInterrupt:  # searches answer it with what they have, so there is nothing yet
             sentence = "Stopped before there was a result, so nothing was kept."
