@@ -92,7 +92,7 @@ def note(message: str) -> None:
 def main() -> None:
     """Entry point: 0 on success, 2 on bad usage, 1 with one plain sentence on any other error."""
     try:
-        sys.exit(app(standalone_mode=False))  # what a verb returns is nothing; what Exit carries is the code
+        code = app(standalone_mode=False)  # what a verb returns is nothing; what Exit carries is the code
     except (KeyboardInterrupt, typer.Abort):
         _fail("Stopped.", "stopped", code=130)
     except TyperException as wrong:
@@ -107,8 +107,12 @@ def main() -> None:
         _fail(refused.sentence(), refused.code, refused.details.get("pointed"))
     except BrokenPipeError:
         sys.exit(0)
+    except SystemExit:  # nothing of ours ends the program inside a verb
+        _fail("A file of your own has ended the program by itself (SystemExit).", "unexpected")
     except Exception as unexpected:  # the outermost frame of this surface: a sentence, never a traceback
         _fail(f"Something unexpected went wrong: {type(unexpected).__name__}: {unexpected}", "unexpected")
+    else:
+        sys.exit(code)
 
 
 def _fail(sentence: str, name: str, pointed: object = None, code: int = 1) -> None:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from core.market.bars import Bars
     from core.market.funding import Funding
-    from core.research.archive import Archive, Frames, Saved
+    from core.research.archive import Archive, Saved
     from core.research.result import Result, Trials
+    from core.research.runfile import Frames
     from core.trading.costs import Costs
 
 
@@ -40,6 +41,8 @@ def parameters_of(given: list[str]) -> dict[str, str]:
         name, equals, value = text.partition("=")
         if not (name and equals and value):
             raise InvalidInput(f"--param '{text}' is not name=value, such as fast=20.")
+        if name.strip() in parameters:
+            raise InvalidInput(f"--param gives {name.strip()} twice.")
         parameters[name.strip()] = value.strip()
     return parameters
 

@@ -9,7 +9,8 @@ from core.cli import note
 from core.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from core.research.archive import Frames, Saved
+    from core.research.archive import Saved
+    from core.research.runfile import Frames
 
 
 def demand_place(report: Path | None) -> None:

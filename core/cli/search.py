@@ -96,7 +96,7 @@ def optimize(
     kind, space = searched(strategy, ranges, param)
     demand_place(report)
     agreed = terms.agreed()
-    chosen = settings.load() if study else None
+    chosen = settings.load() if study is not None else None
     database = None if chosen is None else address(chosen.database, chosen.data_dir)
     with bar(f"Optimizing {kind.name}") as told:
         found = run(

@@ -48,7 +48,9 @@ class Terms:
         """The bars, costs and further arguments that these words mean. Raises InvalidInput, NotFound, BadData."""
         from core.research.backtest import moment
 
-        moment(self.start), moment(self.end)  # a wrong word is told before long files are read
+        first, last = moment(self.start), moment(self.end)
+        if first is not None and last is not None and first >= last:
+            raise InvalidInput(f"--from {self.start} is not before --to {self.end}.")
         costs = costs_of(
             self.fee, self.slippage, maker_fee=self.maker_fee, slippage_model=self.slippage_model,
             volume_share=self.volume_share, latency=self.latency, fill_on_touch=self.fill_on_touch or None,

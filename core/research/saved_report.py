@@ -9,10 +9,11 @@ import numpy as np
 from core.errors import InvalidInput
 from core.market.instrument import parse_key
 from core.research import page, report
-from core.research.archive import Frame, SavedRun
+from core.research.archive import SavedRun
 from core.research.compare import Comparison
 from core.research.drawing import Line, chart
 from core.research.page import Cards, Cell, Figure, Grid, Lines, Page, Section, heat, number, percent
+from core.research.runfile import Frame
 from core.research.sections import Seen
 from core.trading.costs import Costs
 

@@ -126,8 +126,10 @@ def test_a_report_of_what_is_not_kept_bears_no_number(
         (("--leverage", "3"), "COIN/USDT is traded spot, without leverage and funding. Add --perpetual"),
         (("--sizing", "luck=3"), "'luck' is not a way to size positions"),
         (("--latency", "-1"), "latency"),
-        (("--slippage-model", "kind"), "slippage"),
+        (("--slippage-model", "kind"), "Slippage model"),
         (("--to", "never"), "'never' is not a date"),
+        (("--from", "2022-02-01", "--to", "2022-01-01"), "--from 2022-02-01 is not before --to 2022-01-01"),
+        (("--param", "slow=12", "--param", "slow=13"), "--param gives slow twice"),
     ],
 )
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb[0])
@@ -138,6 +140,28 @@ def test_terms_that_cannot_be_are_refused_alike(
     assert (code, out) == (1, "")
     assert sentence in err
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "words", [("causality", "sma_cross"), ("monte-carlo", "sma_cross")], ids=lambda words: words[0]
+)
+def test_a_seed_below_zero_is_refused(words: tuple[str, ...], file: str, orchestrator: Callable[..., Any]) -> None:
+    code, _, err = orchestrator(*words, "--data", file, "--seed", "-1")
+    assert (code, err) == (1, "The seed -1 is outside 0 to 4294967295.\n")
+
+
+def test_a_strategy_that_ends_the_program_is_an_error(
+    file: str, folder: Path, orchestrator: Callable[..., Any]
+) -> None:
+    (folder / "leaver.py").write_text("raise SystemExit(0)\n")
+    code, out, err = orchestrator("backtest", str(folder / "leaver.py"), "--data", file, "--json")
+    assert code == 1
+    assert json.loads(out)["error"]["message"] in err
+
+
+def test_a_study_without_a_name_is_refused(file: str, orchestrator: Callable[..., Any]) -> None:
+    code, _, err = orchestrator("optimize", "sma_cross", "--data", file, "--study", "", "--trials", "4")
+    assert (code, err) == (1, "'' is no name for a study.\n")
 
 
 def test_funding_of_another_time_is_refused(file: str, folder: Path, orchestrator: Callable[..., Any]) -> None:
