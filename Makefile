@@ -32,11 +32,11 @@ PACKAGE := $(VENV)/.package-$(call checksum,pyproject.toml)
 # The full lock holds the light one.
 ENOUGH := $(firstword $(wildcard $(FULL)) $(LIGHT))
 
-.PHONY: help run test check install install-all bench lab screenshots commands-doc clean
+.PHONY: help run test check install install-all bench bench-peers lab screenshots commands-doc clean
 
 help:
 	@sed -n 's/^#   \(make .*\)/  \1/p' Makefile
-	@echo '  also: install install-all bench lab screenshots commands-doc clean'
+	@echo '  also: install install-all bench bench-peers lab screenshots commands-doc clean'
 
 run: install
 	@exec $(BIN)/orchestrator run
@@ -93,7 +93,7 @@ $(PACKAGE): | $(CREATED)
 	@rm -f $(VENV)/.package-*
 	@$(INSTALL) --no-build-isolation --editable .
 	@$(BIN)/python -m compileall -q -j 0 $(SOURCES) $(VENV)/lib/python3*/site-packages/__editable__* >/dev/null || true
-	@echo "Compiling the simulation kernels (20 seconds, once)"
+	@echo "Compiling the simulation kernels (40 seconds, once)"
 	@$(BIN)/python -m core.research.warm
 	@touch $@
 
@@ -101,6 +101,9 @@ $(PACKAGE): | $(CREATED)
 
 bench: install-all
 	$(BIN)/python -m benchmarks
+
+bench-peers: install-all
+	$(BIN)/python -m benchmarks.peers --growth
 
 lab: install-all
 	$(BIN)/python -m jupyterlab

@@ -21,7 +21,7 @@ from core.trading.costs import Costs
 
 BARS = 1_000_000
 ROUNDS = 15
-MOST_RATIO = 5.0
+MOST_RATIO = 3.0  # to the plain loop, which does the same sums and the same fills with nothing around them
 MOST_HELP = 0.4  # seconds of CPU
 # The default fees trade this strategy to dust within a million bars; dust compares badly, so these are a hundredth.
 CHEAP = Costs(taker_fee=0.00001, maker_fee=0.00001, slippage=0.000005)
@@ -81,10 +81,10 @@ def kernel_against_plain_loop() -> bool:
     row("backtest(): equity, fills and round trips kept", f"{least['own']:.1f} ms")
     row("the same, telling its progress", f"{least['told']:.1f} ms")
     row(f"ratio to the plain loop (promise: under {MOST_RATIO:g})", f"{ratios[0]:.2f}")
-    row(f"ratio to the lean loop (promise: under {MOST_RATIO:g})", f"{ratios[1]:.2f}")
+    row("ratio to the lean loop", f"{ratios[1]:.2f}")
     row("equity and fills equal to the plain loop's, to 1e-9", f"{'yes' if same else 'NO'} ({len(fills):,} fills)")
     detailed()
-    return same and max(ratios) < MOST_RATIO
+    return same and ratios[0] < MOST_RATIO
 
 
 def detailed() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.cli import emit, note
-from core.cli.inputs import archive, archived, costs_of, funding_of, opened, parameters_of, source_of, tried
+from core.cli.inputs import archive, archived, costs_of, opened, parameters_of, source_of, tried
 from core.cli.progress import bar
 from core.cli.reports import demand_place
 from core.cli.shown import NAMES, show, table, told
@@ -81,14 +81,15 @@ def exported(
 def again(
     number: Which,
     data: Annotated[list[str], typer.Option(help="The bars it was run on, as --data of the backtest.")],
-    detail: Annotated[list[str] | None, typer.Option(help="The finer bars, where it was run with some.")] = None,
-    funding: Annotated[list[Path] | None, typer.Option(help="The funding, where it was run with some.")] = None,
+    detail: Annotated[
+        list[str] | None, typer.Option(help="The finer bars that decided inside a bar, as --detail of the backtest.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a kept backtest again and say whether the same comes out, bit for bit."""
     run = archive().open(number)
     bars = opened(data)
-    found = run.rerun(bars, opened(detail, bars) if detail else None, funding_of(funding, bars) if funding else None)
+    found = run.rerun(bars, opened(detail, bars) if detail else None)
     if as_json:
         emit({"same": found.same, "sentence": found.sentence, "differences": found.differences})
     else:

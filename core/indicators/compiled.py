@@ -6,7 +6,6 @@ of every package that holds kernels, of Numba's version and of the interpreter's
 
 import functools
 import hashlib
-import importlib
 import os
 import re
 import shutil
@@ -17,6 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from core.indicators.cached import Cache  # first, as it imports Numba without what is not used
+
+# isort: split
 import numba
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -98,37 +100,18 @@ def lean(function: Function) -> Function:
     return _compiled(function, forceinline=False, _nrt=False)
 
 
-def _spare_blas() -> None:
-    """Numba's array functions import SciPy's linear algebra, 0.1 s and 30 MB, for products that no kernel of ours has.
-
-    A kernel that has one still finds it: Numba asks again when it compiles that.
-    """
-    from numba.np import linalg
-
-    def absent() -> None:
-        raise ImportError
-
-    numba_linalg: Any = linalg
-    kept, numba_linalg.ensure_blas = numba_linalg.ensure_blas, absent
-    try:
-        importlib.import_module("numba.np.arraymath")
-    finally:
-        numba_linalg.ensure_blas = kept
-
-
-_spare_blas()
-
-
 def _compiled(function: Function, forceinline: bool, **options: Any) -> Function:
+    compiled: Any = numba.njit(
+        function, nogil=True, error_model="numpy", fastmath=False, forceinline=forceinline, **options
+    )
     before = config.CACHE_DIR
     config.CACHE_DIR = str(cache_folder())
     try:
-        compiled: Function = numba.njit(
-            function, cache=True, nogil=True, error_model="numpy", fastmath=False, forceinline=forceinline, **options
-        )
+        compiled._cache = Cache(function)
     finally:
         config.CACHE_DIR = before
-    return compiled
+    kept: Function = compiled
+    return kept
 
 
 def _borrowed(context: Any, array: Any) -> Any:

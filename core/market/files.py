@@ -5,7 +5,7 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -105,23 +105,21 @@ def _read_parquet(path: Path) -> Columns:
     import pyarrow as pa
     from pyarrow import parquet
 
-    with path.open("rb") as file:
-        source = parquet.ParquetFile(file)
+    with pa.OSFile(str(path)) as file:  # no file of Python's: a thread of Arrow's may outlive the interpreter with it
+        source = parquet.ParquetFile(file, pre_buffer=False)
         names = source.schema_arrow.names
-        found = find_columns(names, path.name)
-        table = source.read(columns=[names[position] for position in found.values()])
-    columns = _from_table(table, partial(_counted_from_zero, path.name), path.name)
-    del table, source
-    pa.default_memory_pool().release_unused()  # Arrow would keep as much as the bars take
-    return columns
+
+        def column(position: int) -> Any:
+            return source.read(columns=[names[position]], use_threads=False).column(0)
+
+        return _from_columns(names, column, partial(_counted_from_zero, path.name), path.name)
 
 
 def _read_arrow(path: Path) -> Columns:
     from pyarrow import feather
 
-    return _from_table(
-        feather.read_table(str(path), memory_map=False), partial(_counted_from_zero, path.name), path.name
-    )
+    table = feather.read_table(str(path), memory_map=False)
+    return _from_columns(table.column_names, table.column, partial(_counted_from_zero, path.name), path.name)
 
 
 def _read_csv(path: Path) -> Columns:
@@ -200,7 +198,7 @@ def _parse_csv(data: bytes, name: str) -> Columns:
                 f"{name} row {number}: it has {row.actual_columns} columns, and {row.expected_columns} are expected."
             ) from None
         raise BadData(f"{name} is not a CSV file of bars: {str(broken).splitlines()[0].rstrip('.')}.") from None
-    return _from_table(table.rename_columns(list(found)), where, name)
+    return _from_columns(list(found), table.column, where, name)
 
 
 def _native(data: bytes) -> Any:
@@ -215,10 +213,17 @@ def _native(data: bytes) -> Any:
     return pa.BufferReader(copy.getvalue())
 
 
-def _from_table(table: Any, where: Callable[[int], str], name: str) -> Columns:
-    found = find_columns(table.column_names, name)
-    numbers = [_numbers(table.column(found[column]), column, where) for column in NAMES[1:]]
-    return _columns(_times(table.column(found["timestamp"]), where), numbers, where)
+def _from_columns(
+    names: Sequence[str], column: Callable[[int], Any], where: Callable[[int], str], file: str
+) -> Columns:
+    """The six columns among those of these names. column: gives one by its position, which is then no longer held."""
+    import pyarrow as pa
+
+    found = find_columns(names, file)
+    numbers = [_numbers(column(found[name]), name, where) for name in NAMES[1:]]
+    times = _times(column(found["timestamp"]), where)
+    pa.default_memory_pool().release_unused()  # Arrow would keep what it has used
+    return _columns(times, numbers, where)
 
 
 def _columns(timestamp: NDArray[np.int64], numbers: list[NDArray[np.float64]], where: Callable[[int], str]) -> Columns:
@@ -245,9 +250,11 @@ def _numbers(column: Any, name: str, where: Callable[[int], str]) -> NDArray[np.
 
 
 def _values(column: Any) -> NDArray[Any]:
-    """What `to_numpy` gives, which would import pandas, as `cast` pyarrow.compute: longer than reading."""
-    chunks = [np.from_dlpack(chunk) for chunk in column.chunks]
-    return np.concatenate(chunks) if len(chunks) != 1 else chunks[0]
+    """A copy, so that Arrow's memory is free for the next column.
+
+    (`to_numpy` would import pandas, as `cast` pyarrow.compute: longer than reading.)
+    """
+    return np.concatenate([np.from_dlpack(chunk) for chunk in column.chunks])
 
 
 def _times(column: Any, where: Callable[[int], str]) -> NDArray[np.int64]:

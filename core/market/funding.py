@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from core.errors import BadData, InvalidInput, NotFound
 from core.market.columns import TIME_NAMES, milliseconds_of
 
-INTERVAL = 8 * 3_600_000  # ms between the fundings of most venues
+INTERVAL = 8 * 3_600_000  # ms between the fundings of most venues, and the longest of any
+HOLE = 3 * INTERVAL // 2  # ms; rates that lie so far apart lack one between them
 RATE_NAMES = ("rate", "funding_rate", "fundingrate", "funding rate", "last_funding_rate")
 KINDS = ".parquet, .feather, .arrow or .csv"
 LARGEST = 0.5  # a rate beyond it is a percentage, or no rate
@@ -60,7 +61,7 @@ class Funding:
     def per_bar(self, timestamp: NDArray[np.int64]) -> NDArray[np.float64]:
         """(n,) what is due at each bar's open: the rates since the last bar's open, up to and with this one.
 
-        NaN where the history does not reach, so that the usual rate of the costs holds there.
+        NaN where the history does not reach, at its ends or in a hole, so that the usual rate of the costs holds there.
         """
         if not len(timestamp):
             return np.empty(0)
@@ -72,7 +73,10 @@ class Funding:
             0.0,
             np.where(paid == before + 1, self.rates[np.maximum(paid - 1, 0)], total[paid] - total[before]),
         )
-        known = (timestamp >= self.timestamps[0]) & (timestamp < self.timestamps[-1] + INTERVAL)
+        latest = np.maximum(paid - 1, 0)
+        gaps = np.append(np.diff(self.timestamps), HOLE)
+        reaches = (timestamp - self.timestamps[latest] < INTERVAL) | (gaps[latest] < HOLE)
+        known = (timestamp >= self.timestamps[0]) & reaches
         return np.asarray(np.where(known, due, np.nan))
 
 

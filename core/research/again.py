@@ -34,13 +34,8 @@ class Rerun:
         return f"Another equity came out: {why}."
 
 
-def again(
-    run: SavedRun,
-    data: Bars | Mapping[str, Bars],
-    detail: Bars | Mapping[str, Bars] | None = None,
-    funding: Funding | Mapping[str, Funding] | None = None,
-) -> Rerun:
-    """The run's strategy with its parameters, costs, sizes and cash, on these bars of the same time.
+def again(run: SavedRun, data: Bars | Mapping[str, Bars], detail: Bars | Mapping[str, Bars] | None = None) -> Rerun:
+    """The run's strategy with its parameters, costs, sizes, funding and cash, on these bars of the same time.
 
     Raises InvalidInput for a run that is no backtest or bars of other instruments.
     """
@@ -65,15 +60,12 @@ def again(
     costs = Costs(**{name: value for name, value in run.saved.costs.items() if name in known})
     first, last = int(run.timestamps[0]), int(run.timestamps[-1])
     early = any(int(each.timestamp[0]) < first for each in held.values() if len(each))
-    more: dict[str, Any] = {"sizing": sizing_of(run.document["sizing"])} if run.document.get("sizing") else {}
-    finer = {next(iter(held)): detail} if isinstance(detail, Bars) else detail
-    rates = {next(iter(held)): funding} if isinstance(funding, Funding) else funding
     result = backtest(
-        strategy, held, run.cash, costs, start=first if early else None, end=last + 1, detail=finer, funding=rates,
-        **more,
+        strategy, held, run.cash, costs, start=first if early else None, end=last + 1, detail=detail,
+        sizing=sizing_of(run.document.get("sizing")), funding=_funding(run),
     )  # fmt: skip
     same = result.equity.tobytes() == run.equity.tobytes() and np.array_equal(result.timestamps, run.timestamps)
-    return Rerun(result, same, () if same else tuple(_differences(run, result, bool(rates))))
+    return Rerun(result, same, () if same else tuple(_differences(run, result)))
 
 
 def _of_kind(bars: Bars, kind: str) -> Bars:
@@ -83,7 +75,15 @@ def _of_kind(bars: Bars, kind: str) -> Bars:
     return replace(bars, instrument=replace(bars.instrument, kind="perpetual"))
 
 
-def _differences(run: SavedRun, result: Result, funded: bool) -> list[str]:
+def _funding(run: SavedRun) -> dict[str, Funding] | None:
+    """The histories of funding that were kept with the run, by symbol."""
+    frame = run.frame("funding")
+    symbols = [str(each) for each in frame.get("symbol", ())]
+    rows = {name: np.array([each == name for each in symbols]) for name in dict.fromkeys(symbols)}
+    return {name: Funding(frame["time"][mine], frame["rate"][mine]) for name, mine in rows.items()} or None
+
+
+def _differences(run: SavedRun, result: Result) -> list[str]:
     told = []
     kept = {str(each["symbol"]): each for each in run.saved.data}
     for name, each in result.bars.items():
@@ -99,8 +99,6 @@ def _differences(run: SavedRun, result: Result, funded: bool) -> list[str]:
         told.append(f"the costs differ in {', '.join(changed)}")
     if run.document.get("detail") and not result.detail:
         told.append("its orders were matched with finer bars, which were not given now")
-    if run.document.get("funding") and not funded:
-        told.append("it paid funding by a history, which was not given now")
     return told
 
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import pandas
 
     from core.market.bars import Bars
-    from core.market.funding import Funding
     from core.research.again import Rerun
     from core.research.result import Trials
 
@@ -339,16 +338,14 @@ class SavedRun:
 
         return framed(self.frame(name))
 
-    def rerun(
-        self,
-        data: "Bars | Mapping[str, Bars]",
-        detail: "Bars | Mapping[str, Bars] | None" = None,
-        funding: "Funding | Mapping[str, Funding] | None" = None,
-    ) -> "Rerun":
-        """The same backtest again on these bars, and whether the same came out, bit for bit, or what differs."""
+    def rerun(self, data: "Bars | Mapping[str, Bars]", detail: "Bars | Mapping[str, Bars] | None" = None) -> "Rerun":
+        """The same backtest again on these bars, and whether the same came out, bit for bit, or what differs.
+
+        detail: the finer bars that decided inside a bar, where the run had them
+        """
         from core.research.again import again
 
-        return again(self, data, detail, funding)
+        return again(self, data, detail)
 
 
 def unkept(kind: str, document: Mapping[str, Any], frames: Frames | None = None) -> SavedRun:

@@ -39,6 +39,7 @@ class Side:
     times: Integers
     equity: Floats
     cash: float
+    strategy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +126,14 @@ def side_of(run: SavedRun | Result, name: str | None = None) -> Side:
         told, documents = describe(run.strategy), run.document(trades=False)
         stats, costs, data = documents["stats"], documents["costs"], documents["data"]
         parameters, cash, label = told["parameters"], run.cash, name or run.strategy.name
+        strategy = run.strategy.name
     else:
         stats, costs, data = run.stats, run.saved.costs, run.saved.data
         parameters, label = run.saved.parameters, name or f"{run.number} {run.saved.strategy}"
-        cash = run.cash if len(run.equity) else 1.0
+        cash, strategy = run.cash if len(run.equity) else 1.0, run.saved.strategy
     frame = str(data[0].get("timeframe") or "") if data else ""
     length = timeframes.milliseconds(frame) if frame else 0
-    return Side(label, stats, parameters, costs, data, run.timestamps + length, run.equity, cash)
+    return Side(label, stats, parameters, costs, data, run.timestamps + length, run.equity, cash, strategy)
 
 
 def compare(sides: Sequence[Side]) -> Comparison:
@@ -206,7 +208,7 @@ def _warnings(sides: Sequence[Side]) -> list[str]:
         told.append("The data differ, so the figures are not comparable one to one.")
     if len({tuple(sorted((name, str(value)) for name, value in side.costs.items())) for side in sides}) > 1:
         told.append("The costs differ, so that part of any difference is theirs.")
-    if len({tuple(side.parameters) for side in sides}) == 1 and len({str(side.parameters) for side in sides}) > 1:
+    if len({side.strategy for side in sides}) == 1 and len({str(side.parameters) for side in sides}) > 1:
         told.append("They are variants of one strategy: choosing the best of them after the fact flatters it.")
     return told
 

@@ -70,7 +70,7 @@ def chart(
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}" preserveAspectRatio="none">',
         f"<title>{escape(title)}</title>",
     ]
-    for shown_value in _ticks(math.exp(low), math.exp(high)) if log else _ticks(low, high):
+    for shown_value in _log_ticks(math.exp(low), math.exp(high)) if log else _ticks(low, high):
         value, label = math.log(shown_value) if log else shown_value, _label(shown_value, percent)
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{label}</text>')
@@ -169,6 +169,16 @@ def _ticks(low: float, high: float) -> list[float]:
     step = next(each * power for each in (1, 2, 2.5, 5, 10) if each * power >= raw)
     first = math.ceil(low / step)
     return [k * step + 0.0 for k in range(first, math.floor(high / step) + 1)]
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """1, 2 and 5 of each power of ten between low and high, fewer where they are many, evenly where they are few."""
+    powers = [10.0**k for k in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
+    for steps in ((1, 2, 5), (1,)):
+        found = [step * power for power in powers for step in steps if low <= step * power <= high]
+        if len(found) <= 8:
+            return found if len(found) > 2 else _ticks(low, high)
+    return found[:: -(-len(found) // 8)]
 
 
 def _label(value: float, percent: bool) -> str:

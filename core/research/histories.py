@@ -87,7 +87,7 @@ def blocks(result: Result, seed: int, block: float | None) -> Histories:
 
 def prices(result: Result, seed: int, noise: float) -> Histories:
     """The strategy run again on bars with noise; finer bars that decided inside a bar are left out."""
-    sizing, funding = getattr(result._plan, "sizing", None), result._tape.histories
+    sizing, funding = result.sizing, result.funding
     marks = _marks(len(result.equity))
 
     def path(run: int) -> Floats:

@@ -1,46 +1,52 @@
 """write_bands: a simulation as one HTML file that needs nothing else and no network."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from core.analytics.catalogue import MEASURES
 from core.analytics.paths import FIGURES
-from core.errors import InvalidInput
-from core.research.drawing import Line, chart
+from core.research import page, sections
 from core.research.monte_carlo import KINDS, LEVELS, MonteCarlo
-from core.research.report import number, percent
-
-STYLES = {5: "edge", 25: "near", 50: "middle", 75: "near", 95: "edge"}
+from core.research.page import Grid, Lines, Page, number, percent
 
 
 def write_bands(found: MonteCarlo, path: str | Path) -> Path:
     """Writes the page and returns its path. Raises InvalidInput when the place cannot be written."""
-    target = Path(path)
-    try:
-        target.write_text(render(found), encoding="utf-8")
-    except OSError as refused:
-        raise InvalidInput(f"The report cannot be written to {target}: {refused.strerror}.") from None
-    return target
+    return page.write(render(found), path)
 
 
 def render(found: MonteCarlo) -> str:
     """The page's HTML."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("core.research"), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters |= {"percent": percent, "number": number}
-    lines = [
-        Line("the result", found.equity, "own"),
-        *(Line(f"{level} %", found.bands[f"p{level}"], STYLES[level]) for level in LEVELS),
-    ]
-    drawn = chart(found.axis, lines, "Equity of the result among the simulated ones", dates=found.kind != "trades")
     document = found.document()
-    return environment.get_template("monte_carlo.html.j2").render(
-        found=found,
-        document=document,
-        simulated=any(str(each["instrument"]).startswith("sandbox:") for each in document["data"]),
-        what=KINDS[found.kind],
-        levels=[f"p{level}" for level in LEVELS],
-        drawn=drawn,
-        names=FIGURES,
-    )
+    data = " ".join(f"{each['symbol']} {each['timeframe']}, {each['bars']:,} bars." for each in document["data"])
+    early = f" Stopped early: {found.asked:,} were asked for." if found.partial else ""
+    levels = [f"p{level}" for level in LEVELS]
+    rows = [_row(name, document["stats"], document["percentiles"][name], levels) for name in FIGURES]
+    dates = found.kind != "trades"
+    parts = [
+        Lines("Before you believe it", [found.sentence], boxed=True),
+        sections.bands(found.axis, found.equity, found.bands, dates=dates),
+        Grid("Over all histories", ("", "The result", *(f"{level} %" for level in LEVELS)), rows),
+        Lines(
+            "What it says",
+            [
+                f"Loss: {percent(found.probability_of_loss, 1)} of the histories.",
+                f"Ruin ({percent(found.ruin, 0)} of the cash or less, at any time):"
+                f" {percent(found.probability_of_ruin, 1)}.",
+                "Every simulation says how a result varies if the future is made of the same stuff as the past. It does"
+                " not say that it is.",
+            ],
+        ),
+    ]
+    told = f"{found.runs:,} histories: {KINDS[found.kind]}. {data} Seed {found.seed}.{early}"
+    simulated = any(str(each["instrument"]).startswith("sandbox:") for each in document["data"])
+    title = f"How far luck may move {document['strategy']['name']}"
+    return page.render(Page(title, [told], parts, "SIMULATED MARKET" if simulated else ""))
+
+
+def _row(name: str, stats: Mapping[str, Any], found: Mapping[str, Any], levels: list[str]) -> list[str]:
+    """A figure of the result and of the histories."""
+    shown = percent if name == "max_drawdown" else number
+    label = MEASURES[name].label if name in MEASURES else name.replace("_", " ").capitalize()
+    return [label, shown(stats[name]), *(shown(found[level]) for level in levels)]

@@ -14,12 +14,14 @@ from core.analytics.summary import SUMMARY, summarise
 from core.clock import from_ms
 from core.market import timeframes
 from core.market.bars import Bars
+from core.market.funding import Funding
 from core.research.drawing import thinned
-from core.research.sizes import text_of
+from core.research.sizes import words_of
 from core.research.tape import SIGNALS, Plan, Played, Rows, Tape, play
-from core.research.trades import Columns, Trade, fill_columns, finite, profits, trade_columns, trades_of
+from core.research.trades import Columns, Trade, documents_of, fill_columns, finite, profits, trade_columns, trades_of
 from core.simulation import fields, trips
 from core.trading.costs import Costs
+from core.trading.sizing import Sizing
 from core.trading.strategy import Context, Strategy, describe
 
 if TYPE_CHECKING:
@@ -66,9 +68,20 @@ class Result:
         self.seconds = 0.0
         self.tried = Trials(1)
         self._matched = played.steps
+        self._paid = played.paid
         self._tape = tape
         self._plan = plan
         self._fingerprints: dict[int, str] = {}
+
+    @property
+    def sizing(self) -> Sizing | None:
+        """What an exposure became; None for a share of the equity."""
+        return self._plan.sizing
+
+    @property
+    def funding(self) -> dict[str, Funding]:
+        """The histories of funding that it was traded under, by symbol."""
+        return self._tape.histories
 
     @cached_property
     def returns(self) -> Floats:
@@ -88,7 +101,7 @@ class Result:
     def trade_columns(self) -> Columns:
         """The trades as arrays by name, in order of entry; times in UTC ms."""
         opens = [each.timestamp for each in self.bars.values()]
-        return trade_columns(self.trips, list(self.bars), self._closes, opens)
+        return trade_columns(self.trips, list(self.bars), self._closes, opens, self._paid)
 
     @cached_property
     def round_trips(self) -> list[Trade]:
@@ -171,6 +184,7 @@ class Result:
             "fees_paid": float(self.account[fields.A_FEES]),
             "funding_paid": float(self.account[fields.A_FUNDING]),
             "interest_paid": float(self.account[fields.A_INTEREST]),
+            "insured_losses": float(self.account[fields.A_INSURED]),
             "liquidations": int(np.count_nonzero(self.raw_fills[:, fields.F_REASON] == fields.LIQUIDATED)),
             "final_equity": found["final_equity"],
             "initial_cash": self.cash,
@@ -198,7 +212,7 @@ class Result:
 
     def document(self, trades: bool = True) -> dict[str, Any]:
         """{"stats", "trades", "strategy", "data", "costs", "seconds"} in plain values, as `--json` prints it."""
-        listed = {"trades": [trade.document() for trade in self.round_trips]} if trades else {}
+        listed = {"trades": documents_of(self.trade_columns)} if trades else {}
         return {
             "stats": self.stats,
             **listed,
@@ -207,6 +221,7 @@ class Result:
             "data": self.data,
             "detail": [_told(name, each, self._fingerprint(each)) for name, each in self.detail.items()],
             "costs": {name: getattr(self.costs, name) for name in self.costs.__dataclass_fields__},
+            "sizing": words_of(self.sizing),
             "seconds": self.seconds,
         }
 
@@ -229,10 +244,6 @@ class Result:
         """(document, frames) as the archive keeps the run; prices and holding as thin as a drawing needs them."""
         document = self.document(trades=False) | {"summary": self.strategy.summary, "cash": self.cash}
         document["periods_per_year"] = self.periods_per_year
-        if (sizing := getattr(self._plan, "sizing", None)) is not None:
-            document["sizing"] = text_of(sizing)
-        if funded := [name for name, due in zip(self.bars, self._tape.funding, strict=True) if due is not None]:
-            document["funding"] = funded
         held = thinned(self.buy_and_hold)
         closes = {name: (each, thinned(each.close)) for name, each in list(self.bars.items())[:DRAWN]}
         frames = {
@@ -246,6 +257,14 @@ class Result:
                 "close": np.concatenate([each.close[rows] for each, rows in closes.values()]),
             },
         }
+        if self.funding:
+            frames["funding"] = {
+                "symbol": np.concatenate(
+                    [np.full(len(each.rates), name, object) for name, each in self.funding.items()]
+                ),
+                "time": np.concatenate([each.timestamps for each in self.funding.values()]),
+                "rate": np.concatenate([each.rates for each in self.funding.values()]),
+            }
         return document, frames
 
     def rerun(self, costs: Costs) -> "Result":

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from core.analytics.catalogue import MEASURES
 from core.errors import InvalidInput
 from core.market.instrument import parse_key
-from core.research import page, report
+from core.research import page, report, sections
 from core.research.archive import SavedRun
 from core.research.compare import Comparison
 from core.research.drawing import Line, chart
@@ -18,24 +19,27 @@ from core.research.sections import Seen
 from core.trading.costs import Costs
 
 STYLES = ("own", "held", "third", "fourth", "fifth", "sixth")
-LEVELS = (
-    ("p5", "edge", "one of twenty is below"), ("p25", "near", "a quarter is below"),
-    ("p50", "middle", "half is below"), ("p75", "near", "a quarter is above"),
-    ("p95", "edge", "one of twenty is above"),
-)  # fmt: skip
+KINDS = {"monte-carlo": "Monte Carlo", "optimize": "Optimisation"}
 SHOWN = 50  # rows of a table of trials
 MOST_CELLS = 40  # values of a parameter across a heat map
+SHARES = ("probabilistic_sharpe", "deflated_sharpe", "overfitting", "reality_check", "superior_ability")
 PERCENTS = (
     "total_return", "cagr", "max_drawdown", "volatility", "var_95", "cvar_95", "win_rate", "exposure", "buy_and_hold",
-    "ulcer_index", "deflated_sharpe", "probabilistic_sharpe", "max_drawdown_p95", "probability_of_loss",
-    "probability_of_ruin",
+    "ulcer_index", "max_drawdown_p95", "probability_of_loss", "probability_of_ruin", *SHARES,
 )  # fmt: skip
 COLUMNS = ("total_return", "sharpe", "sortino", "calmar", "max_drawdown", "trades", "win_rate", "profit_factor")
-WHOLE = ("trades", "open_trades", "max_drawdown_duration", "trials", "bars", "runs")
+WHOLE = ("trades", "open_trades", "max_drawdown_duration", "trials", "bars", "runs", "minimum_track_record")
 JUDGED = (
-    "probabilistic_sharpe", "deflated_sharpe", "trials", "luck_sharpe", "sharpe_low", "sharpe_high",
-    "minimum_track_record", "track_record", "pbo", "probability_of_overfitting",
+    ("probabilistic_sharpe", "Chance that the Sharpe ratio is above zero"), ("deflated_sharpe", "… after all trials"),
+    ("overfitting", "Probability of overfitting"), ("reality_check", "No better than holding: reality check"),
+    ("superior_ability", "No better than holding: Hansen"), ("trials", "Trials counted"),
+    ("luck_sharpe", "Sharpe by luck of so many"), ("track_record", "Bars there are"),
+    ("minimum_track_record", "Bars needed to tell"),
 )  # fmt: skip
+SHORT = {
+    "train_start": "trained from", "test_start": "traded from", "test_end": "to", "total_return": "return",
+    "max_drawdown": "drawdown",
+}  # fmt: skip
 TIMES = ("time", "start", "end")
 
 
@@ -44,10 +48,10 @@ def render_saved(run: SavedRun) -> str:
     if run.kind == "backtest":
         return page.render(report.page_of(seen(run), made=_made(run)))
     parts = [
-        *_told(run), *_figures(run), *_equity(run), *_bands(run), *_grids(run), *_windows(run), *_table(run),
-        *_costs(run),
+        *_told(run), *_judged(run), *_bands(run), *_grids(run), *_chosen(run), *_equity(run), *_windows(run),
+        *_figures(run), *_table(run), *_costs(run),
     ]  # fmt: skip
-    title = f"{run.kind.capitalize()} of {run.saved.title}"
+    title = f"{KINDS.get(run.kind, run.kind.capitalize())} of {run.saved.title}"
     return page.render(Page(title, [_asked(run), _made(run)], parts, _badge(run)))
 
 
@@ -67,7 +71,7 @@ def render_comparison(found: Comparison) -> str:
         lines = [Line(name, curve, STYLES[k % len(STYLES)]) for k, (name, curve) in enumerate(drawn)]
         key = [(line.style, line.name) for line in lines]
         parts.append(Figure("Equity from 1", chart(found.times, lines, "Equity of each, from 1"), key))
-    rows = [[name.replace("_", " "), *(_value(name, each) for each in values)] for name, values in found.rows]
+    rows = [[_label(name), *(_value(name, each) for each in values)] for name, values in found.rows]
     parts.append(Grid("Statistics", ("", *names), rows))
     if found.differing:
         parts.append(Grid("What differs", ("", *names), [[name, *values] for name, values in found.differing]))
@@ -82,7 +86,7 @@ def render_comparison(found: Comparison) -> str:
             for pair in found.pairs
         ]
         note = "By the paired stationary bootstrap; a small p means that luck alone seldom makes such a difference."
-        columns = ("Sharpe ratio of the first minus the second", "Difference", "95 % from", "to", "p")
+        columns = ("Sharpe ratios", "First less second", "95 % from", "to", "p")
         parts.append(Grid("Is one better?", columns, tests, note))
     return page.render(Page("Results side by side", [", ".join(names)], parts))
 
@@ -154,24 +158,35 @@ def _told(run: SavedRun) -> list[Section]:
     return [Lines("Before you believe it", lines, boxed=True)] if lines else []
 
 
-def _figures(run: SavedRun) -> list[Section]:
-    """The statistics, the parameters that were chosen, and what tells skill from luck."""
-    found: list[Section] = []
-    if run.saved.parameters:
-        chosen = [(name.replace("_", " "), _value(name, value)) for name, value in run.saved.parameters.items()]
-        found.append(Cards(chosen, "Parameters"))
-    stats = [
-        (n.replace("_", " "), _value(n, v))
-        for n, v in run.stats.items()
-        if isinstance(v, int | float) and n not in JUDGED
+def _judged(run: SavedRun) -> list[Section]:
+    """What tells skill from luck."""
+    found = run.document.get("overfitting") or {}
+    told = [
+        (label, percent(found[name], 1) if name in SHARES else _value(name, found[name]))
+        for name, label in JUDGED
+        if isinstance(found.get(name), int | float)
     ]
-    if stats:
-        found.append(Cards(stats, "Statistics"))
-    judged = run.document.get("overfitting") or {}
-    told = [(n.replace("_", " "), _value(n, judged[n])) for n in JUDGED if isinstance(judged.get(n), int | float)]
-    if told:
-        found.append(Cards(told, "Skill or luck"))
-    return found
+    if isinstance(found.get("sharpe_low"), float) and isinstance(found.get("sharpe_high"), float):
+        told.insert(0, ("Sharpe ratio, 95 % within", f"{found['sharpe_low']:.2f} to {found['sharpe_high']:.2f}"))
+    return [Cards(told, "Skill or luck")] if told else []
+
+
+def _chosen(run: SavedRun) -> list[Section]:
+    """The parameters: of a search, those of the best trial."""
+    chosen = [(name.replace("_", " "), _value(name, value)) for name, value in run.saved.parameters.items()]
+    title = "The best trial" if run.document.get("space") else "Parameters"
+    return [Cards(chosen, title)] if chosen else []
+
+
+def _figures(run: SavedRun) -> list[Section]:
+    """The statistics."""
+    judged = {"sharpe_low", "sharpe_high", *(name for name, _ in JUDGED)}
+    stats = [
+        (_label(name), _value(name, value))
+        for name, value in run.stats.items()
+        if isinstance(value, int | float) and name not in judged
+    ]
+    return [Cards(stats, "Statistics")] if stats else []
 
 
 def _equity(run: SavedRun) -> list[Section]:
@@ -187,21 +202,17 @@ def _bands(run: SavedRun) -> list[Section]:
     """Percentiles of simulated equity around the result's own."""
     frame = run.frame("bands")
     axis = next((name for name in ("time", "trade") if name in frame), None)
-    drawn = [(name, style, told) for name, style, told in LEVELS if name in frame]
-    if axis is None or not drawn:
-        return []
-    lines = [Line("the result", frame["equity"], "own")] if "equity" in frame else []
-    lines += [Line(name, frame[name], style) for name, style, _ in drawn]
-    key = [(line.style, line.name) for line in lines[:1]] + [(style, told) for _, style, told in drawn]
-    picture = chart(frame[axis], lines, "Equity of the result among simulated ones", dates=axis == "time")
-    found: list[Section] = [Figure("The result among the simulated ones", picture, key)]
+    found: list[Section] = []
+    if axis is not None and any(name in frame for name, _ in sections.LEVELS):
+        found.append(sections.bands(frame[axis], frame.get("equity"), frame, dates=axis == "time"))
     if percentiles := run.document.get("percentiles"):
         names = list(next(iter(percentiles.values())))
         rows = [
-            [name.replace("_", " "), *(_value(name, each.get(level)) for level in names)]
+            [_label(name), _value(name, run.stats.get(name)), *(_value(name, each.get(level)) for level in names)]
             for name, each in percentiles.items()
         ]
-        found.append(Grid("Percentiles", ("", *names), rows))
+        columns = [f"{name.removeprefix('p')} %" for name in names]
+        found.append(Grid("Over all histories", ("", "The result", *columns), rows))
     return found
 
 
@@ -263,13 +274,34 @@ def _grid(title: str, frame: Frame, order: Any) -> Grid:
         [_value(name, values[k].item() if hasattr(values[k], "item") else values[k]) for name, values in frame.items()]
         for k in rows
     ]
-    return Grid(title, [name.replace("_", " ") for name in frame], cells)
+    return Grid(title, [_column(name) for name in frame], cells)
 
 
 def _costs(run: SavedRun) -> list[Section]:
     if not run.saved.costs:
         return []
-    return [Lines("Costs", [f"{name.replace('_', ' ')}: {value}" for name, value in run.saved.costs.items()])]
+    shown = [(name.replace("_", " ").capitalize(), _cost(name, value)) for name, value in run.saved.costs.items()]
+    return [Cards(shown, "Costs")]
+
+
+def _cost(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and name != "leverage":
+        return f"{value * 100:.4g} %"
+    return f"{value:g}" if isinstance(value, float) else str(value).replace("_", " ")
+
+
+def _label(name: str) -> str:
+    return MEASURES[name].label if name in MEASURES else name.replace("_", " ").capitalize()
+
+
+def _column(name: str) -> str:
+    """A column's name, short: the two sides of a walk-forward's cut are before and after."""
+    for sample, side in (("in_sample_", "before"), ("out_of_sample_", "after")):
+        if name.startswith(sample):
+            return f"{_column(name.removeprefix(sample))} {side}"
+    return SHORT.get(name, name.replace("_", " "))
 
 
 def _value(name: str, value: Any) -> str:
@@ -281,11 +313,14 @@ def _value(name: str, value: Any) -> str:
     if isinstance(value, int) and value > 10**11 and name.rpartition("_")[2] in TIMES:
         from core.clock import from_ms
 
-        return f"{from_ms(value):%Y-%m-%d %H:%M}"
-    if name in PERCENTS:
+        return f"{from_ms(value):%Y-%m-%d %H:%M}".removesuffix(" 00:00")
+    if name in PERCENTS or name.partition("sample_")[2] in PERCENTS:
         return percent(value)
-    if isinstance(value, int) or (name in WHOLE and value == int(value)):
-        return f"{int(value):,}"
+    if isinstance(value, int) or name in WHOLE:
+        return f"{value:,.0f}"
+    bare = name.rpartition("sample_")[2]
+    if bare in MEASURES and MEASURES[bare].unit == "ratio":
+        return number(value)
     return (
         f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:,.2f}" if abs(value) >= 0.1 or value == 0 else f"{value:.3g}"
     )

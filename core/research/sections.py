@@ -1,5 +1,6 @@
 """The sections of a backtest's report, from what a fresh result and a kept one both know."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ MOST_MARKS = 400
 MOST_TRADES = 200
 MOST_PRICES = 6
 WORST = 5
+LEVELS = (("p5", "edge"), ("p25", "near"), ("p50", "middle"), ("p75", "near"), ("p95", "edge"))
+TOLD = (("middle", "half is below"), ("near", "half lies between"), ("edge", "nine of ten lie between"))
 LEAST_ROLLED = 60  # bars below which nothing is rolled
 
 
@@ -102,6 +105,20 @@ def skill(shown: Seen) -> Cards:
         ],
         "Skill or luck",
     )
+
+
+def bands(axis: Integers, equity: Floats | None, levels: Mapping[str, Floats], *, dates: bool) -> Figure:
+    """The equity of a result among that of simulated ones. levels: by p5, p25, p50, p75, p95, those that there are."""
+    drawn = [(name, style) for name, style in LEVELS if name in levels]
+    own = [] if equity is None else [Line("the result", equity, "own")]
+    lines = [*own, *(Line(name, levels[name], style) for name, style in drawn)]
+    styles = {style for _, style in drawn}
+    key = [*((line.style, line.name) for line in own), *(told for told in TOLD if told[0] in styles)]
+    low, high = (float(of([of(line.values) for line in lines])) for of in (np.nanmin, np.nanmax))
+    picture = chart(
+        axis, lines, "Equity of the result among simulated ones", dates=dates, log=0.0 < low < high / 3.0 < low * 1e6
+    )
+    return Figure("The result among the simulated ones", picture, key)
 
 
 def curves(shown: Seen) -> list[Section]:
@@ -278,7 +295,11 @@ def activity(shown: Seen) -> Cards:
         (f"Fees paid, {shown.quote}", number(paid)),
         ("Fees per starting cash", percent(paid / shown.cash)),
     ]
-    for name, label in (("funding_paid", "Funding paid"), ("interest_paid", "Interest paid")):
+    for name, label in (
+        ("funding_paid", "Funding paid"),
+        ("interest_paid", "Interest paid"),
+        ("insured_losses", "Borne by the insurance fund"),
+    ):
         if stats.get(name):
             items.append((f"{label}, {shown.quote}", number(stats[name])))
     if stats.get("liquidations"):

@@ -1,4 +1,4 @@
-"""sizing_of: how positions are sized, from words such as fraction=0.5 or volatility=0.2,lookback=30; text_of: back."""
+"""sizing_of: how positions are sized, read from a few words such as fraction=0.5 or volatility=0.2,lookback=30."""
 
 from typing import Any
 
@@ -10,6 +10,15 @@ KINDS: dict[str, Any] = {
     "cash": sizing.FixedCash, "quantity": sizing.FixedQuantity, "fraction": sizing.Fraction,
     "volatility": sizing.VolatilityTarget, "kelly": sizing.Kelly,
 }  # fmt: skip
+
+
+def words_of(size: Sizing | None) -> str | None:
+    """The words by which `sizing_of` gives the same rule again, to the last digit."""
+    if size is None:
+        return None
+    name = next(name for name, kind in KINDS.items() if isinstance(size, kind))
+    first, *more = ((field, getattr(size, field)) for field in size.__dataclass_fields__)
+    return ",".join([f"{name}={first[1]!r}", *(f"{field}={value!r}" for field, value in more)])
 
 
 def sizing_of(text: str | None) -> Sizing | None:
@@ -40,11 +49,3 @@ def sizing_of(text: str | None) -> Sizing | None:
             raise InvalidInput(f"The size '{text}' needs a number after {key.strip()}=, such as {name}=0.5.") from None
     made: Sizing = kind(**values)
     return made
-
-
-def text_of(size: Sizing) -> str:
-    """The words that `sizing_of` reads as this."""
-    name = next(name for name, kind in KINDS.items() if isinstance(size, kind))
-    fields = {field: getattr(size, field) for field in KINDS[name].__dataclass_fields__}
-    words = [f"{name if place == 0 else field}={value!r}" for place, (field, value) in enumerate(fields.items())]
-    return ",".join(words)

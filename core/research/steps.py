@@ -84,7 +84,7 @@ class Stepped:
         rows = np.concatenate(parts) if parts else account.rows[:0]
         if progress:
             progress(1.0)
-        return settled(tape, equity[:steps], times[:steps], rows, account.totals, steps)
+        return settled(tape, Played(equity[:steps], times[:steps], rows, account.totals, steps, account.paid))
 
     def _decide(self, account: SimulatedAccount, seat: "_Seat", views: dict[int, AccountView], wait: int) -> None:
         view, fills = seat.view, seat.fills

@@ -1,7 +1,7 @@
 """Tape: the bars of a run as the kernel reads them, and `play`, which folds the kernel over them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +13,7 @@ from core.market.bars import COLUMNS, Bars
 from core.market.funding import Funding
 from core.market.timeframes import milliseconds, per_year
 from core.research.detail import interleaved
+from core.simulation import fields
 from core.simulation.addresses import addresses
 from core.simulation.kernel import run
 from core.simulation.state import apply_sizing, new_account, new_orders, new_row
@@ -53,7 +54,7 @@ class Tape:
     closes: Integers | None
     warnings: list[str]
     aligned: bool  # all instruments have rows at the same times
-    histories: dict[str, Funding]  # of the funding, by symbol
+    histories: dict[str, Funding]  # of funding, by symbol, as they were given
     funding: list[Floats | None]  # per instrument: due at each row's open, NaN where no history tells; None without
 
     @property
@@ -64,13 +65,17 @@ class Tape:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Played:
-    """What a run left. equity: (n,) per bar of the strategy; fills, account: the kernel's; steps: bars matched."""
+    """What a run left. equity: (n,) per bar of the strategy; fills, account: the kernel's; steps: bars matched.
+
+    paid: (instruments,) quote of funding and interest since the last fill of each
+    """
 
     equity: Floats
     timestamps: Integers
     fills: Floats
     account: Floats
     steps: int
+    paid: Floats
 
 
 def record(
@@ -94,6 +99,12 @@ def record(
         if missing := whole - len(each):
             lacks = f"{name} lacks {missing:,} of {whole:,} bars (holes in the data)"
             warnings.append(f"{lacks}: nothing was decided or filled in them.")
+    last = max(int(each.timestamp[-1]) for each in bars.values())
+    if gone := [name for name, each in bars.items() if each.timestamp[-1] < last]:
+        told = ", ".join(gone[:3]) + (f" and {len(gone) - 3} more" if len(gone) > 3 else "")
+        warnings.append(
+            f"The bars of {told} end before the others': what is held then cannot be sold and counts at the last close."
+        )
     ends = np.array([len(each[0]) for each in every], dtype=np.int64)
     return Tape(
         bars=bars,
@@ -149,7 +160,10 @@ def _same_times(columns: list[tuple[Any, ...]], length: int) -> bool:
 
 
 class Plan(Protocol):
-    """What is to be traded on a tape: decided beforehand, or while it runs."""
+    """What is to be traded on a tape: decided beforehand, or while it runs. sizing: what an exposure becomes."""
+
+    @property
+    def sizing(self) -> Sizing | None: ...
 
     def play(
         self,
@@ -214,9 +228,10 @@ def _run(
 ) -> Played:
     count = len(tape.book)
     lone = count == 1
-    account, book, orders = new_account(cash, costs), tape.book.copy(), new_orders(2 * count + 2)
-    apply_sizing(account, plan.sizing, *pace(tape))
     total = tape.rows
+    slots = (2 + min(costs.latency, total)) * count + 2  # each bar's order may be on its way beside the ones before
+    account, book, orders = new_account(cash, costs), tape.book.copy(), new_orders(slots)
+    apply_sizing(account, plan.sizing, *pace(tape))
     equity = np.empty(total) if room is None else room[:total]
     times = np.empty(0 if lone else total, np.int64)
     laid = [
@@ -239,7 +254,8 @@ def _run(
         if progress:
             progress((number + 1) / len(ends))
     raw = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    return settled(tape, equity[:steps], tape.columns[0][0] if lone else times[:steps], raw, account, steps)
+    at = tape.columns[0][0] if lone else times[:steps]
+    return settled(tape, Played(equity[:steps], at, raw, account, steps, book[:, fields.B_PAID]))
 
 
 def _refused(name: str, symbol: str, now: int, arrays: list[Floats | None], times: Integers) -> InvalidInput:
@@ -264,11 +280,11 @@ def pace(tape: Tape) -> tuple[float, int]:
     return per_year(row), milliseconds(frame) // milliseconds(row)
 
 
-def settled(tape: Tape, equity: Floats, times: Integers, fills: Floats, account: Floats, steps: int) -> Played:
+def settled(tape: Tape, played: Played) -> Played:
     """What is left of a run: where there is detail, of its rows' equity that at the close of the strategy's bars."""
     if tape.steps is None or tape.closes is None:
-        return Played(equity, times, fills, account, steps)
-    return Played(equity[np.searchsorted(times, tape.closes)], tape.steps, fills, account, steps)
+        return played
+    return replace(played, equity=played.equity[np.searchsorted(played.timestamps, tape.closes)], timestamps=tape.steps)
 
 
 def _parts(tape: Tape) -> list[Integers]:

@@ -21,7 +21,8 @@ NEVER = np.iinfo(np.int64).min  # the exit time of an open trade, as NumPy's NaT
 class Trade:
     """A round trip from flat to flat. return_: profit per entry notional; bars: from the entry's to the exit's bar.
 
-    pnl: quote, net of fees; of an open trade at the last close. exit_reason: exit, stop, target, trail or open.
+    pnl: quote, net of fees and of financing (funding and interest paid while it was held, below zero when received);
+    of an open trade at the last close. exit_reason: exit, stop, target, trail, liquidation or open.
     """
 
     entry_time: datetime
@@ -34,6 +35,7 @@ class Trade:
     pnl: float
     return_: float
     fees: float
+    financing: float
     bars: int
     exit_reason: str
     open: bool
@@ -47,10 +49,13 @@ class Trade:
         return {name: finite(value) for name, value in values.items()}
 
 
-def trade_columns(rows: Floats, symbols: Sequence[str], closes: Floats, opens: Sequence[Integers]) -> Columns:
+def trade_columns(
+    rows: Floats, symbols: Sequence[str], closes: Floats, opens: Sequence[Integers], paid: Floats
+) -> Columns:
     """The columns of `Trade` from (trades, TRIP) rows in order of entry; times in ms, NEVER for what is still open.
 
     closes: (instruments,) last closes, at which open trades are valued; opens: the times of each instrument's bars
+    paid: (instruments,) funding and interest of what is still open since its last fill
     """
     instrument = rows[:, trips.T_INSTRUMENT].astype(np.int64)
     still = rows[:, trips.T_OPEN] != 0.0
@@ -62,7 +67,8 @@ def trade_columns(rows: Floats, symbols: Sequence[str], closes: Floats, opens: S
         mine = instrument == i
         until = np.where(still[mine], last, ended[mine])
         bars[mine] = np.searchsorted(times, until, side="right") - np.searchsorted(times, began[mine], side="right")
-    profit = profits(rows, closes)
+    financing = rows[:, trips.T_PAID] + np.where(still, paid[instrument], 0.0)
+    profit = profits(rows, closes) - np.where(still, paid[instrument], 0.0)
     left = np.where(still, closes[instrument], 0.0)
     shut = ~still
     left[shut] = rows[shut, trips.T_EXIT_NOTIONAL] / rows[shut, trips.T_CLOSED]
@@ -78,6 +84,7 @@ def trade_columns(rows: Floats, symbols: Sequence[str], closes: Floats, opens: S
         "pnl": profit,
         "return": profit / rows[:, trips.T_ENTRY_NOTIONAL],
         "fees": rows[:, trips.T_FEES],
+        "financing": financing,
         "bars": bars,
         "exit_reason": reasons[np.where(still, 0, rows[:, trips.T_REASON]).astype(np.int64)],
         "open": still,
@@ -85,11 +92,14 @@ def trade_columns(rows: Floats, symbols: Sequence[str], closes: Floats, opens: S
 
 
 def profits(rows: Floats, closes: Floats) -> Floats:
-    """(trades,) net of fees, what is still open valued at the last close of its instrument."""
+    """(trades,) net of fees, funding and interest, what is still open valued at the last close of its instrument.
+
+    Of what is still open the funding and interest since its last fill are not in it.
+    """
     value = closes[rows[:, trips.T_INSTRUMENT].astype(np.int64)]
     left = np.where(rows[:, trips.T_OPEN] != 0.0, (rows[:, trips.T_BOUGHT] - rows[:, trips.T_CLOSED]) * value, 0.0)
     gained = rows[:, trips.T_EXIT_NOTIONAL] + left - rows[:, trips.T_ENTRY_NOTIONAL]
-    found: Floats = rows[:, trips.T_SIDE] * gained - rows[:, trips.T_FEES]
+    found: Floats = rows[:, trips.T_SIDE] * gained - rows[:, trips.T_FEES] - rows[:, trips.T_PAID]
     return found
 
 
@@ -97,6 +107,29 @@ def trades_of(columns: Columns) -> list[Trade]:
     """The trades one by one."""
     rows: Any = zip(*(values.tolist() for values in columns.values()), strict=True)
     return [Trade(from_ms(row[0]), None if row[-1] else from_ms(row[1]), *row[2:]) for row in rows]
+
+
+def documents_of(columns: Columns) -> list[dict[str, Any]]:
+    """What `Trade.document` tells of each trade, without making the trades."""
+    told = {name: _plain(name, values) for name, values in columns.items()}
+    told["exit_time"] = [None if still else time for time, still in zip(told["exit_time"], told["open"], strict=True)]
+    told["return"] = told.pop("return")  # the last, as there
+    names = tuple(told)
+    return [dict(zip(names, row, strict=True)) for row in zip(*told.values(), strict=True)]
+
+
+def _plain(name: str, values: NDArray[Any]) -> list[Any]:
+    """The column as `Trade.document` has it."""
+    if name in ("entry_time", "exit_time"):
+        known = np.where(values == NEVER, 0, values)
+        if (known % 1000).any():
+            return [from_ms(int(time)).isoformat() for time in known]
+        texts: list[str] = np.datetime_as_string((known // 1000).astype("datetime64[s]")).tolist()
+        return [f"{text}+00:00" for text in texts]
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        return [finite(value) for value in values.tolist()]
+    plain: list[Any] = values.tolist()
+    return plain
 
 
 def fill_columns(rows: Floats, symbols: Sequence[str]) -> Columns:

@@ -110,6 +110,11 @@ class SimulatedAccount:
         """Quote of losses beyond the account, which the venue's insurance fund took."""
         return float(self._account[fields.A_INSURED])
 
+    @property
+    def paid(self) -> Floats:
+        """(instruments,) quote of funding and interest since the last fill of each."""
+        return self._book[:, fields.B_PAID].copy()
+
     def position(self, i: int) -> float:
         """Signed base quantity."""
         return float(self._book[self._checked(i), fields.B_QUANTITY])
@@ -260,10 +265,8 @@ class SimulatedAccount:
         ticket[fields.O_PROTECT_DISTANCE] = row.distance
         refs = [
             int(order[fields.O_REF])
-            for order in self._orders
-            if order[fields.O_KIND] != 0.0
-            and order[fields.O_INSTRUMENT] == i
-            and order[fields.O_MODE] >= fields.BY_EXPOSURE
+            for slot, order in enumerate(self._orders)
+            if slots.recalled(self._account, self._book, self._orders, slot, i)
         ]
         return Decision(
             cancel=refs if action & fields.CANCEL else (),

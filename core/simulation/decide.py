@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from core.indicators.compiled import inlined
 from core.simulation.fields import (
     A_CASH,
+    A_LATENCY,
     A_SIZING,
     AS_GIVEN,
     B_ACTIVE,
@@ -66,7 +67,8 @@ def decide(
     """Bits of CANCEL (the instrument's open signal orders), PLACE (`ticket`, filled in) and PROTECT (the position).
 
     An exposure cancels what the last one left open and places an order for the difference, with the protection
-    attached; without an exposure, protection given moves that of the position held. Changes nothing but `ticket`.
+    attached; without an exposure, protection given moves that of the position held. While orders are on their way (see
+    latency) an exposure is sent after them even where it is that of the position now. Changes nothing but `ticket`.
     """
     protects = not (np.isnan(stop) and np.isnan(target) and np.isnan(trail))
     held = book[i, B_QUANTITY]
@@ -84,13 +86,14 @@ def decide(
         gap = amount * leverage_of(account, book, i) * equity - held * mark
     else:
         gap = (amount if mode == BY_WORTH else amount * mark) - held * mark
-    if gap == 0.0 or (exposure != 0.0 and abs(gap) <= DUST * equity) or np.isnan(gap):
+    reached = gap == 0.0 or (exposure != 0.0 and abs(gap) <= DUST * equity)
+    if np.isnan(gap) or (reached and not (account[A_LATENCY] > 0.0 and book[i, B_ACTIVE] > 0.0)):
         return action | PROTECT if protects and held != 0.0 else action
     for column in range(ORDER):
         ticket[column] = np.nan
     ticket[O_KIND] = MARKET if np.isnan(limit) else LIMIT
     ticket[O_INSTRUMENT] = i
-    ticket[O_SIDE] = 0.0 if np.isnan(limit) else (1.0 if gap > 0.0 else -1.0)
+    ticket[O_SIDE] = 0.0 if np.isnan(limit) else (1.0 if gap > 0.0 or (reached and exposure > 0.0) else -1.0)
     ticket[O_MODE] = mode
     ticket[O_AMOUNT] = amount
     ticket[O_LIMIT] = limit

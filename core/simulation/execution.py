@@ -23,11 +23,13 @@ from core.simulation.fields import (
     B_ENTRY,
     B_EXIT,
     B_FLOW,
+    B_LAST,
     B_LOT,
     B_LOT_PER,
     B_MIN_NOTIONAL,
     B_OPEN,
     B_OPENED,
+    B_PAID,
     B_PERPETUAL,
     B_QUANTITY,
     B_REF,
@@ -50,6 +52,7 @@ from core.simulation.fields import (
     F_FEE,
     F_INSTRUMENT,
     F_MAKER,
+    F_PAID,
     F_PHASE,
     F_PRICE,
     F_QUANTITY,
@@ -200,6 +203,7 @@ def trade(
             book[i, B_ENTRY] = price
         book[i, B_EXIT] = 0.0
         book[i, B_REF] = ref
+        book[i, B_LAST] = price
         book[i, B_OPENED] = account[A_PHASE]
         guard(book, i)
     row = int(account[A_FILLS])
@@ -214,6 +218,8 @@ def trade(
     fills[row, F_REASON] = reason
     fills[row, F_REMAINING] = remaining
     fills[row, F_PHASE] = account[A_PHASE]
+    fills[row, F_PAID] = book[i, B_PAID]
+    book[i, B_PAID] = 0.0
     account[A_FILLS] = row + 1
 
 
@@ -250,6 +256,8 @@ def fill_order(
     quantity = affordable(account, book, i, side, price, rate, asked)
     # what leverage multiplies and margin divides again comes back a hair off
     short_of_cash = quantity < (asked if leverage_of(account, book, i) == 1.0 else asked * (1.0 - DUST))
+    if short_of_cash and quantity <= DUST * asked:
+        quantity = 0.0  # what rounding has left of the cash buys nothing
     capped = quantity > room
     if capped:
         if orders[s, O_TIF] == FOK:

@@ -83,7 +83,9 @@ B_VARIANCE = 31  # mean squared return from close to close
 B_RETURNS = 32  # how many it has seen
 B_FLOW = 33  # quote that the open round trip has brought so far, net of fees
 B_STAKE = 34  # quote of its entries
-BOOK = 35
+B_LAST = 35  # price of the fill that last opened or increased the position
+B_PAID = 36  # quote of funding and interest since the last fill
+BOOK = 37
 
 # orders
 O_KIND = 0
@@ -127,7 +129,8 @@ F_MAKER = 7
 F_REASON = 8
 F_REMAINING = 9  # base still wanted by the order
 F_PHASE = 10
-FILL = 11
+F_PAID = 11  # quote of funding and interest that the position cost since the fill before
+FILL = 12
 
 MARKET, LIMIT, STOP, STOP_LIMIT, TRAILING = 1, 2, 3, 4, 5
 BY_QUANTITY, BY_SPEND, BY_EXPOSURE, BY_WORTH, BY_POSITION = 0, 1, 2, 3, 4  # from BY_EXPOSURE on: aims

@@ -192,7 +192,7 @@ def act(
         return -1
     action = decide(account, book, i, wish / share, limit, stop, target, trail, ticket)
     if action & CANCEL:
-        cancel_signals(book, orders, i)
+        cancel_signals(account, book, orders, i)
     if action & PLACE:
         live = place(account, book, orders, ticket) + 1
     if action & PROTECT:

@@ -25,16 +25,17 @@ from core.simulation.fields import (
     A_SHARE,
     A_TAKER,
     B_CLOSE,
-    B_ENTRY,
     B_EXIT,
     B_FLOW,
     B_FUNDING,
     B_GUARDED,
     B_HIGH,
+    B_LAST,
     B_LOW,
     B_MARK,
     B_OPEN,
     B_OPENED,
+    B_PAID,
     B_PERPETUAL,
     B_PRESENT,
     B_QUANTITY,
@@ -80,6 +81,7 @@ def charge(account: Floats, book: Floats) -> None:
             account[A_INTEREST] += paid
         account[A_CASH] -= paid
         book[i, B_FLOW] -= paid
+        book[i, B_PAID] += paid
 
 
 @inlined
@@ -94,7 +96,7 @@ def reach(book: Floats, i: int, stopped: bool) -> tuple[float, float]:
     start = book[i, B_OPEN]
     worst = book[i, B_LOW] if held > 0.0 else book[i, B_HIGH]
     if book[i, B_OPENED] == INTRABAR:
-        start = book[i, B_ENTRY]
+        start = book[i, B_LAST]
         if worst == book[i, B_OPEN]:  # the way led straight from the open to a stop entry
             worst = book[i, B_CLOSE]
     if stopped and book[i, B_EXIT] == 0.0 and book[i, B_ROOM] >= abs(held):

@@ -22,10 +22,10 @@ from core.simulation.fields import (
     B_ACTIVE,
     B_BARS,
     B_CLOSE,
-    B_ENTRY,
     B_EXIT,
     B_GUARDED,
     B_HIGH,
+    B_LAST,
     B_LOW,
     B_MARK,
     B_OPEN,
@@ -238,7 +238,7 @@ def stop_inside(account: Floats, book: Floats, orders: Floats, fills: Floats, i:
     if book[i, B_GUARDED] == 0.0 or book[i, B_EXIT] != 0.0 or held == 0.0:
         return
     stop, reason = stop_of(book, i)
-    opened, entry = book[i, B_OPEN], book[i, B_ENTRY]
+    opened, entry = book[i, B_OPEN], book[i, B_LAST]
     side = 1.0 if held > 0.0 else -1.0
     reach = book[i, B_LOW] if held > 0.0 else book[i, B_HIGH]
     start = opened
@@ -281,7 +281,8 @@ def match_inside(account: Floats, book: Floats, orders: Floats, fills: Floats) -
         if not np.isnan(book[i, B_PEAK]):
             side = 1.0 if book[i, B_QUANTITY] > 0.0 else -1.0
             best = book[i, B_HIGH] if side > 0.0 else book[i, B_LOW]
-            if book[i, B_OPENED] == INTRABAR and (book[i, B_ENTRY] - book[i, B_OPEN]) * side < 0.0:
+            fresh = book[i, B_OPENED] == INTRABAR and book[i, B_START] * side <= 0.0
+            if fresh and (book[i, B_LAST] - book[i, B_OPEN]) * side < 0.0:
                 best = book[i, B_CLOSE]  # the price came to the entry from there: what was before it is no gain
             book[i, B_PEAK] = max(book[i, B_PEAK], best) if side > 0.0 else min(book[i, B_PEAK], best)
         if book[i, B_ACTIVE] > 0.0:

@@ -28,6 +28,7 @@ from core.simulation.fields import (
     F_FEE,
     F_INSTRUMENT,
     F_MAKER,
+    F_PAID,
     F_PHASE,
     F_PRICE,
     F_QUANTITY,
@@ -112,11 +113,23 @@ def cancel(book: Floats, orders: Floats, s: int) -> None:
 
 
 @inlined
-def cancel_signals(book: Floats, orders: Floats, i: int) -> None:
-    """Frees every order of the instrument that a signal placed (those that aim at a position)."""
+def recalled(account: Floats, book: Floats, orders: Floats, s: int, i: int) -> bool:
+    """Whether the slot holds an order that a signal placed (one that aims at a position) and a new one takes back.
+
+    What is on its way to the venue arrives there before a cancellation could, and is not taken back.
+    """
+    if orders[s, O_KIND] == 0.0 or orders[s, O_INSTRUMENT] != i or orders[s, O_MODE] < BY_EXPOSURE:
+        return False
+    arrives, bars = orders[s, O_ELIGIBLE], book[i, B_BARS]
+    return bool(arrives <= bars or arrives >= bars + 1.0 + account[A_LATENCY])
+
+
+@inlined
+def cancel_signals(account: Floats, book: Floats, orders: Floats, i: int) -> None:
+    """Frees every order of the instrument that a new signal takes back."""
     if book[i, B_ACTIVE] > 0.0:
         for s in range(orders.shape[0]):
-            if orders[s, O_KIND] != 0.0 and orders[s, O_INSTRUMENT] == i and orders[s, O_MODE] >= BY_EXPOSURE:
+            if recalled(account, book, orders, s, i):
                 cancel(book, orders, s)
 
 
@@ -139,6 +152,7 @@ def finish(account: Floats, book: Floats, orders: Floats, fills: Floats, s: int,
     fills[row, F_REASON] = reason
     fills[row, F_REMAINING] = 0.0
     fills[row, F_PHASE] = 0.0
+    fills[row, F_PAID] = 0.0
     account[A_FILLS] = row + 1
     cancel(book, orders, s)
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.indicators.compiled import kernel
-from core.simulation.fields import F_FEE, F_INSTRUMENT, F_PRICE, F_QUANTITY, F_REASON, F_SIDE, F_TIME
+from core.simulation.fields import F_FEE, F_INSTRUMENT, F_PAID, F_PRICE, F_QUANTITY, F_REASON, F_SIDE, F_TIME
 
 Floats = NDArray[np.float64]
 
@@ -19,7 +19,8 @@ T_EXIT_NOTIONAL = 7
 T_FEES = 8
 T_REASON = 9  # of the last reducing fill
 T_OPEN = 10  # 1 while not flat again
-TRIP = 11
+T_PAID = 11  # quote of funding and interest while it was held, up to its last fill
+TRIP = 12
 
 
 @kernel
@@ -35,6 +36,8 @@ def round_trips(fills: Floats, instruments: int) -> Floats:
             continue
         i = int(fills[row, F_INSTRUMENT])
         side, price, time = fills[row, F_SIDE], fills[row, F_PRICE], fills[row, F_TIME]
+        if held[i] != 0.0:
+            trips[current[i], T_PAID] += fills[row, F_PAID]
         closing = min(quantity, max(0.0, -side * held[i]))
         if abs(closing - quantity) <= 1e-12 * quantity:
             closing = quantity

@@ -1,28 +1,21 @@
 """A person with a browser: signs in, chats, opens the dashboard, backtests; on a desktop and on a phone."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Locator, Page, WebSocketRoute, async_playwright, expect
 
 from core.app import App, build
 from core.errors import AppError
 from core.settings import Gateway, Market, Settings
 from dashboards.client import Client
+from tests.e2e.browsing import DESKTOP, PHONE, SWITCHES, fits, is_accessible, picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-SWITCHES = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-DESKTOP = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
 PATIENCE = 30_000  # ms; a shared machine may be slow
 
 
@@ -72,28 +65,6 @@ async def visit(app: App, browser: Browser) -> AsyncIterator[Watched]:
     await watched.page.goto(f"{app.url}/login?token={await app.services.users.login_link()}")
     yield watched
     await context.close()
-
-
-async def picture(page: Page, name: str, tmp_path: Path) -> None:
-    folder = Path(os.environ.get("ORCHESTRATOR_SCREENSHOTS") or tmp_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    await page.mouse.move(0, 0)
-    await page.screenshot(path=folder / f"{name}.png", animations="disabled")
-
-
-async def is_accessible(page: Page) -> None:
-    found = await Axe().run(page)
-    serious = [
-        (fault["id"], [node["html"][:160] for node in fault["nodes"]][:3])
-        for fault in found.response["violations"]
-        if fault["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
-
-
-async def fits(page: Page) -> None:
-    """Nothing is wider than the window."""
-    assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 async def scrolls_inside(table: Locator) -> None:

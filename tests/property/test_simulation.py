@@ -199,3 +199,29 @@ def test_instruments_with_gaps_fill_as_the_stepped_account_does(seed: int, rules
     assert fills == [fill_of(row) for row in raw[raw[:, fields.F_QUANTITY] > 0]]
     assert equity == result.equity.tolist()
     assert result.timestamps.tolist() == sorted(by_time)
+
+
+@settings(max_examples=60)
+@given(seeds, costs, st.sampled_from([1.0, 3.0, 20.0]), st.sampled_from(["spot", "perpetual"]), st.integers(1, 3))
+def test_what_trades_brought_is_what_equity_changed_by(
+    seed: int, rules: Costs, leverage: float, kind: Any, count: int
+) -> None:
+    rules = replace(rules, leverage=leverage, funding_rate=0.002, borrow_rate=0.8)
+    bars = {
+        f"COIN{k}": walk(200, seed + k, instrument=replace(COIN, base=f"COIN{k}", kind=kind), timeframe="1h")
+        for k in range(count)
+    }
+    result = backtest(Random(seed), bars, 2_000.0, rules)
+    trades, stats = result.trades, result.stats
+    brought = float(trades["pnl"].sum())
+    assert brought + stats["insured_losses"] == pytest.approx(stats["final_equity"] - 2_000.0, abs=1e-6)
+    paid = float(trades["financing"].sum())
+    assert paid == pytest.approx(stats["funding_paid"] + stats["interest_paid"], abs=1e-6)
+    assert float(trades["fees"].sum()) == pytest.approx(stats["fees_paid"], abs=1e-6)
+    raw = result.raw_fills[result.raw_fills[:, fields.F_QUANTITY] > 0]
+    for i, each in enumerate(bars.values()):
+        mine = raw[raw[:, fields.F_INSTRUMENT] == i]
+        row = np.searchsorted(each.timestamp, mine[:, fields.F_TIME].astype(np.int64))
+        slack = rules.slippage + 1e-12
+        assert (mine[:, fields.F_PRICE] <= each.high[row] * (1.0 + slack)).all()
+        assert (mine[:, fields.F_PRICE] >= each.low[row] * (1.0 - slack)).all()

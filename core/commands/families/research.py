@@ -95,7 +95,7 @@ async def backtest(
         )
     report = Reporter(ctx, f"Testing {strategy} on {len(bars):,} bars")
     await report.begin()
-    keep = Keep(results_of(ctx), ctx.user.id, sizing, source_of(ctx, strategy))
+    keep = Keep(results_of(ctx), ctx.user.id, source_of(ctx, strategy))
     tested = await ctx.services.jobs.run(test, chosen, bars, float(cash), costs, size, keep, progress=report)
     await report.settle()
     result = tested.result
@@ -138,7 +138,6 @@ class Keep:
 
     archive: "Archive"
     owner: str
-    sizing: str | None = None
     source: str | None = None
 
 
@@ -178,8 +177,6 @@ def test(
     identity = tried_as(described(strategy))
     result.tried = keep.archive.trials(strategy.name, result.data, keep.owner, identity)
     document, frames = result.kept()
-    if keep.sizing:
-        document["sizing"] = keep.sizing
     if keep.source:
         document["strategy"]["source"] = keep.source
     before = keep.archive.list(keep.owner, kind="backtest", last=1)

@@ -171,14 +171,14 @@ def test_funding_of_another_time_is_refused(file: str, folder: Path, orchestrato
     assert "at no bar of COIN/USDT" in err
 
 
-def test_a_rerun_names_the_funding_that_is_missing(file: str, folder: Path, orchestrator: Callable[..., Any]) -> None:
+def test_a_perpetual_with_funding_runs_again_from_its_file_of_bars(
+    file: str, folder: Path, orchestrator: Callable[..., Any]
+    words = ("--param", "fast=2", "--param", "slow=12", "--perpetual", "--funding", rates, "--sizing", "cash=500")
     rates = funding_of(Bars.read(file), folder)
     words = ("--param", "fast=2", "--param", "slow=12", "--perpetual", "--funding", rates, "--sizing", "fraction=0.5")
     assert orchestrator("backtest", "sma_cross", "--data", file, *words)[0] == 0
+    Path(rates).unlink()
     code, out, _ = orchestrator("results", "rerun", "1", "--data", file)
-    assert code == 1
-    assert "it paid funding by a history, which was not given now" in out
-    code, out, _ = orchestrator("results", "rerun", "1", "--data", file, "--funding", rates)
     assert (code, out) == (0, "The same equity came out, bit for bit.\n")
 
 

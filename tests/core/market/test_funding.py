@@ -23,6 +23,15 @@ def test_rates_between_two_long_bars_add_up() -> None:
     np.testing.assert_allclose(MADE.per_bar(np.array([8, 30]) * HOUR), [0.0001, 0.0001], atol=1e-18)
 
 
+def test_a_hole_in_the_history_is_not_free_of_funding() -> None:
+    holed = Funding(np.array([0, 8, 32, 40]) * HOUR, np.full(4, 0.001))
+    due = holed.per_bar(np.array([0, 8, 15, 16, 24, 31, 32, 39, 40, 47, 48]) * HOUR)
+    nan = np.nan
+    np.testing.assert_array_equal(due, [0.001, 0.001, 0.0, nan, nan, nan, 0.001, 0.0, 0.001, 0.0, nan])
+    late = Funding(np.array([0, 8 * HOUR + 5_000, 16 * HOUR]), np.full(3, 0.001))
+    assert not np.isnan(late.per_bar(np.arange(24) * HOUR)).any()
+
+
 @pytest.mark.realdata
 def test_a_recorded_history_is_read_whole(shared_data: Path) -> None:
     read = Funding.read(shared_data / "market" / "derivatives" / "funding_btcusdt_200evt.parquet")

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,15 @@ import pandas
 import pytest
 
 from core.errors import InvalidInput, NotFound
+from core.market.funding import Funding
 from core.research import archive as module
 from core.research.archive import Archive, NotKept
 from core.research.backtest import backtest
 from core.research.provenance import commit
 from core.strategies import Donchian, load
 from core.trading.costs import Costs
-from tests.core.simulation.market import walk
+from core.trading.sizing import FixedCash, FixedQuantity, Fraction, Kelly, Sizing, VolatilityTarget
+from tests.core.simulation.market import COIN, walk
 
 DATA = [{"symbol": "BTC/USDT", "instrument": "file:BTC/USDT", "timeframe": "1h", "fingerprint": "a" * 32}]
 
@@ -206,6 +209,26 @@ def test_a_backtest_is_kept_whole_and_runs_again_bit_for_bit(tmp_path: Path) -> 
     again = run.rerun(bars)
     assert again.same
     assert again.sentence == "The same equity came out, bit for bit."
+
+
+@pytest.mark.parametrize(
+    "sizing",
+    [FixedCash(1_234.5), FixedQuantity(0.1), Fraction(1 / 3), VolatilityTarget(0.7, 9, 2.5), Kelly(0.3, 4, 3.0)],
+)
+def test_sizes_funding_and_finer_bars_are_kept_with_a_run(tmp_path: Path, sizing: Sizing) -> None:
+    fine = walk(2000, 4, instrument=replace(COIN, kind="perpetual"), timeframe="15m")
+    bars = fine.resample("1h")
+    funding = Funding(np.arange(0, 1000, 8) * 3_600_000 // 2, np.linspace(-0.001, 0.002, 125))
+    more: dict[str, Any] = {"detail": fine, "sizing": sizing, "funding": funding}
+    result = backtest(Donchian(5, 3), bars, 5_000.0, Costs(leverage=4.0), **more)
+    assert result.stats["trades"] > 5
+    archive = Archive(tmp_path)
+    kept, frames_ = result.kept()
+    archive.save(kind="backtest", document=kept, frames=frames_)
+    assert archive.open(1).rerun(bars, fine).same
+    other = archive.open(1).rerun(bars)
+    assert not other.same
+    assert "finer bars" in other.sentence
 
 
 def test_other_bars_are_named_when_another_result_comes_out(tmp_path: Path) -> None:

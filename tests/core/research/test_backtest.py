@@ -103,6 +103,18 @@ def test_the_result_holds_equity_returns_fills_trades_and_plain_statistics() -> 
     assert document["strategy"] == {"name": "sma_cross", "parameters": {"fast": 3, "slow": 8}}
 
 
+@pytest.mark.parametrize("strategy", [SmaCross(3, 8), BuyAndHold()])
+@pytest.mark.parametrize("late", [0, 7])
+def test_the_document_tells_of_each_trade_what_the_trade_tells(strategy: Any, late: int) -> None:
+    result = backtest(strategy, walk(400, 1))
+    for times in (result.trade_columns["entry_time"], result.trade_columns["exit_time"]):
+        times[times > 0] += late  # milliseconds
+    told = result.document()["trades"]
+    assert told == [trade.document() for trade in result.round_trips]
+    assert told[-1]["exit_time"] is None or not told[-1]["open"]
+    assert list(told[0]) == list(result.round_trips[0].document())
+
+
 def test_a_flat_market_gives_no_nan_in_json() -> None:
     bars = walk(60, 1)
     level = np.full(60, 100.0)
@@ -243,3 +255,14 @@ def test_holes_in_the_data_are_told() -> None:
     bars = Bars(instrument, "1h", kept * 3_600_000, price, price, price, price, np.full(len(kept), 1e6))
     warnings = backtest(BuyAndHold(), bars).stats["warnings"]
     assert warnings == ["COIN/USDT lacks 4 of 40 bars (holes in the data): nothing was decided or filled in them."]
+
+
+def test_what_ends_before_the_others_is_told_of() -> None:
+    long, short = walk(300, 1), walk(200, 2)
+    result = backtest(BuyAndHold(), {"LONG": long, "SHORT": short})
+    assert result.stats["warnings"] == [
+        "The bars of SHORT end before the others': what is held then cannot be sold and counts at the last close."
+    ]
+    assert backtest(BuyAndHold(), {"LONG": long, "OTHER": walk(300, 2)}).stats["warnings"] == []
+    held = result.trades.set_index("symbol").loc["SHORT"]
+    assert held["exit_price"] == short.close[-1]

@@ -9,7 +9,7 @@ from core.errors import InvalidInput
 from core.research.archive import Archive
 from core.research.backtest import backtest
 from core.research.compare import compare, side_of
-from core.strategies import BuyAndHold, Donchian, SmaCross
+from core.strategies import BuyAndHold, Donchian, EmaCross, SmaCross
 from core.trading.costs import Costs
 from tests.core.simulation.market import walk
 
@@ -55,6 +55,8 @@ def test_what_differs_is_named() -> None:
     }
     assert any("costs differ" in warning for warning in found.warnings)
     assert any("variants of one strategy" in warning for warning in found.warnings)
+    others = compare([side_of(backtest(SmaCross(3, 8), BARS)), side_of(backtest(EmaCross(3, 9), BARS))])
+    assert not any("variants" in warning for warning in others.warnings)
 
 
 def test_the_better_of_two_is_told_with_its_chance() -> None:

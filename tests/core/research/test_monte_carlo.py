@@ -258,7 +258,7 @@ def test_the_page_needs_nothing_else(result: Result, kind: Any, tmp_path: Path) 
     assert "<script" not in page
     assert "http" not in page.replace("http://www.w3.org", "")
     assert found.sentence.split(".")[0] in page
-    assert page.count("<polyline") == 6
+    assert page.count("<polyline") == 10  # the curves, and what tells them apart
     assert "SIMULATED" not in page
     with pytest.raises(InvalidInput, match="cannot be written"):
         write_bands(found, tmp_path / "no" / "where.html")

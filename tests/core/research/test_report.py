@@ -116,10 +116,11 @@ def test_a_sweep_is_drawn_as_a_heat_map_and_a_table(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     table = {"fast": [3, 3, 4, 4], "slow": [8, 9, 8, 9], "sharpe": [0.1, np.nan, -0.4, 0.9], "trades": [1, 2, 3, 4]}
     document = {"strategy": {"name": "sma_cross", "parameters": {"fast": 4, "slow": 9}}, "metric": "sharpe"}
-    space = {"space": {"fast": [3, 4], "slow": [8, 9]}, "partial": True}
+    space = {"space": {"fast": [3, 4], "slow": [8, 9]}, "partial": True, "overfitting": {"overfitting": 0.29012}}
     archive.save(kind="sweep", document=document | space, frames={"table": table})
     page = archive.export(1, tmp_path / "sweep.html").read_text()
     assert "Sharpe by fast and slow" in page
+    assert "<dt>Probability of overfitting</dt><dd>29.0 %</dd>" in page
     assert "It was stopped early" in page
     assert page.index('<th scope="row">4</th><td>9<') < page.index('<th scope="row">3</th><td>8<')
 
@@ -132,7 +133,7 @@ def test_bands_windows_and_stitched_equity_are_drawn(tmp_path: Path) -> None:
     archive.save(kind="monte-carlo", document=told, frames={"bands": bands})
     page = archive.export(1, tmp_path / "bands.html").read_text()
     assert "Half ended below 100." in page
-    assert "one of twenty is below" in page
+    assert "nine of ten lie between" in page
     windows = {"test_start": [1_700_000_000_000], "fast": [3], "sharpe": [1.5]}
     archive.save(
         kind="walk-forward", document={"strategy": {"name": "x"}}, frames={"equity": equity, "windows": windows}

@@ -372,3 +372,56 @@ WRONG = [
 def test_an_impossible_ticket_is_refused_in_a_sentence(given: dict[str, object]) -> None:
     with pytest.raises(InvalidInput, match=r"\.$"):
         Ticket(**given)  # type: ignore[arg-type]
+
+
+def test_an_exposure_stated_at_every_close_is_not_lost_to_latency() -> None:
+    simulated = account(replace(FREE, latency=2))
+    bought = []
+    for t in range(6):
+        bought += [(t, *fill) for fill in told(simulated.step({0: Bar(t, *FLAT, float("nan"))}))]
+        simulated.apply(0, simulated.decide(0, SignalRow(exposure=0.5)))
+    assert bought == [(3, 1, 100.0, 5.0, "entry")]  # decided at the close of bar 0
+
+
+def test_what_is_on_its_way_arrives_before_what_was_decided_later() -> None:
+    simulated = account(replace(FREE, latency=1))
+    said = {0: SignalRow(exposure=1.0), 1: SignalRow(exposure=0.0)}
+    happened = []
+    for t in range(5):
+        happened += [(t, *fill) for fill in told(simulated.step({0: Bar(t, *FLAT, float("nan"))}))]
+        simulated.apply(0, simulated.decide(0, said.get(t, SignalRow())))
+    assert happened == [(2, 1, 100.0, 10.0, "entry"), (3, -1, 100.0, 10.0, "exit")]
+
+
+def test_a_stop_named_by_an_addition_fills_at_the_stop_and_not_at_the_average_entry() -> None:
+    simulated = account(cash=10_000.0)
+    play(simulated, (50.0, 50.0, 50.0, 50.0))
+    simulated.place(0, buy(50.0))
+    play(simulated, (50.0, 100.0, 50.0, 100.0), start=1)
+    simulated.place(0, Ticket("limit", 1, quantity=1.0, limit=98.0, stop=96.0))
+    [fills] = play(simulated, (100.0, 101.0, 95.0, 97.0), start=2)
+    assert told(fills) == [(1, 98.0, 1.0, "entry"), (-1, 96.0, 51.0, "stop")]
+
+
+def test_an_addition_inside_the_bar_keeps_the_trail_at_the_bars_best() -> None:
+    simulated = account(cash=10_000.0)
+    play(simulated, FLAT)
+    simulated.place(0, buy(10.0, protect_trail=0.1))
+    play(simulated, FLAT, start=1)
+    simulated.place(0, Ticket("limit", 1, quantity=1.0, limit=99.0))
+    play(simulated, (100.0, 120.0, 98.0, 119.0), start=2)
+    [fills] = play(simulated, (115.0, 115.0, 107.0, 110.0), start=3)
+    assert told(fills) == [(-1, 108.0, 11.0, "trail")]
+
+
+def test_what_rounding_has_left_of_the_cash_buys_nothing() -> None:
+    simulated = account(Costs(volume_share=1.0))
+    play(simulated, FLAT)
+    simulated.place(0, Ticket("market", 1, exposure=1.0))
+    play(simulated, (103.7, 104.0, 103.0, 103.3), start=1)
+    held = simulated.position(0)
+    for t in range(2, 8):
+        ref = simulated.place(0, Ticket("market", 1, spend=100.0))
+        assert play(simulated, (103.7 + t, 105.0 + t, 103.0 + t, 104.3 + t), start=t) == [[]]
+        assert simulated.ended() == [(ref, "insufficient_funds")]
+    assert simulated.position(0) == held

@@ -274,3 +274,14 @@ def test_no_more_can_be_withdrawn_than_is_free() -> None:
         simulated.transfer(-601.0)
     simulated.transfer(-600.0)
     assert simulated.free == 0.0
+
+
+def test_an_addition_inside_the_bar_is_liquidated_on_the_way_from_its_own_price() -> None:
+    simulated = account(replace(UNFUNDED, leverage=20.0, maintenance_margin=0.01), PERP)
+    play(simulated, (50.0, 50.0, 50.0, 50.0))
+    simulated.place(0, Ticket("market", 1, quantity=10.0))
+    play(simulated, (50.0, 100.0, 50.0, 100.0), start=1)  # equity 1500
+    simulated.place(0, Ticket("limit", 1, quantity=200.0, limit=99.0))
+    [fills] = play(simulated, (100.0, 100.0, 90.0, 95.0), start=2)
+    # cash 1000 - 500 - 19800 = -19300; 210 p (1 - 0.01) = 19300 at 92.83
+    assert told(fills) == [(1, 99.0, 200.0, "entry"), (-1, round(19_300.0 / 207.9, 9), 210.0, "liquidation")]
