@@ -173,9 +173,9 @@ def test_funding_of_another_time_is_refused(file: str, folder: Path, orchestrato
 
 def test_a_perpetual_with_funding_runs_again_from_its_file_of_bars(
     file: str, folder: Path, orchestrator: Callable[..., Any]
-    words = ("--param", "fast=2", "--param", "slow=12", "--perpetual", "--funding", rates, "--sizing", "cash=500")
+) -> None:
     rates = funding_of(Bars.read(file), folder)
-    words = ("--param", "fast=2", "--param", "slow=12", "--perpetual", "--funding", rates, "--sizing", "fraction=0.5")
+    words = ("--param", "fast=2", "--param", "slow=12", "--perpetual", "--funding", rates, "--sizing", "cash=500")
     assert orchestrator("backtest", "sma_cross", "--data", file, *words)[0] == 0
     Path(rates).unlink()
     code, out, _ = orchestrator("results", "rerun", "1", "--data", file)
