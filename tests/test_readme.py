@@ -14,6 +14,7 @@ from core.exchanges.sandbox import SandboxData
 from core.market.synthetic import SandboxMarket
 from core.reply import Confirm
 from core.research.backtest import backtest
+from core.research.causality import causality
 from core.settings import Settings
 from core.strategies import load
 
@@ -33,6 +34,18 @@ def test_the_strategy_of_the_readme_runs(tmp_path: Path) -> None:
     result = backtest(load(f"{path}:Dip", {"period": 10}), bars)
     assert result.stats["trades"] > 0
     assert len(result.equity) == len(bars)
+
+
+def test_the_strategy_that_peeks_is_caught_as_the_guides_show(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "overfitting.md").read_text()
+    code = re.search(r"```python\n(.+?)```", guide, re.DOTALL)
+    assert code is not None
+    path = tmp_path / "tomorrow.py"
+    path.write_text(code.group(1))
+    found = causality(load(f"{path}:Tomorrow"))
+    assert not found.causal
+    assert found.sentence in README
+    assert found.sentence in guide
 
 
 def test_the_readme_begins_with_its_two_commands() -> None:

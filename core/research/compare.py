@@ -65,7 +65,7 @@ class Pair:
         told = f"{better} has a higher Sharpe ratio than {worse} {by}"
         if self.p_value < 0.05:
             return f"{told}, and luck alone seldom does that (p = {self.p_value:.3f})."
-        return f"{told}, which luck alone often does (p = {self.p_value:.2f})."
+        return f"{told}, which luck alone may do as well (p = {self.p_value:.2f})."
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -88,7 +88,9 @@ def render_comparison(found: Comparison) -> str:
         note = "By the paired stationary bootstrap; a small p means that luck alone seldom makes such a difference."
         columns = ("Sharpe ratios", "First less second", "95 % from", "to", "p")
         parts.append(Grid("Is one better?", columns, tests, note))
-    return page.render(Page("Results side by side", [", ".join(names)], parts))
+    every = [str(each.get("instrument", "")) for side in found.sides for each in side.data]
+    badge = "SIMULATED MARKET" if any(each.startswith("sandbox:") for each in every) else ""
+    return page.render(Page("Results side by side", [", ".join(names)], parts, badge))
 
 
 def seen(run: SavedRun) -> Seen:

@@ -104,4 +104,5 @@ async def test_simulated_histories_are_read_anywhere(browser: Browser, result: R
 async def test_results_side_by_side_are_read_anywhere(browser: Browser, result: Result, tmp_path: Path) -> None:
     sides = [side_of(result), side_of(backtest(EmaCross(), next(iter(result.bars.values()))))]
     path = write_comparison(compare(sides), tmp_path / "beside.html")
+    assert "SIMULATED MARKET" in path.read_text()
     await shown(browser, path, "report-compare", tmp_path, 860)
