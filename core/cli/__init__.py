@@ -109,6 +109,9 @@ def main() -> None:
         _fail(refused.sentence(), refused.code, refused.details.get("pointed"))
     except BrokenPipeError:
         sys.exit(0)
+    except OSError as refused:
+        told = refused.strerror or type(refused).__name__
+        _fail(f"{refused.filename}: {told}." if refused.filename else f"{told}.", "refused")
     except SystemExit:  # nothing of ours ends the program inside a verb
         _fail("A file of your own has ended the program by itself (SystemExit).", "unexpected")
     except Exception as unexpected:  # the outermost frame of this surface: a sentence, never a traceback

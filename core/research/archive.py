@@ -189,6 +189,18 @@ class Archive:
         self._drop(saved)
         return saved
 
+    def discard(self, number: int | str, owner: str = OWNER) -> Path:
+        """Deletes the file of a number though it cannot be read, and says which it was. Raises NotFound."""
+        text = str(number).strip().removeprefix("#")
+        path = self._path(owner, int(text)) if text.isdigit() and len(text) < 10 else None
+        if path is None or not _filled(path):
+            raise NotFound(f"There is no result '{text[:40]}'.")
+        try:
+            path.write_bytes(b"")  # an empty file keeps the number
+        except OSError as refused:
+            raise NotKept(f"Result {text} cannot be removed: {_why(refused)}.") from None
+        return path
+
     def prune(self, keep: int, owner: str = OWNER) -> Runs:
         """Deletes all of an owner's runs but the newest `keep`, and returns those deleted."""
         if keep < 0:

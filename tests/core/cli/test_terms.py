@@ -236,3 +236,23 @@ def test_a_damaged_result_stops_no_new_run(file: str, folder: Path, orchestrator
     assert "unexpected" not in err
     code, _, err = orchestrator("sweep", "sma_cross", "--data", file, *GRID)
     assert code == 0, err
+
+
+def test_a_result_that_cannot_be_read_can_be_removed(folder: Path, orchestrator: Callable[..., Any]) -> None:
+    (folder / "results").mkdir()
+    (folder / "results" / "owner.000007.arrow").write_bytes(b"garbage")
+    code, out, err = orchestrator("results", "remove", "7", "--json")
+    assert (code, json.loads(out)) == (0, [])
+    assert "owner.000007.arrow could not be read and was removed." in err
+    assert orchestrator("results", "remove", "7")[0] == 1
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(
+    folder: Path, orchestrator: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "file").touch()
+    monkeypatch.setenv("ORCHESTRATOR_DATA_DIR", str(folder / "file"))
+    code, _, err = orchestrator("formula", "save", "dip", "close > open")
+    assert code == 1
+    assert "unexpected" not in err
+    assert str(folder / "file") in err
