@@ -42,6 +42,7 @@ class Jobs:
     def __init__(self, workers: int | None = None) -> None:
         self._workers = workers or max(2, (os.cpu_count() or 2) - 1)
         self._threads: ThreadPoolExecutor | None = None
+        self._long: ThreadPoolExecutor | None = None
         self._processes: ProcessPoolExecutor | None = None
         self._running: dict[asyncio.Future[Any], threading.Event] = {}
         self._closed = False
@@ -58,17 +59,22 @@ class Jobs:
         *args: Any,
         progress: Progress | None = None,
         processes: bool = False,
+        long: bool = False,
+        stop: threading.Event | None = None,
         **named: Any,
     ) -> Result:
         """The function's result. With `progress`, the function is given `progress=` to call with where it stands.
 
         The callback runs on the event loop. Cancelling the awaiting task stops the function at its next progress call
         (threads cannot be killed); in a process the job's result is dropped. Raises what the function raises.
+
+        long: waits in line with other long work only, so that what takes a moment does not wait for it
+        stop: once set, the function's next progress call raises Cancelled; what it then gives is the result
         """
         if self._closed:
             raise RuntimeError("jobs are closed")
         loop = asyncio.get_running_loop()
-        stop = threading.Event()
+        stop = stop or threading.Event()
         if processes:
             if progress is not None:
                 raise ValueError("a job in another process reports no progress: run it in a thread")
@@ -77,7 +83,7 @@ class Jobs:
             if progress is not None:
                 named["progress"] = _reporter(loop, progress, stop)
             call = partial(function, *args, **named)
-        future = loop.run_in_executor(self._pool(processes), call)
+        future = loop.run_in_executor(self._pool(processes, long), call)
         self._running[future] = stop
         future.add_done_callback(lambda done: self._running.pop(done, None))
         try:
@@ -93,7 +99,7 @@ class Jobs:
         self._closed = True
         for stop in self._running.values():
             stop.set()
-        pools = [pool for pool in (self._threads, self._processes) if pool is not None]
+        pools = [pool for pool in (self._threads, self._long, self._processes) if pool is not None]
         for pool in pools:
             pool.shutdown(wait=False, cancel_futures=True)
         if self._running:
@@ -103,14 +109,18 @@ class Jobs:
         if self._processes is not None:
             for process in list((self._processes._processes or {}).values()):  # no public way to end a busy worker
                 process.terminate()
-        self._threads = self._processes = None
+        self._threads = self._long = self._processes = None
 
-    def _pool(self, processes: bool) -> Executor:
+    def _pool(self, processes: bool, long: bool) -> Executor:
         if processes:
             if self._processes is None:
                 context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
                 self._processes = ProcessPoolExecutor(self._workers, mp_context=context)
             return self._processes
+        if long:
+            if self._long is None:
+                self._long = ThreadPoolExecutor(self._workers, thread_name_prefix="long-job")
+            return self._long
         if self._threads is None:
             self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="job")
         return self._threads

@@ -16,7 +16,7 @@ from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 from telegram.ext import ExtBot, Updater
 from telegram.request import HTTPXRequest, RequestData
 
-from bots.telegram.lanes import Lanes
+from bots.telegram.lanes import Lanes, StepAside
 from bots.telegram.live import Live
 from bots.telegram.render import Message, render
 from bots.telegram.text import Span
@@ -26,7 +26,7 @@ from core.commands.context import Caller, Services
 from core.commands.conversation import Conversation
 from core.commands.utterance import understand
 from core.errors import AppError, ConfigError
-from core.reply import Reply
+from core.reply import Progress, Reply
 from core.store.deliveries import Delivery
 
 NAME = "telegram"
@@ -228,18 +228,22 @@ class TelegramSurface:
         if (query := update.callback_query) is not None:
             chat = query.message.chat.id if query.message is not None else query.from_user.id
             line = self._wire.buttons.line(query.data or "") or ""
-            self._lanes.add(chat, lambda: self._guarded(chat, self._pressed(query)), urgent=is_urgent(line))
+            self._lanes.add(
+                chat, lambda aside: self._guarded(chat, self._pressed(query, aside)), urgent=is_urgent(line)
+            )
         elif (message := update.message) is not None and message.from_user is not None:
             chat = message.chat.id
             if not self._is_for_us(message):
                 return
             if self._lanes.full(chat):
-                self._lanes.add(("full", chat), lambda: self._refuse_full(chat))
+                self._lanes.add(("full", chat), lambda aside: self._refuse_full(chat))
                 return
             line = self._line_of(message)
-            self._lanes.add(chat, lambda: self._guarded(chat, self._said(message, line)), urgent=is_urgent(line))
+            self._lanes.add(
+                chat, lambda aside: self._guarded(chat, self._said(message, line, aside)), urgent=is_urgent(line)
+            )
         elif (inline := update.inline_query) is not None:
-            self._lanes.add(("inline", inline.from_user.id), lambda: self._ignore(inline.id))
+            self._lanes.add(("inline", inline.from_user.id), lambda aside: self._ignore(inline.id))
 
     async def _ignore(self, query: str) -> None:
         await self._wire.quietly(self._bot.answer_inline_query(query, [], cache_time=300, is_personal=True))
@@ -280,7 +284,7 @@ class TelegramSurface:
         text = message.text or ""
         return re.sub(rf"@{re.escape(self._bot.username or '')}\b", "", text, flags=re.IGNORECASE).strip()
 
-    async def _said(self, message: Incoming, line: str) -> None:
+    async def _said(self, message: Incoming, line: str, aside: StepAside) -> None:
         sender = message.from_user
         assert sender is not None
         chat, private = message.chat.id, message.chat.type == ChatType.PRIVATE
@@ -298,7 +302,7 @@ class TelegramSurface:
                     f"done: “{line[:300]}”. Please send it again if you still want it."
                 ))  # fmt: skip
                 return
-        await self._converse(line, caller, chat, sender.id)
+        await self._converse(line, caller, chat, sender.id, aside)
 
     def _only_looks(self, line: str) -> bool:
         """Whether a line is surely a question. A late yes, a bare value or an unclear sentence may not be one."""
@@ -306,10 +310,15 @@ class TelegramSurface:
         command = self._conversation.registry.find(read.command) if read.command else None
         return command is not None and not command.confirm and not command.role.covers(Role.TRADER)
 
-    async def _converse(self, line: str, caller: Caller, chat: int, sender: int) -> None:
+    async def _converse(self, line: str, caller: Caller, chat: int, sender: int, aside: StepAside) -> None:
         live = Live(self._wire, chat)
+
+        async def report(block: Progress) -> None:  # what shows its progress lets the next lines of the chat pass
+            aside()
+            await live.report(block)
+
         try:
-            reply = await self._conversation.answer(line, caller, live.report)
+            reply = await self._conversation.answer(line, caller, report)
         finally:
             await live.end()
         await self._reply(reply, chat, sender)
@@ -320,7 +329,7 @@ class TelegramSurface:
 
     # -- buttons -------------------------------------------------------------------------------------------------
 
-    async def _pressed(self, query: CallbackQuery) -> None:
+    async def _pressed(self, query: CallbackQuery, aside: StepAside) -> None:
         """A press counts as typing its line: by the presser's own right, and only by the one who was asked."""
         sender, message = query.from_user, query.message
         chat = message.chat if message is not None else None
@@ -352,7 +361,7 @@ class TelegramSurface:
             return
         if line.startswith(("yes ", "no ")):
             await self._wire.quietly(self._bot.edit_message_reply_markup(chat.id, message.message_id))
-        await self._converse(line, caller, chat.id, sender.id)
+        await self._converse(line, caller, chat.id, sender.id, aside)
 
     async def _note(self, query: CallbackQuery, text: str) -> None:
         """A notice on the presser's screen, which nobody else sees ("Text of the notification, 0-200 characters")."""

@@ -1,38 +1,44 @@
 """Order within a chat, concurrency between chats."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+import contextlib
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 
 PATIENCE = 1.0  # seconds that an urgent line waits for slow work before it passes
 WAITING = 30  # lines of one chat that may wait
+
+StepAside = Callable[[], None]
 
 
 class Lanes:
     """Runs the work of each lane one after the other; lanes do not wait for each other.
 
+    Work is given a function by which it steps aside: what comes after it in the lane need not wait for it any longer.
     Urgent work (cancel, panic) keeps its place too, but waits for slow work before it only a moment.
     """
 
     def __init__(self) -> None:
-        self._running: dict[Hashable, set[asyncio.Task[None]]] = {}
+        self._running: dict[Hashable, dict[asyncio.Task[None], asyncio.Event]] = {}
         self._all: set[asyncio.Task[None]] = set()
 
     def full(self, lane: Hashable) -> bool:
         """Whether the lane holds as much as it may."""
         return len(self._running.get(lane, ())) >= WAITING
 
-    def add(self, lane: Hashable, work: Callable[[], Awaitable[None]], urgent: bool = False) -> None:
+    def add(self, lane: Hashable, work: Callable[[StepAside], Awaitable[None]], urgent: bool = False) -> None:
         """Puts work at the end of a lane."""
-        before = set(self._running.get(lane, ()))
-        task = asyncio.create_task(self._in_turn(before, work, urgent), name=f"telegram chat {lane}")
-        self._running.setdefault(lane, set()).add(task)
+        before = tuple(self._running.get(lane, {}).values())
+        passed = asyncio.Event()
+        task = asyncio.create_task(self._in_turn(before, work, passed, urgent), name=f"telegram chat {lane}")
+        self._running.setdefault(lane, {})[task] = passed
         self._all.add(task)
         task.add_done_callback(lambda done: self._finished(lane, done))
 
     def _finished(self, lane: Hashable, task: asyncio.Task[None]) -> None:
         self._all.discard(task)
-        left = self._running.get(lane, set())
-        left.discard(task)
+        left = self._running.get(lane, {})
+        if (passed := left.pop(task, None)) is not None:
+            passed.set()
         if not left:
             self._running.pop(lane, None)
 
@@ -45,7 +51,18 @@ class Lanes:
             await asyncio.gather(*late, return_exceptions=True)
 
     @staticmethod
-    async def _in_turn(before: set[asyncio.Task[None]], work: Callable[[], Awaitable[None]], urgent: bool) -> None:
-        if before:
-            await asyncio.wait(before, timeout=PATIENCE if urgent else None)
-        await work()
+    async def _in_turn(
+        before: Iterable[asyncio.Event],
+        work: Callable[[StepAside], Awaitable[None]],
+        passed: asyncio.Event,
+        urgent: bool,
+    ) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(all_of(before), PATIENCE if urgent else None)
+        await work(passed.set)
+
+
+async def all_of(events: Iterable[asyncio.Event]) -> None:
+    """Waits until each has happened."""
+    for each in events:
+        await each.wait()

@@ -8,6 +8,7 @@ import typer
 from core.cli import emit, note
 from core.cli.inputs import archive, archived, costs_of, opened, parameters_of, source_of, tried
 from core.cli.progress import bar
+from core.cli.reports import demand_place
 from core.cli.shown import NAMES, show, table, told
 from core.errors import InvalidInput
 
@@ -137,6 +138,7 @@ def compare(
     from core.research.compare import compare as beside
     from core.research.compare import side_of
 
+    demand_place(report)
     sides: list[Side] = []
     named = [each for each in results if not each.removeprefix("#").isdigit()]
     if named and not data:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from core.commands.works import Works
 from core.errors import Forbidden
 from core.reply import Progress
 
@@ -72,6 +73,7 @@ class Context:
     progress: Report = no_report
     registry: Registry | None = None
     line: str = ""  # what was written
+    works: Works = field(default_factory=Works)
 
     @property
     def user(self) -> User:

@@ -18,6 +18,7 @@ from core.commands.registry import registry as all_commands
 from core.commands.utterance import Understood, understand
 from core.commands.utterance.vocabulary import sayings
 from core.commands.utterance.words import LONGEST, normal, tidy, tokens
+from core.commands.works import Works
 from core.errors import AppError, Forbidden
 from core.reply import Block, Choice, Choices, Confirm, Field, Form, Reply, Text, text
 
@@ -33,6 +34,13 @@ NO = sayings(
 )
 ALL = sayings("all|yes all|yes to all|confirm all|all of them|both|yes both|yes all of them")
 NONE = sayings("no all|none|cancel all previews|no to all|neither|no both|none of them")
+# Takes back long work that is under way. Bare words do so only then; else they mean previews, orders and strategies.
+STOP = sayings("cancel|stop|abort|cancel it|stop it|cancel that|stop that|never mind|nevermind|forget it")
+STOP_WORK = re.compile(
+    r"(?:please )?(?:cancel|stop|abort|end|kill|halt) (?:(?:all|the|my|this|that|running|current) )*"
+    r"(?:sweeps?|backtests?|tests?|search(?:es)?|optimi[sz](?:ations?|ers?|e|ing)|walk[ -]?forwards?|monte[ -]?carlos?|"
+    r"simulations?|causality(?: tests?)?|testing|searching|sweeping)(?: please)?"
+)
 NOTHING_TO_CONFIRM = "There is nothing to confirm right now."
 TOKEN = re.compile(r"/?(yes|no) ([A-Za-z0-9_-]{8,40})")
 
@@ -51,6 +59,7 @@ class Conversation:
         self._services = services
         self.registry = registry or all_commands()
         self._confirmations = Confirmations(services.clock)
+        self._works = Works()
         self._expected: dict[tuple[str, str, str], Expectation] = {}
         # Places where something else was asked since, besides several previews or without leading to one: a bare yes
         # says too little.
@@ -140,6 +149,11 @@ class Conversation:
             if opened:
                 return await self._yes(opened[0].token, caller, report)
             return self._too_late(caller)
+        if STOP_WORK.fullmatch(said) or (said in STOP and not opened):
+            if stopped := self._works.stop(caller.user.id if caller.user else ""):
+                return text(f"Stopping: {'; '.join(stopped)}. Orders and strategies are as they were.")
+            if said not in STOP:
+                return text("No test of yours is under way, so nothing changes.")
         if said in ALL and (opened or said != "all"):
             if not opened:
                 return self._too_late(caller)
@@ -217,7 +231,7 @@ class Conversation:
             return self._form(command, read, missing, caller)
         arguments = parsing.canonical(command, dict(read.arguments))
         words, named = await self._values(command, arguments)
-        context = Context(caller, self._services, report, self.registry, line)
+        context = Context(caller, self._services, report, self.registry, line, self._works)
         gone = self._confirmations.withdraw_all(caller) if command.alone else 0
         result = await command.function(context, *words, **named)
         if isinstance(result, Settled):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from core.accounts import Role
 from core.commands.context import Context
+from core.commands.utterance.studies import strategy_in
 from core.errors import Forbidden, InvalidInput
 from core.trading.strategy import Strategy
 
@@ -22,13 +23,25 @@ def strategy_named(ctx: Context, name: str, parameters: Mapping[str, str]) -> St
 
     inline = name.lstrip().lower().startswith("formula:")
     if inline or (".py" not in name and "/" not in name and "\\" not in name):
-        return load(name, parameters, paths=False, formulas=formulas_of(ctx))
+        formulas = formulas_of(ctx)
+        return load(name if inline else spoken(name, formulas), parameters, paths=False, formulas=formulas)
     folder = ctx.services.settings.data_dir / "strategies"
     if ctx.user.role is not Role.OWNER:
         raise Forbidden("Only the owner can name a strategy by its file.", hint="strategies lists the others.")
     if "/" in name or "\\" in name:
         raise InvalidInput(f"'{name[:60]}' is a path.", hint=f"Put the file into {folder} and write its name alone.")
     return load(str(folder / name), parameters)
+
+
+def spoken(name: str, formulas: "Shelf") -> str:
+    """The strategy that people mean by a name such as 'rsi' or 'SMA-cross'; the name itself when it is one already."""
+    from core.strategies import catalogue
+
+    plain = name.strip().lower().replace("-", "_")
+    if name in catalogue() or name in formulas or plain in formulas:
+        return name if name in catalogue() or name in formulas else plain
+    found = strategy_in(name.strip().lower())
+    return found[0] if found and not found[1].strip() else name
 
 
 def formulas_of(ctx: Context) -> "Shelf":

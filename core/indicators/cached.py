@@ -4,6 +4,7 @@ Numba loads everything that it can translate before it loads any compiled code, 
 form. Here this waits until a kernel is compiled indeed, which loads it by itself.
 """
 
+import functools
 import importlib
 import os
 import sys
@@ -29,7 +30,7 @@ def _alone() -> None:
 _alone()
 # Found by name, as their types do not reach here.
 environment: Any = importlib.import_module("numba.core.environment")
-memory: Any = importlib.import_module("numba.core.runtime")
+memory: Any = importlib.import_module("numba.core.runtime._nrt_python")
 Library: Any = importlib.import_module("numba.core.codegen").JITCodeLibrary
 Files: Any = importlib.import_module("numba.core.caching").FunctionCache
 
@@ -65,12 +66,19 @@ class Kept(Library):  # type: ignore[misc]
         return self._codegen._engine.get_function_address(name)
 
 
+@functools.cache
+def _name_memory() -> None:
+    """Says where the functions are that make and free arrays, which the code calls."""
+    for name, address in memory.c_helpers.items():
+        binding.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
+
+
 class Cache(Files):  # type: ignore[misc]
     """What Numba asks for a kernel before it compiles it."""
 
     def load_overload(self, signature: Any, context: Any) -> Any:
         """The compiled kernel for these types, None when there is none."""
-        memory.rtsys.initialize(context)  # the memory of arrays, which the code asks for
+        _name_memory()
         context.codegen()._library_class = Kept
         with self._guard_against_spurious_io_errors():
             found = self._load_overload(signature, context)

@@ -1,11 +1,12 @@
 """The HTTP API under /api/v1: instruments, quotes, bars with indicators, strategies and backtests."""
 
+import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from numpy.typing import NDArray
 
 from core.errors import InvalidInput
@@ -80,18 +81,23 @@ def routes(services: "Services") -> APIRouter:
     @router.get(
         "/strategies", summary="Strategies and their parameters", response_model=Strategies, responses=answers()
     )
-    async def strategies() -> dict[str, Any]:
-        """The strategies with their parameters and ranges."""
-        return {"strategies": research.strategies()}
+    async def strategies(request: Request) -> dict[str, Any]:
+        """The strategies with their parameters and ranges; the caller's saved formulas among them."""
+        visitor = research.person(services, request.state.visitor.user)
+        return {"strategies": await asyncio.to_thread(research.strategies, visitor)}
 
     @router.post(
         "/backtests", summary="Backtest a strategy", response_model=BacktestAnswer,
         responses=answers(404, 409, 413, 422, 502, 503),
     )  # fmt: skip
-    async def backtests(asked: BacktestRequest) -> dict[str, Any]:
-        """Backtests a strategy on the newest closed bars; the same engine as `orchestrator backtest`."""
+    async def backtests(request: Request, asked: BacktestRequest) -> dict[str, Any]:
+        """Backtests a strategy on the newest closed bars; the same engine as `orchestrator backtest`.
+
+        It is kept among the caller's results; `result` is its number.
+        """
         found = await services.market.instrument(asked.instrument)
-        strategy = research.load(asked.strategy, asked.parameters)
+        visitor = research.person(services, request.state.visitor.user)
+        strategy = research.load(visitor, asked.strategy, asked.parameters)
         got = await services.market.bars(found, timeframes.parse(asked.timeframe), asked.bars)
         if len(got) <= strategy.warmup() + 1:
             raise InvalidInput(
@@ -100,7 +106,7 @@ def routes(services: "Services") -> APIRouter:
             )
         costs = Costs(taker_fee=asked.fee, maker_fee=asked.fee, slippage=asked.slippage)
         document: dict[str, Any] = await services.jobs.run(
-            research.run, asked.strategy, asked.parameters, got, asked.cash, costs
+            research.run, asked.strategy, strategy, got, asked.cash, costs, research.keep(visitor), long=True
         )
         return described(services, found) | {"timeframe": got.timeframe} | document
 

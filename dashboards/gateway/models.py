@@ -171,6 +171,9 @@ class BacktestAnswer(Named):
 
     strategy: str = Field(examples=["sma_cross"])
     parameters: dict[str, Any] = Field(examples=[{"fast": 10, "slow": 30}])
+    result: int | None = Field(
+        description="its number among the kept results; null when the disk refused it", examples=[12]
+    )
     timeframe: str = Field(examples=["1h"])
     bars: int = Field(examples=[800])
     from_: int = Field(alias="from", description="open of the first bar, UTC milliseconds", examples=[1769479200000])

@@ -11,9 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.clock import to_ms
+from core.commands.context import Caller, Context
+from core.commands.families.research import Keep, test
+from core.commands.loading import formulas_of, results_of
 from core.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from core.accounts import User
+    from core.commands.context import Services
     from core.market.bars import Bars
     from core.research.backtest import Result
     from core.trading.costs import Costs
@@ -72,10 +77,17 @@ def indicator_lines(wanted: Sequence[Indicator], close: FloatArray) -> dict[str,
     return lines
 
 
-def strategies() -> list[dict[str, Any]]:
-    """Every strategy with its parameters and ranges."""
-    from core.strategies import catalogue
+def person(services: "Services", user: "User") -> Context:
+    """The visitor as the commands know people: the same formulas and the same kept results."""
+    return Context(Caller(user, "web", user.id, "dashboard", True, user.name), services)
 
+
+def strategies(ctx: Context) -> list[dict[str, Any]]:
+    """Every strategy with its parameters and ranges: the shipped ones, and the visitor's own formulas."""
+    from core.strategies import catalogue
+    from core.strategies.loading import saved
+
+    own, _ = saved(formulas_of(ctx))
     return [
         {
             "name": name,
@@ -88,29 +100,36 @@ def strategies() -> list[dict[str, Any]]:
                 for field, one in kind.parameters.items()
             },
         }
-        for name, kind in catalogue().items()
+        for name, kind in {**catalogue(), **own}.items()
     ]  # fmt: skip
 
 
-def load(name: str, parameters: Mapping[str, float]) -> "Strategy":
-    """A shipped strategy. Raises NotFound or InvalidInput; a file is never loaded from here."""
+def load(ctx: Context, name: str, parameters: Mapping[str, float]) -> "Strategy":
+    """A shipped strategy or one of the visitor's formulas. Raises NotFound or InvalidInput; never loads a file."""
     from core.strategies import load as find
 
-    return find(name, dict(parameters))
+    return find(name, dict(parameters), paths=False, formulas=formulas_of(ctx))
 
 
-def run(name: str, parameters: Mapping[str, float], bars: "Bars", cash: float, costs: "Costs") -> dict[str, Any]:
-    """A backtest and buy-and-hold under the same costs, as the page shows them."""
+def keep(ctx: Context) -> Keep:
+    """Where the visitor's results are kept."""
+    return Keep(results_of(ctx), ctx.user.id)
+
+
+def run(name: str, strategy: "Strategy", bars: "Bars", cash: float, costs: "Costs", kept: Keep) -> dict[str, Any]:
+    """A backtest, kept among the visitor's results, and buy-and-hold under the same costs, as the page shows them."""
     from core.research.backtest import backtest
+    from core.strategies import BuyAndHold
 
     started = time.perf_counter()
-    strategy = load(name, parameters)
-    result = backtest(strategy, bars, cash, costs)
-    held = backtest(load("buy_and_hold", {}), bars, cash, costs)  # for its own drawdown and ratios
+    tested = test(strategy, bars, cash, costs, None, kept, progress=None)
+    result = tested.result
+    held = backtest(BuyAndHold(), bars, cash, costs)  # for its own drawdown and ratios
     chosen = thinned(len(result.equity))
     return {
         "strategy": name,
         "parameters": {field: getattr(strategy, field) for field in strategy.parameters},
+        "result": None if tested.saved is None else tested.saved.number,
         "bars": len(bars),
         "from": int(bars.timestamp[0]),
         "to": int(bars.timestamp[-1]),

@@ -1,11 +1,15 @@
 """The API of the market and of research, on the sandbox market."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
+from core.accounts import Role
+from core.commands.loading import formulas_of, results_of
+from dashboards.gateway import research
 from dashboards.gateway.access import COOKIE
 from dashboards.gateway.app import create_app
 
@@ -76,6 +80,24 @@ async def test_a_backtest_answers_with_everything_a_page_shows(owner: httpx.Asyn
     assert len(result["markers"]["times"]) == len(result["markers"]["prices"]) > 0
     assert result["costs"]["taker_fee"] == 0.001
     assert result["label"] == "SIMULATED"
+
+
+async def test_a_backtest_is_kept_for_the_person_who_ran_it_and_a_saved_formula_is_a_strategy_of_its_writer(
+    services: Any, owner: httpx.AsyncClient
+) -> None:
+    me = await services.users.owner()
+    visitor = research.person(services, me)
+    formulas_of(visitor).save("dip", "param n = 14 [2 .. 50]; rsi(close, n) < 45")
+    other = research.person(services, replace(me, id="another", role=Role.TRADER))
+    assert "dip" not in {each["name"] for each in research.strategies(other)}
+    found = {each["name"]: each for each in (await owner.get("/api/v1/strategies")).json()["strategies"]}
+    assert found["dip"]["parameters"]["n"]["high"] == 50
+    body = {"strategy": "dip", "parameters": {"n": 9}, "instrument": "btc", "bars": 500}
+    answer = (await owner.post("/api/v1/backtests", json=body, headers=ORIGIN)).json()
+    (saved,) = results_of(visitor).list(me.id)
+    assert (answer["result"], saved.number, saved.parameters) == (1, 1, {"n": 9})
+    assert answer["parameters"] == {"n": 9}
+    assert results_of(other).list("another") == []
 
 
 @pytest.mark.parametrize(

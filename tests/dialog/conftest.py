@@ -13,6 +13,7 @@ from core.clock import SimulatedClock
 from core.commands.context import Caller
 from core.exchanges.sandbox import SandboxData
 from core.reply import Block, Chart, Choices, Confirm, Facts, File, Form, Progress, Reply, Table, Text
+from core.research.warm import warm
 from core.settings import Settings
 
 START = datetime(2026, 3, 2, 12, 0, 7, tzinfo=UTC)
@@ -92,6 +93,12 @@ class Room:
             for _ in range(20):
                 await asyncio.sleep(0.001)
         raise AssertionError("it never happened")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled() -> None:
+    """Nobody who chats waits for a compiler."""
+    warm()
 
 
 @pytest.fixture

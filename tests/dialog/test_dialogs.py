@@ -329,7 +329,7 @@ DIALOGS: dict[str, Dialog] = {
         ("indicators momentum", ("macd", "fast=12, slow=26, signal=9", "-supertrend")),
         ("indicators magic", ("no category 'magic'", "volatility")),
         ("indicator rsi", ("Wilder", "period=14", "2 to 100,000", "Warm-up: 14 bars", "indicator rsi btc 1h")),
-        ("indicator rsi btc 1h", ("rsi of BTC/USDT 1h, period 14", "SIMULATED", "Volume", "rsi rsi")),
+        ("indicator rsi btc 1h", ("rsi of BTC/USDT 1h, period 14", "SIMULATED", "Volume", "Volume, rsi")),
         ("indicator bollinger eth 4h period=10 width=1.5", ("upper", "middle", "lower", "period 10, width 1.5")),
         ("indicator weekly-pivots btc 4h", ("pivot", "r3", "-–")),
         ("indicator correlation btc 1d", ("compares two coins", "against=eth")),

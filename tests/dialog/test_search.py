@@ -8,16 +8,9 @@ import pytest
 from core.accounts import Role
 from core.reply import Choices, Progress, Table
 from core.research.archive import Archive
-from core.research.warm import warm
 from tests.dialog.conftest import Room, flat
 
 GRID = "fast=5..20/5 slow=30,60,90"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def compiled() -> None:
-    """Nobody who chats waits for a compiler."""
-    warm()
 
 
 def kept(room: Room, kind: str) -> list[Any]:

@@ -1,6 +1,7 @@
 """A person with a browser: signs in, chats, opens the dashboard, backtests; on a desktop and on a phone."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,37 @@ async def test_a_person_signs_in_and_chats(visit: Watched, app: App, tmp_path: P
     await picture(page, "web-chat-phone", tmp_path)
     await page.set_viewport_size({"width": 360, "height": 640})
     await fits(page)
+    visit.is_quiet()
+
+
+async def test_a_kept_result_is_downloaded_as_a_file_with_its_name(visit: Watched, tmp_path: Path) -> None:
+    page = visit.page
+    await expect(await ask(page, "backtest sma_cross btc 1h period=30d")).to_contain_text("Kept as result 1.")
+    for form, beginning in (("html", b"<!doctype html>"), ("csv", b'"time"')):
+        answer = await ask(page, f"export 1 {form}")
+        async with page.expect_download() as waiting:
+            await answer.get_by_role("link", name=f"result-1.{form}").click()
+        download = await waiting.value
+        assert download.suggested_filename == f"result-1.{form}"
+        await download.save_as(tmp_path / f"saved.{form}")
+        assert (tmp_path / f"saved.{form}").read_bytes().startswith(beginning)
+    await is_accessible(page)
+    visit.is_quiet()
+
+
+async def test_a_long_sweep_is_stopped_by_a_word_and_others_pass_it(visit: Watched) -> None:
+    page = visit.page
+
+    async def say(line: str) -> Locator:
+        await page.get_by_label("Message").fill(line)
+        await page.keyboard.press("Enter")
+        return page.get_by_role("region", name=f"Answer to {line}")
+
+    sweep = await say("sweep sma_cross btc 15m 100d fast=2..60 slow=61..120")
+    await expect(sweep).to_contain_text("Testing 3,540 settings", timeout=60_000)
+    await expect(await say("price btc")).to_contain_text("BTC/USDT", timeout=PATIENCE)
+    await expect(await say("cancel")).to_contain_text("Stopping: Testing 3,540 settings")
+    await expect(sweep).to_contain_text(re.compile("[Ss]topped"), timeout=60_000)
     visit.is_quiet()
 
 

@@ -12,7 +12,12 @@ from core.indicators.formula.functions import reference
 from core.reply import Choice, Choices, Facts, Reply, Table, Text
 from core.wording import plural
 
-SAVE = re.compile(r"(save|replace)\s+([\w-]+)\s*(?:=(?!=)|\bas\b|:)?\s*(.*)", re.IGNORECASE | re.DOTALL)
+SAVE = re.compile(r"(save|replace)\s+([^\s=:]+)\s*(?:=(?!=)|\bas\b|:)?\s*(.*)", re.IGNORECASE | re.DOTALL)
+ALONE = {
+    "save": "formula save dip = rsi(close, 14) < 30", "replace": "formula replace dip = rsi(close, 14) < 20",
+    "check": "formula check rsi(close, 14) < 30", "remove": "formula remove dip", "delete": "formula remove dip",
+    "show": "formula show dip",
+}  # fmt: skip
 CHECK = re.compile(r"check\s+(.+)", re.IGNORECASE | re.DOTALL)
 REMOVE = re.compile(r"(?:remove|delete)\s+(\S+)", re.IGNORECASE)
 SHOW = re.compile(r"(?:show\s+)?([A-Za-z][\w-]*)", re.IGNORECASE)
@@ -44,6 +49,8 @@ async def formula(ctx: Context, request: Verbatim | None = None) -> Reply:
         return listing(ctx)
     if written.lower() in ("functions", "help"):
         return [Table("The language of formulas", ("Written", "What it is"), tuple(reference()), (), ""), Text(MORE)]
+    if written.lower() in ALONE:
+        raise InvalidInput(f"What shall I {written.lower()}?", hint=f"For example: {ALONE[written.lower()]}.")
     try:
         if match := SAVE.fullmatch(written):
             return save(ctx, match[2].lower().replace("-", "_"), match[3], replace=match[1].lower() == "replace")
@@ -58,7 +65,12 @@ async def formula(ctx: Context, request: Verbatim | None = None) -> Reply:
         if name in shelf or (match and written.lower().startswith("show ")):
             found = shelf.open(name)
             return [Facts(f"Formula {name}", facts_of(found), found.text), *offers(name, found)]
-        checked = shelf.check(written)
+        try:
+            checked = shelf.check(written)
+        except FormulaError:
+            if match:  # one word: a name that is not there
+                shelf.open(name)
+            raise
         return [Facts("That is a formula", facts_of(checked), checked.text)]
     except FormulaError as wrong:
         return [Text(wrong.sentence(), "warning"), Text(wrong.marked())]

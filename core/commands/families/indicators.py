@@ -14,14 +14,11 @@ from core.commands.registry import command
 from core.errors import InvalidInput, NotFound
 from core.indicators.described import CATEGORIES, Indicator
 from core.indicators.terms import FRACTION, PRICE
-from core.market import timeframes
 from core.market.bars import COLUMNS, Bars
 from core.market.instrument import Instrument
-from core.reply import Chart, Choice, Choices, Facts, Pane, Reply, Series, Table, Text
+from core.reply import Chart, Choice, Choices, Facts, Reply, Table, Text
 
 SHOWN = 120  # bars on a chart
-MOST = 5_000  # bars read to warm it up
-MONTHS = 62 * 86_400_000  # ms: the month before is whole within it
 
 
 @command(
@@ -77,7 +74,12 @@ async def indicator(
     """
     from core.indicators import named
 
-    told = named(name)
+    try:
+        told = named(name)
+    except NotFound as unknown:
+        raise NotFound(
+            unknown.message, hint=(unknown.hint or "").replace("`orchestrator indicators`", "indicators")
+        ) from None
     chosen = told.checked({key: number(text) for key, text in parameters.items()})
     if instrument is None:
         return description(told)
@@ -86,7 +88,7 @@ async def indicator(
             f"{told.name} compares two coins.",
             hint=f"Name the other one: indicator {told.name} {instrument.base.lower()} {timeframe} against=eth.",
         )
-    needed = needs(told, chosen, timeframe)
+    needed = charts.needs(told, chosen, timeframe)
     market = ctx.services.market
     bars = await market.bars(instrument, timeframe, SHOWN + needed)
     other = await market.bars(against, timeframe, SHOWN + needed) if against and "other" in told.inputs else None
@@ -105,19 +107,6 @@ def number(text: str) -> float | str:
         return int(text) if text.isdecimal() else float(text)
     except ValueError:
         return text
-
-
-def needs(told: Indicator, chosen: dict[str, Any], timeframe: str) -> int:
-    """How many bars before the first one shown. Raises InvalidInput where that is too many."""
-    if told.warmup(**chosen) > MOST:
-        raise InvalidInput(
-            f"{told.name} needs {told.warmup(**chosen):,} bars before its first value, and at most {MOST:,} are read.",
-            hint="Choose shorter settings.",
-        )
-    needed = max(told.warmup(**chosen), told.settles(**chosen) or 300)
-    if "timestamp" in told.inputs:
-        needed = max(needed, MONTHS // timeframes.milliseconds(timeframe))
-    return min(needed, MOST)
 
 
 def settings(told: Indicator) -> str:
@@ -190,16 +179,6 @@ def value(number: float, unit: str, instrument: Instrument) -> str:
 def drawn(told: Indicator, lines: tuple[Any, ...], bars: Bars, title: str, label: str | None) -> Chart:
     """Candles with what is a price over them, and the rest below."""
     chart = charts.candles(bars, (), SHOWN, title, label)
-    cut = slice(max(0, len(bars) - SHOWN), None)
-    over: list[Series] = []
-    below: dict[str, list[Series]] = {}
-    for each, line in zip(told.outputs, lines, strict=True):
-        kind: charts.Kind = "histogram" if told.category == "pattern" or each.name == "histogram" else "line"
-        drawing = charts.series(kind, f"{told.name} {each.name}", bars.timestamp[cut], line[cut])
-        if told.overlay and each.unit == PRICE:
-            over.append(drawing)
-        else:
-            below.setdefault(each.unit, []).append(drawing)
+    over, below = charts.placed(told, lines, bars, slice(max(0, len(bars) - SHOWN), None), told.name)
     main, *rest = chart.panes
-    panes = (replace(main, series=(*main.series, *over)), *rest, *(Pane(tuple(each), 0.6) for each in below.values()))
-    return replace(chart, panes=panes)
+    return replace(chart, panes=(replace(main, series=(*main.series, *over)), *rest, *below))

@@ -70,10 +70,10 @@ async def chart(ctx: Context, instrument: Instrument, timeframe: Timeframe = HOU
 
     instrument: a coin or a pair
     timeframe: 1m 5m 15m 30m 1h 4h 1d and others; 1h when not said
-    indicators: up to four of rsi, ema20, sma50, bollinger, macd, atr; ema20 and ema50 when not said
+    indicators: up to four, such as rsi,ema20,supertrend; indicators lists them; ema20 and ema50 when not said
     """
     chosen = charts.studies(indicators or ",".join(charts.DEFAULT))
-    warmup = max(study.length for study in chosen) * 4
+    warmup = max((study.needs(timeframe) for study in chosen), default=0)
     bars = await ctx.services.market.bars(instrument, timeframe, SHOWN + warmup, forming=True)
     title = f"{instrument.symbol} {timeframe}"
     drawn = await ctx.services.jobs.run(

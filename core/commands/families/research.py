@@ -2,24 +2,22 @@
 
 import math
 import shlex
-import time
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from core import wording
-from core.clock import to_ms
 from core.commands import charts
+from core.commands.bars import past_bars
 from core.commands.context import Context
 from core.commands.converters import HOURLY, Period, Timeframe
-from core.commands.converters import period as period_of
 from core.commands.loading import own_strategies, results_of, source_of, strategy_named
 from core.commands.registry import command
+from core.commands.works import worked
 from core.errors import InvalidInput
-from core.market import timeframes
 from core.market.bars import Bars
 from core.market.instrument import Instrument
-from core.reply import Choice, Choices, Facts, Progress, Reply, Table, Text
+from core.reply import Choice, Choices, Facts, Reply, Table, Text
 from core.research.sizes import sizing_of
 from core.trading.costs import Costs
 from core.trading.sizing import Sizing
@@ -28,10 +26,6 @@ from core.trading.strategy import Strategy
 if TYPE_CHECKING:
     from core.research.archive import Archive, Saved
     from core.research.backtest import Result
-
-MOST_BARS = 200_000
-SHORTEST = 50
-DEFAULT_BARS = 3_000  # when no period is said
 
 
 @command(
@@ -77,27 +71,10 @@ async def backtest(
     rates: dict[str, Any] = {name: float(value) for name, value in given.items() if value is not None}
     costs = Costs(**rates)
     size = sizing_of(sizing)
-    length = timeframes.milliseconds(timeframe)
-    now = ctx.services.clock.now()
-    since, until = period_of(period, now) if period else (None, None)
-    first = to_ms(since) if since else to_ms(now) - DEFAULT_BARS * length
-    if (to_ms(until or now) - first) // length > MOST_BARS:
-        raise InvalidInput(
-            f"That is more than {MOST_BARS:,} bars.", hint="Choose a shorter period or a longer timeframe."
-        )
-    await ctx.progress(Progress(f"Loading {instrument.symbol} {timeframe} bars", None))
-    bars = await ctx.services.market.history(instrument, timeframe, first)
-    bars = bars.between(end_ms=to_ms(until) if until else to_ms(now) - length + 1)
-    if len(bars) < SHORTEST:
-        raise InvalidInput(
-            f"There are only {len(bars)} bars of {instrument.symbol} {timeframe} there.",
-            hint=f"A backtest needs at least {SHORTEST}.",
-        )
-    report = Reporter(ctx, f"Testing {strategy} on {len(bars):,} bars")
-    await report.begin()
+    bars = await past_bars(ctx, instrument, timeframe, period)
     keep = Keep(results_of(ctx), ctx.user.id, source_of(ctx, strategy))
-    tested = await ctx.services.jobs.run(test, chosen, bars, float(cash), costs, size, keep, progress=report)
-    await report.settle()
+    subject = f"Testing {strategy} on {len(bars):,} bars"
+    tested = await worked(ctx, subject, test, chosen, bars, float(cash), costs, size, keep)
     result = tested.result
     label = ctx.services.market.label(instrument)
     title = f"{strategy} on {instrument.symbol} {timeframe}"
@@ -187,42 +164,6 @@ def test(
     return Tested(result, saved, before=before[0].number if before else None)
 
 
-class Reporter:
-    """Passes a job's progress on to the caller, at most a few times a second."""
-
-    def __init__(self, ctx: Context, text: str) -> None:
-        self._ctx, self._text = ctx, text
-        self._tasks: set[Any] = set()
-        self._began = self._last = time.monotonic()
-
-    async def begin(self) -> None:
-        """The first sign of life."""
-        await self._ctx.progress(Progress(self._text, 0.0))
-
-    def __call__(self, where: Any, *rest: Any) -> None:
-        """Called on the event loop with a fraction (or done and total, or a Progress)."""
-        import asyncio
-
-        now = time.monotonic()
-        if now - self._last < 0.2:
-            return
-        self._last = now
-        if isinstance(where, Progress):
-            block = where
-        else:
-            fraction = float(where) / float(rest[0]) if rest and rest[0] else float(where)
-            left = (now - self._began) * (1 - fraction) / fraction if fraction > 0 else None
-            block = Progress(self._text, min(1.0, fraction), left)
-        task = asyncio.ensure_future(self._ctx.progress(block))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def settle(self) -> None:
-        """Waits until every report is out, so that none arrives after the answer."""
-        for task in list(self._tasks):
-            await task
-
-
 def facts_of(stats: dict[str, Any], currency: str) -> tuple[tuple[str, str], ...]:
     """The statistics that matter, the loss beside the gain and holding beside both."""
     return (
@@ -232,11 +173,18 @@ def facts_of(stats: dict[str, Any], currency: str) -> tuple[tuple[str, str], ...
         ("Final equity", wording.money(stats["final_equity"], currency)),
         ("Sharpe ratio", within(stats)),
         ("Chance that it is skill", chance(stats)),
-        ("Trades", f"{int(stats['trades']):,}, {wording.percent(stats['win_rate'], 0)} of them won"),
+        ("Trades", traded(stats)),
         ("Profit factor", ratio(stats.get("profit_factor"))),
         ("Time in the market", wording.percent(stats["exposure"], 0)),
         ("Fees paid", wording.money(stats["fees_paid"], currency)),
     )
+
+
+def traded(stats: dict[str, Any]) -> str:
+    """'34, 35 % of them won'; what was not closed at the end is told apart."""
+    count, still = int(stats["trades"]), int(stats.get("open_trades") or 0)
+    won = f", {wording.percent(stats['win_rate'], 0)} of them won" if count else " closed"
+    return f"{count:,}{won}" + (f", {still:,} still open" if still else "")
 
 
 def within(stats: dict[str, Any]) -> str:
@@ -262,7 +210,8 @@ def ratio(value: Any) -> str:
 def verdict(stats: dict[str, Any]) -> str:
     """One honest sentence."""
     mine, held, trades = float(stats["total_return"]), float(stats["buy_and_hold"]), int(stats["trades"])
-    if trades == 0:
+    held_on = int(stats.get("open_trades") or 0)
+    if trades == 0 and not held_on:
         return "It never traded, so this says nothing about it."
     beaten = (
         "It did better than holding"
@@ -271,7 +220,9 @@ def verdict(stats: dict[str, Any]) -> str:
         if mine < held
         else "It did as well as holding"
     )
-    few = f", on only {wording.plural(trades, 'trade')}, which proves little" if trades < 30 else ""
+    few = f", on only {wording.plural(trades, 'closed trade')}, which proves little" if trades < 30 else ""
+    if trades == 0:
+        few = ", and nothing that it bought was sold again"
     return f"{beaten}{few}. Costs are included; the past promises nothing."
 
 
@@ -290,7 +241,7 @@ async def strategies(ctx: Context) -> Reply:
     from core.strategies import catalogue
 
     rows = [row_of(name, kind) for name, kind in sorted(catalogue().items())]
-    own, failed = own_strategies(ctx)
+    own, failed = own_strategies(ctx) if ctx.caller.private else ({}, ())  # nobody's own are told to a group
     rows += [row_of(name, kind) for name, kind in own.items()]
     table = Table("Strategies", ("Name", "What it does", "Settings"), tuple(rows))
     return [

@@ -1,6 +1,7 @@
 """Results that were kept: listed, shown again, side by side, and as files."""
 
 import asyncio
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ from core.commands.context import Context
 from core.commands.families.research import chance, facts_of, ratio, within
 from core.commands.loading import results_of
 from core.commands.registry import command
-from core.errors import InvalidInput
+from core.errors import InvalidInput, NotFound
 from core.market.instrument import parse_key
 from core.reply import Chart, Choice, Choices, Facts, File, Pane, Reply, Table, Text
 from core.research.archive import KINDS, Saved, SavedRun
 
 LISTED = 15
+MOST_COMPARED = 8
 LARGEST = 20 * 2**20  # bytes of a file that is sent in a chat
 MIMES = {
     "html": "text/html", "json": "application/json", "parquet": "application/vnd.apache.parquet", "csv": "text/csv",
@@ -25,6 +27,7 @@ MIMES = {
 
 @command(
     family="research",
+    private=True,
     examples=("results", "results sweep"),
     phrases=(
         "[(show|list) [me]] [(my|the)] (last|latest|saved|kept|backtest|test) results",
@@ -36,16 +39,14 @@ async def results(ctx: Context, kind: str = "") -> Reply:
 
     kind: backtest, sweep, optimize, walk-forward or monte-carlo; all of them when not said
     """
-    chosen = kind.lower().rstrip("s").replace("_", "-") if kind else None
-    if chosen and chosen not in KINDS:
-        raise InvalidInput(f"'{kind[:30]}' is not a kind of result.", hint=f"There are {', '.join(KINDS)}.")
+    chosen = kind_named(kind)
     found = await asyncio.to_thread(results_of(ctx).list, ctx.user.id, chosen, LISTED)
     table = Table(
         "Results",
         ("No", "When", "What", "Return", "Sharpe", "Drawdown"),
         tuple(row_of(saved) for saved in found),
         (0, 3, 4, 5),
-        "Nothing has been kept yet. A backtest is kept when it ends.",
+        f"No {chosen} has been kept yet." if chosen else "Nothing has been kept yet. A backtest is kept when it ends.",
     )
     if not found:
         return [table]
@@ -56,12 +57,15 @@ async def results(ctx: Context, kind: str = "") -> Reply:
     return [table, Choices("", tuple(choices))]
 
 
-@command(family="research", examples=("result 12",))
-async def result(ctx: Context, number: int) -> Reply:
+@command(family="research", private=True, examples=("result 12", "show my last sweep"))
+async def result(ctx: Context, number: int | None = None, kind: str = "") -> Reply:
     """Shows a kept result again.
 
-    number: as results lists it
+    number: as results lists it; the latest when not said
+    kind: backtest, sweep, optimize, walk-forward or monte-carlo, when the latest of these is meant
     """
+    if number is None:
+        (number,) = await latest(ctx, 1, kind_named(kind))
     run = await asyncio.to_thread(results_of(ctx).open, number, ctx.user.id)
     saved, currency = run.saved, quote(run.saved)
     settings = ", ".join(f"{name}={value}" for name, value in saved.parameters.items())
@@ -83,16 +87,19 @@ async def result(ctx: Context, number: int) -> Reply:
     return blocks
 
 
-@command(family="research", examples=("export 12 html", "export 12 csv"))
-async def export(ctx: Context, number: int, form: str = "html") -> Reply:
+@command(family="research", private=True, examples=("export 12 html", "export 12 csv"))
+async def export(ctx: Context, number: int | None = None, form: str = "html", kind: str = "") -> Reply:
     """Sends a kept result as a file: the report, or its tables.
 
-    number: as results lists it
+    number: as results lists it; the latest when not said
     form: html, json, parquet or csv; html when not said
+    kind: backtest, sweep, optimize, walk-forward or monte-carlo, when the latest of these is meant
     """
     chosen = form.lower().lstrip(".")
     if chosen not in MIMES:
         raise InvalidInput(f"'{form[:20]}' is not a format of results.", hint=f"Choose one of {', '.join(MIMES)}.")
+    if number is None:
+        (number,) = await latest(ctx, 1, kind_named(kind))
     name = f"result-{number}.{chosen}"
     content = await ctx.services.jobs.run(written, results_of(ctx).open(number, ctx.user.id), name, chosen)
     if len(content) > LARGEST:
@@ -105,23 +112,35 @@ async def export(ctx: Context, number: int, form: str = "html") -> Reply:
 
 @command(
     family="research",
-    examples=("compare 3 7", "compare 3 7 12"),
+    private=True,
+    examples=("compare 3 7", "compare 3 7 12", "compare my last two backtests"),
 )
 async def compare(ctx: Context, *numbers: str) -> Reply:
     """Puts kept results side by side: figures, equity, correlation, and whether one is better than luck makes it.
 
-    numbers: two or more, as results lists them
+    numbers: two or more, as results lists them, or: last 2 backtests
     """
     from core.research.compare import compare as beside
     from core.research.compare import side_of
 
     chosen = [
-        word.strip(",").lstrip("#") for word in numbers if word.lower().strip(",") not in ("and", "with", "results")
-    ]
+        word.lstrip("#") for word in " ".join(numbers).replace(",", " ").split()
+        if word.lower() not in ("and", "with", "results")
+    ]  # fmt: skip
+    if chosen and chosen[0].lower() == "last":
+        count = int(chosen[1]) if len(chosen) > 1 and re.fullmatch(r"\d{1,2}", chosen[1]) else 2
+        kind = kind_named(chosen[-1]) if not chosen[-1].isdigit() and len(chosen) > 1 else None
+        chosen = [str(each) for each in reversed(await latest(ctx, count, kind))]
+    if len(chosen) > MOST_COMPARED:
+        raise InvalidInput(
+            f"{len(chosen)} results are too many to put side by side.", hint=f"{MOST_COMPARED} are the most."
+        )
     if len(chosen) < 2:
         raise InvalidInput("A comparison takes the numbers of two results or more.", hint="For example: compare 3 7.")
     if wrong := next((word for word in chosen if not word.isdigit()), None):
         raise InvalidInput(f"'{wrong[:20]}' is not the number of a result.", hint="results lists them.")
+    if twice := next((word for word in chosen if chosen.count(word) > 1), None):
+        raise InvalidInput(f"Result {twice} is given twice.", hint="results lists them.")
     archive, owner = results_of(ctx), ctx.user.id
     found = await ctx.services.jobs.run(lambda: beside([side_of(archive.open(each, owner)) for each in chosen]))
     names = [side.name for side in found.sides]
@@ -155,6 +174,26 @@ async def compare(ctx: Context, *numbers: str) -> Reply:
     return blocks
 
 
+def kind_named(kind: str) -> str | None:
+    """The kind as the archive calls it; None for any. Raises InvalidInput."""
+    chosen = kind.lower().rstrip("s").replace("_", "-").replace(" ", "-")
+    chosen = {"walkforward": "walk-forward", "montecarlo": "monte-carlo", "optimise": "optimize", "result": ""}.get(
+        chosen, chosen
+    )
+    if chosen and chosen not in KINDS:
+        raise InvalidInput(f"'{kind[:30]}' is not a kind of result.", hint=f"There are {', '.join(KINDS)}.")
+    return chosen or None
+
+
+async def latest(ctx: Context, count: int, kind: str | None) -> list[int]:
+    """The numbers of the caller's latest results, the newest first. Raises NotFound when there are fewer."""
+    found = await asyncio.to_thread(results_of(ctx).list, ctx.user.id, kind, count)
+    if len(found) < count:
+        there = wording.plural(len(found), f"{kind or 'result'}") if found else f"no {kind or 'result'}"
+        raise NotFound(f"There {'is' if len(found) < 2 else 'are'} {there} kept.", hint="results lists what there is.")
+    return [saved.number for saved in found]
+
+
 def written(run: SavedRun, name: str, form: str) -> bytes:
     """The file's bytes; runs in a job."""
     from core.research.export import export as write
@@ -178,13 +217,27 @@ def row_of(saved: Saved) -> tuple[str, ...]:
     )
 
 
+FRACTIONS = frozenset(
+    {"total_return", "cagr", "max_drawdown", "volatility", "win_rate", "exposure", "buy_and_hold", "var_95", "cvar_95"}
+)
+
+
 def few(stats: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     """Whatever figures a run of another kind has."""
     return tuple(
-        (name.replace("_", " ").capitalize(), ratio(value) if isinstance(value, float) else f"{value:,}")
+        (name.replace("_", " ").capitalize(), figure(name, value))
         for name, value in stats.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     )
+
+
+def figure(name: str, value: Any) -> str:
+    """As people read it."""
+    if name in FRACTIONS:
+        return wording.percent(value)
+    if name in ("final_equity", "fees_paid", "expectancy"):
+        return wording.money(value)
+    return f"{value:,}" if isinstance(value, int) else ratio(value)
 
 
 def percent(value: Any) -> str:

@@ -11,9 +11,10 @@ from core.commands import charts
 from core.commands.bars import past_bars
 from core.commands.context import Context
 from core.commands.converters import HOURLY, Period, Timeframe
-from core.commands.families.research import Reporter, ratio
+from core.commands.families.research import ratio
 from core.commands.loading import strategy_named
 from core.commands.registry import command
+from core.commands.works import worked
 from core.errors import InvalidInput
 from core.market.bars import Bars
 from core.market.instrument import Instrument
@@ -265,16 +266,13 @@ async def walkforward(
 async def _run(
     ctx: Context, doing: str, work: Callable[..., Any], kind: type[Any], bars: Bars, space: Any, options: dict[str, Any]
 ) -> tuple[Any, int | None]:
-    """What a search found, and its number among the kept results. A cancelled one keeps what it has done."""
+    """What a search found, and its number among the kept results. One that is stopped keeps what it has done."""
     from core.research.archive import Archive
 
-    report = Reporter(ctx, f"{doing} on {len(bars):,} bars")
-    await report.begin()
     options["scheduler"] = ctx.services.settings.cluster.scheduler or "local"
     archive = Archive(ctx.services.settings.data_dir / "results")
-    found, number = await ctx.services.jobs.run(work, kind, bars, space, options, archive, ctx.user.id, progress=report)
-    await report.settle()
-    return found, number
+    subject = f"{doing} on {len(bars):,} bars"
+    return await worked(ctx, subject, work, kind, bars, space, options, archive, ctx.user.id)
 
 
 def _swept(

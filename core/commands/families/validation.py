@@ -9,9 +9,10 @@ from core.commands import charts
 from core.commands.bars import past_bars
 from core.commands.context import Context
 from core.commands.converters import HOURLY, Period, Timeframe
-from core.commands.families.research import Reporter, ratio
+from core.commands.families.research import ratio
 from core.commands.loading import strategy_named
 from core.commands.registry import command
+from core.commands.works import worked
 from core.errors import InvalidInput
 from core.market.instrument import Instrument
 from core.reply import Chart, Choice, Choices, Pane, Reply, Table, Text, Tone
@@ -49,10 +50,7 @@ async def causality(
 
     chosen = strategy_named(ctx, strategy, parameters)
     bars = await past_bars(ctx, instrument, timeframe, period) if instrument else None
-    report = Reporter(ctx, f"Testing whether {chosen.name} sees the future")
-    await report.begin()
-    found = await ctx.services.jobs.run(test, chosen, bars, timeframe=timeframe, progress=report)
-    await report.settle()
+    found = await worked(ctx, f"Testing whether {chosen.name} sees the future", test, chosen, bars, timeframe=timeframe)
     blocks = [Text(found.sentence, "good" if found.causal else "bad")]
     if found.warm_up is not None:
         blocks.append(Text(found.warm_up.sentence, "plain" if found.warm_up.enough else "warning"))
@@ -94,10 +92,9 @@ async def monte_carlo(
     if not 1 <= runs <= MOST_RUNS:
         raise InvalidInput(f"{runs:,} runs are not between 1 and {MOST_RUNS:,}.")
     bars = await past_bars(ctx, instrument, timeframe, period)
-    report = Reporter(ctx, f"Making {runs:,} histories of {chosen.name}")
-    await report.begin()
-    found = await ctx.services.jobs.run(_simulated, chosen, bars, method, runs, seed, progress=report)
-    await report.settle()
+    found = await worked(
+        ctx, f"Making {runs:,} histories of {chosen.name}", _simulated, chosen, bars, method, runs, seed
+    )
     label = ctx.services.market.label(instrument)
     title = f"{strategy} on {instrument.symbol} {timeframe}"
     times = np.linspace(int(bars.timestamp[0]), int(bars.timestamp[-1]), len(found.axis)).astype(np.int64)

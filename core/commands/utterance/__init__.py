@@ -5,7 +5,7 @@ import re
 from core.commands import parsing
 from core.commands.registry import Registry
 from core.commands.registry import registry as all_commands
-from core.commands.utterance import alerting, beyond, orders, phrases, protecting, studies
+from core.commands.utterance import alerting, beyond, orders, phrases, protecting, studies, trials
 from core.commands.utterance.reading import Understood, ask
 from core.commands.utterance.words import LONGEST, Token, normal, tidy, timeframes_joined
 from core.commands.utterance.words import tokens as tokenise
@@ -14,6 +14,12 @@ from core.money import plain
 
 __all__ = ["Understood", "understand"]
 
+# A formula is kept as it is written: '(save|check|show|remove) [my] formula [called] …' is 'formula save …'.
+FORMULA = re.compile(
+    r"(?:(?:please|can you|could you) )*(save|replace|check|show|remove|delete)(?: me)?(?: (?:a|an|the|my|this))?"
+    r"(?: new)? formula:?(?: (?:called|named|as))?\s+(.+)",
+    re.IGNORECASE | re.DOTALL,
+)
 INLINE = re.compile(r"['\"]formula:", re.IGNORECASE)
 STUDY = re.compile(r"(backtest|back-test|simulate|test|try|how would)\b")
 PAID = re.compile(r"(?:spend|invest|put) (.+?) (?:on|in|into) (\S+)(.*)$")
@@ -34,13 +40,15 @@ def understand(text: str, registry: Registry | None = None) -> Understood:
     slash, bare = line.startswith("/"), line.lstrip("/")
     if not bare:
         return Understood()
+    if match := FORMULA.fullmatch(bare):
+        slash, bare = True, f"formula {match[1].lower()} {match[2]}"
     head = bare.split()[0].partition("@")[0]
     known = registry.find(head)
     if known is None:
         return unnamed(registry, bare, slash, head)
     if parsing.takes_verbatim(known) or INLINE.search(bare):
         slash = True  # what follows is a formula, not a sentence
-    if slash or (re.search(r"\S=\S", bare) and head not in studies.TESTS):
+    if slash or (re.search(r"\S=\S", bare) and head.lower() not in trials.WORDS):
         try:
             command, arguments = parsing.parse(registry, bare)
             return Understood(command.name, arguments)
@@ -130,6 +138,8 @@ def sentence(line: str, registry: Registry) -> Understood | None:
     words = tokenise(stripped)
     if not words:
         return None
+    if found := trials.kept(stripped) or trials.trial(stripped, tokenise):
+        return found
     if found := amended(stripped, words):
         return found
     texts = [token.text for token in words]
@@ -143,13 +153,11 @@ def sentence(line: str, registry: Registry) -> Understood | None:
         return found
     if STUDY.match(stripped) and (texts[0] in ("backtest", "back-test") or studies.strategy_in(stripped)):
         return studies.backtest(stripped, tokenise)
-    if stripped.split()[0] in studies.TESTS and len(words) > 1:
-        return studies.backtest(stripped, tokenise)
     if START.match(stripped) and (texts[0] == "start" or studies.strategy_in(stripped)):
         return studies.start(stripped, tokenise)
     if len(words) == 1 and words[0].coin:
         return Understood("price", {"instrument": words[0].coin})
-    return None
+    return trials.reading(stripped, tokenise)
 
 
 def amended(text: str, words: list[Token]) -> Understood | None:
@@ -169,7 +177,9 @@ def amended(text: str, words: list[Token]) -> Understood | None:
 def with_file(name: str, rest: str) -> Understood | None:
     """The backtest or start of a strategy of the user's own; None when the rest of the sentence is neither."""
     text = without_manners(re.sub(r"[\s.!?…,;]+$", "", timeframes_joined(normal(rest).strip())))
-    if STUDY.match(text) or text.split(" ")[0] in studies.TESTS:
+    if found := trials.trial(text, tokenise, name):
+        return found
+    if STUDY.match(text):
         return studies.backtest(text, tokenise, name)
     if START.match(text):
         return studies.start(text, tokenise, name)

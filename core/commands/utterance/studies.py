@@ -23,6 +23,11 @@ STRATEGIES = (
     ("bollinger_breakout", r"bollinger(?:[ _-]bands?)?[ _-]?breakout|bollinger(?: bands?)?|bb"),
     ("donchian", r"donchian(?:[ _-](?:channel|breakout))*|turtles?"),
     ("macd", r"macd(?:[ _-]cross(?:over)?)?"),
+    ("rsi_limit", r"rsi[ _-]limits?"),
+    ("trend_pullback", r"trend[ _-]pullbacks?|pullbacks?"),
+    ("grid", r"grid(?:[ _-](?:trading|bot))?"),
+    ("dca", r"dca|dollar[ -]cost[ -]averag(?:e|ing)"),
+    ("momentum_rotation", r"momentum[ _-]rotation|rotation"),
     ("buy_and_hold", r"buy[ _-](?:and|&|n)[ _-]hold|hodl|holding|hold"),
 )
 FILE = re.compile(r"(?<!\S)(?:strategy=)?([^\s=]+\.py(?::\w+)?)(?=[,;.!?]*(?:\s|$))")
@@ -61,21 +66,26 @@ def pairs_in(text: str) -> tuple[dict[str, str], str]:
     return {match[1]: match[2].rstrip(",;") for match in PAIR.finditer(text)}, PAIR.sub(" ", text)
 
 
-TESTS = {
-    "causality": "causality", "lookahead": "causality", "montecarlo": "montecarlo", "monte-carlo": "montecarlo",
-    "mc": "montecarlo",
-}  # fmt: skip  # first words that mean another command about a strategy on past bars
+# A period written as the command takes it: 30d, 6mo, 1y, 2024, 2024-01-01..2024-06-30; 1d, 3d and 1w are timeframes.
+WRITTEN = re.compile(r"(?<!\S)(?!(?:1d|3d|1w)(?!\S))(\d{1,4}(?:d|w|mo|y)|20\d\d(?:-\d\d-\d\d(?:\.\.\S*)?)?)(?!\S)")
+
+
+def span_in(text: str) -> tuple[dict[str, str], str]:
+    """The period that the text names, as an argument, and the text without it."""
+    if taken := period_in(text):
+        return {"period": taken[0]}, taken[1]
+    if match := WRITTEN.search(text):
+        return {"period": match[1]}, f"{text[: match.start()]} {text[match.end() :]}"
+    return {}, text
 
 
 def backtest(text: str, tokenise: Tokenise, strategy: str = "") -> Understood:
-    """'backtest rsi on eth 1h fast=10 last year', or one of TESTS; strategy: the file that the sentence names."""
+    """'backtest rsi on eth 1h fast=10 last year'; strategy: the file that the sentence names."""
     pairs, rest = pairs_in(re.sub(r"^\S+", "", text))
     if strategy:
         pairs["strategy"] = strategy
-    arguments: dict[str, str] = {}
-    if taken := period_in(rest):
-        arguments["period"], rest = taken
-    return study(TESTS.get(text.split()[0], "backtest"), rest, tokenise, arguments, pairs)
+    arguments, rest = span_in(rest)
+    return study("backtest", rest, tokenise, arguments, pairs)
 
 
 def start(text: str, tokenise: Tokenise, strategy: str = "") -> Understood:
@@ -140,11 +150,37 @@ def study(command: str, rest: str, tokenise: Tokenise, found: dict[str, str], pa
     )
 
 
+UNSAID = words_of("volume volumes indicator indicators line lines its added overlay overlaid below period length")
 CHART = re.compile(r"\b(charts?|candles?|candlesticks?|graph|plot|draw)\b")
 INDICATOR = re.compile(
     r"\b(rsi|ema|sma|macd|bollinger(?: bands?)?|bb|atr|moving average|stochastic)s?\b(?: ?\(?(\d{1,3})(?![\da-z])\)?"
     r"(?: ?(?:and|,|/|&) ?(\d{1,3})(?![\da-z]))?)?"
 )
+
+
+def drawn_too(text: str, tokenise: Tokenise) -> tuple[list[str], str, str]:
+    """The indicators of the catalogue named after 'with', the text without them, and the first that is none."""
+    from core.indicators import catalogue
+
+    before, found, after = text.partition(" with ")
+    named: list[str] = []
+    kept: list[str] = []
+    for part in re.split(r",|&|\band\b|\bplus\b", after) if found else ():
+        words, length = [], ""
+        for token in tokenise(part):
+            if token.coin or token.timeframe:
+                kept.append(token.text)
+            elif token.amount is not None and token.text.isdigit():
+                length = token.text
+            elif token.text not in SMALL and token.text not in UNSAID:
+                words.append(token.text)
+        name = "_".join(words).replace("-", "_")
+        known = next((each for each in (name, name.removesuffix("s")) if each in catalogue()), None)
+        if name and known is None:
+            return [], text, " ".join(words)
+        if known:
+            named.append(f"{known}:{length}" if length else known)
+    return named, f"{before} {' '.join(kept)}", ""
 
 
 def chart(text: str, tokenise: Tokenise) -> Understood | None:
@@ -157,6 +193,10 @@ def chart(text: str, tokenise: Tokenise) -> Understood | None:
         name = {"moving average": "sma", "bb": "bollinger"}.get(match[1], match[1].split()[0])
         indicators += [f"{name}{length}" for length in match.groups()[1:] if length] or [name]
     rest = INDICATOR.sub(" ", rest)
+    others, rest, unknown = drawn_too(rest, tokenise)
+    if unknown:
+        return ask(f"I cannot draw '{unknown[:30]}'. The indicators are listed by: indicators.", "indicators")
+    indicators += others
     arguments: dict[str, str] = {}
     if taken := period_in(rest):
         rest = taken[1]

@@ -234,7 +234,7 @@ class Reader:
         if not 0 < place < len(self._words):
             return False
         text, before = self._words[place].text, self._words[place - 1]
-        if text in FILLER | PLAIN_WORDS or not re.fullmatch(r"[a-z0-9]{2,10}", text) or ticker(text) is None:
+        if text in FILLER | PLAIN_WORDS | VERBS or not re.fullmatch(r"[a-z0-9]{2,10}", text) or ticker(text) is None:
             return False
         return before.amount is not None or before.text in ("of", "my", "all")
 

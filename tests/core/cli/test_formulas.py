@@ -104,7 +104,8 @@ def test_a_saved_formula_and_a_written_one_are_backtested(orchestrator: Orchestr
     code, out, err = orchestrator("backtest", "up", "--data", file, "--param", "n=9", "--json")
     assert code == 0, err
     saved = json.loads(out)
-    assert saved["strategy"] == {"name": "up", "parameters": {"n": 9}}
+    assert (saved["strategy"]["name"], saved["strategy"]["parameters"]) == ("up", {"n": 9})
+    assert json.loads(saved["strategy"]["formula"])["text"] == "param n = 5 [2 .. 50]; close > sma(close, n)"
     code, out, err = orchestrator("backtest", "formula: close > sma(close, 9)", "--data", file, "--json")
     assert code == 0, err
     assert json.loads(out)["stats"]["final_equity"] == saved["stats"]["final_equity"]

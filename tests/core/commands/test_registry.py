@@ -98,7 +98,7 @@ def test_what_moves_money_is_confirmed_and_what_is_private_stays_private() -> No
     assert all(found[name].confirm for name in ("buy", "sell", "reset", "protect", "flatten", "stop"))
     shown_to_groups = {each.name for each in registry().commands if not each.private}
     assert shown_to_groups == {
-        "price", "chart", "markets", "backtest", "results", "result", "export", "compare",
+        "price", "chart", "markets", "backtest",
         "causality", "montecarlo", "strategies", "alert", "whoami",
         "claim", "help",
         "indicators", "indicator",
