@@ -26,7 +26,7 @@ def once(command: list[str], folder: Path) -> tuple[float, float, float]:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment | {
-        "ORCHESTRATOR_DATA_DIR": str(folder), "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "ORCHESTRATOR_DATA_DIR": str(folder), "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
     }) as process:  # fmt: skip
         told = process.stderr.read() if process.stderr else b""
         _, status, used = os.wait4(process.pid, 0)

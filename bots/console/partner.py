@@ -103,7 +103,13 @@ class Remote:
     async def ask(self, line: str, progress: Report) -> Reply:
         number = next(self._numbers)
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = (answer, progress)
+        working: list[Progress] = []
+
+        async def report(block: Progress) -> None:
+            working[:] = [block]
+            await progress(block)
+
+        self._waiting[number] = (answer, report)
         try:
             if self._listener is None or self._listener.done():
                 raise Unavailable(
@@ -111,6 +117,10 @@ class Remote:
                 )
             await self._socket.send(json.dumps({"line": line, "id": number}))
             return await answer
+        except asyncio.CancelledError:
+            if working:  # the assistant goes on otherwise, for nobody
+                await self._socket.send(json.dumps({"line": "cancel the test", "id": next(self._numbers)}))
+            raise
         finally:
             self._waiting.pop(number, None)
 

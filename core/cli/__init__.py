@@ -85,18 +85,18 @@ def emit(document: Any) -> None:
 
 
 def note(message: str) -> None:
-    """A line for people, on stderr, so that stdout stays clean."""
-    sys.stderr.write(message + "\n")
+    """A line for people, on stderr, so that stdout stays clean. What would steer the terminal is made harmless."""
+    shown = "".join(each if each.isprintable() or each in "\n\t" else "\N{REPLACEMENT CHARACTER}" for each in message)
+    sys.stderr.write(shown + "\n")
 
 
 def main() -> None:
     """Entry point: 0 on success, 2 on bad usage, 1 with one plain sentence on any other error."""
     gc.set_threshold(100_000, 50, 100)  # what is imported stays; looking through it again and again takes 0.1 s
     try:
-        sys.exit(app(standalone_mode=False))  # what a verb returns is nothing; what Exit carries is the code
-    except KeyboardInterrupt:
-        note("Stopped.")
-        sys.exit(130)
+        code = app(standalone_mode=False)  # what a verb returns is nothing; what Exit carries is the code
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("Stopped.", "stopped", code=130)
     except TyperException as wrong:
         if "--json" in sys.argv:
             emit({"error": {"code": "usage", "message": wrong.format_message()}})
@@ -105,22 +105,26 @@ def main() -> None:
         shown: Any = wrong  # Typer's own Click, whose types are private
         rich_utils.rich_format_error(shown)
         sys.exit(wrong.exit_code)
-    except typer.Abort:
-        note("Stopped.")
-        sys.exit(130)
     except AppError as refused:
         _fail(refused.sentence(), refused.code, refused.details.get("pointed"))
     except BrokenPipeError:
         sys.exit(0)
+    except OSError as refused:
+        told = refused.strerror or type(refused).__name__
+        _fail(f"{refused.filename}: {told}." if refused.filename else f"{told}.", "refused")
+    except SystemExit:  # nothing of ours ends the program inside a verb
+        _fail("A file of your own has ended the program by itself (SystemExit).", "unexpected")
     except Exception as unexpected:  # the outermost frame of this surface: a sentence, never a traceback
         _fail(f"Something unexpected went wrong: {type(unexpected).__name__}: {unexpected}", "unexpected")
+    else:
+        sys.exit(code)
 
 
-def _fail(sentence: str, code: str, pointed: object = None) -> None:
-    """pointed: lines that show where something written is wrong."""
+def _fail(sentence: str, name: str, pointed: object = None, code: int = 1) -> None:
+    """name: of the error, for programs; pointed: lines that show where something written is wrong."""
     if "--json" in sys.argv:
-        emit({"error": {"code": code, "message": sentence} | ({"pointed": pointed} if pointed else {})})
+        emit({"error": {"code": name, "message": sentence} | ({"pointed": pointed} if pointed else {})})
     note(sentence)
     if pointed:
         note(str(pointed))
-    sys.exit(1)
+    sys.exit(code)

@@ -31,7 +31,10 @@ def show_sweep(found: "SweepResult", top: int) -> None:
     console.print(table)
     skipped = f", {found.skipped:,} left out ({found.reason})" if found.skipped else ""
     asked = f" of {found.asked:,}" if found.partial else ""
-    console.print(f"{len(found):,}{asked} trials{skipped}, {found.seconds:.2f} s by {found.workers}", highlight=False)
+    console.print(
+        f"{len(found):,}{asked} trials{skipped}{_before(found)}, {found.seconds:.2f} s by {found.workers}",
+        highlight=False,
+    )
     _doubt(console, found.overfitting)
 
 
@@ -57,7 +60,9 @@ def show_optimum(found: "OptimizeResult", top: int) -> None:
             table.add_row("", *_row(each.parameters, each.stats or {}, names, columns), style="dim")
     console.print(table)
     pruned = f", {found.pruned:,} of them given up early" if found.pruned else ""
-    console.print(f"{len(found):,} trials{pruned}, {found.seconds:.2f} s by {found.workers}", highlight=False)
+    console.print(
+        f"{len(found):,} trials{pruned}{_before(found)}, {found.seconds:.2f} s by {found.workers}", highlight=False
+    )
     if found.degradation is not None:
         name = wanted[0].replace("_", " ")
         console.print(f"On what was held out the {name} was {found.degradation:.0%} of that found.", highlight=False)
@@ -87,7 +92,7 @@ def show_walk(found: "WalkForwardResult") -> None:
         told = f"{chosen['mean']:.4g} ± {chosen['deviation']:.3g}, {chosen['distinct']} different"
         stats.add_row(f"{name} chosen", told)
     console.print(stats)
-    console.print(f"{len(found)} windows, {found.seconds:.2f} s by {found.workers}", highlight=False)
+    console.print(f"{len(found)} windows{_before(found)}, {found.seconds:.2f} s by {found.workers}", highlight=False)
     _doubt(console, found.overfitting)
 
 
@@ -110,6 +115,10 @@ def _columns(table: Table, names: list[str]) -> None:
 def _row(parameters: dict[str, Any], stats: dict[str, Any], names: list[str], columns: list[str]) -> list[str]:
     chosen = [f"{parameters[name]:g}" if name in parameters else "" for name in names]
     return [*chosen, *(value(name, stats.get(name)) for name in columns)]
+
+
+def _before(found: "SweepResult | OptimizeResult | WalkForwardResult") -> str:
+    return f", {found.earlier:,} earlier ones count as well" if found.earlier else ""
 
 
 def _doubt(console: Console, facts: dict[str, Any]) -> None:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from core.market.bars import Bars
     from core.market.funding import Funding
-    from core.research.archive import Archive, Frames, Saved
+    from core.research.archive import Archive, Saved
     from core.research.result import Result, Trials
+    from core.research.runfile import Frames
     from core.trading.costs import Costs
 
 
@@ -40,6 +41,8 @@ def parameters_of(given: list[str]) -> dict[str, str]:
         name, equals, value = text.partition("=")
         if not (name and equals and value):
             raise InvalidInput(f"--param '{text}' is not name=value, such as fast=20.")
+        if name.strip() in parameters:
+            raise InvalidInput(f"--param gives {name.strip()} twice.")
         parameters[name.strip()] = value.strip()
     return parameters
 
@@ -61,9 +64,9 @@ def opened(names: list[str], within: "Bars | dict[str, Bars] | None" = None) -> 
         return opened[0]
     by_symbol: dict[str, Bars] = {}
     for bars in opened:
+        if any(bars.instrument.key == each.instrument.key for each in by_symbol.values()):
+            raise InvalidInput(f"{bars.instrument.symbol} of {bars.instrument.venue} is given twice.")
         name = bars.instrument.symbol if bars.instrument.symbol not in by_symbol else bars.instrument.key
-        if name in by_symbol:
-            raise InvalidInput(f"{name} is given twice.")
         by_symbol[name] = bars
     return by_symbol
 
@@ -115,6 +118,7 @@ def source_of(strategy: Mapping[str, Any], given: str) -> dict[str, Any]:
 
 def funding_of(files: "list[Path]", bars: "Bars | dict[str, Bars]") -> "Funding | dict[str, Funding]":
     """The histories of funding, one per instrument in the order of --data. Raises InvalidInput."""
+    from core.clock import from_ms
     from core.market.bars import Bars
     from core.market.funding import Funding
 
@@ -122,4 +126,12 @@ def funding_of(files: "list[Path]", bars: "Bars | dict[str, Bars]") -> "Funding 
     names = [bars.instrument.symbol] if isinstance(bars, Bars) else list(bars)
     if len(read) != len(names):
         raise InvalidInput(f"--funding is given {len(read)} times for {len(names)} instruments; give it once for each.")
+    traded = [bars] if isinstance(bars, Bars) else list(bars.values())
+    for path, rates, each in zip(files, read, traded, strict=True):
+        first, last = from_ms(int(rates.timestamps[0])), from_ms(int(rates.timestamps[-1]))
+        if len(each) and (from_ms(int(each.timestamp[-1])) < first or from_ms(int(each.timestamp[0])) > last):
+            raise InvalidInput(
+                f"{path.name} tells the funding from {first:%Y-%m-%d} to {last:%Y-%m-%d}, at no bar of"
+                f" {each.instrument.symbol}."
+            )
     return read[0] if isinstance(bars, Bars) else dict(zip(names, read, strict=True))

@@ -25,6 +25,17 @@ def bar(title: str, patience: float = PATIENCE) -> Iterator[Callable[[float], No
         shown.close()
 
 
+def tell_compiling() -> None:
+    """Says on a terminal that kernels are to be compiled first, which takes a minute without a sign of life."""
+    if not sys.stderr.isatty():
+        return
+    from core.cli import note
+    from core.indicators.compiled import cache_folder
+
+    if next(cache_folder().rglob("*.nbi"), None) is None:
+        note("Compiling first, once after an installation or an update: this takes a minute or two.")
+
+
 def _unseen(fraction: float) -> None:
     """Nobody looks."""
 

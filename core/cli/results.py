@@ -8,8 +8,9 @@ import typer
 from core.cli import emit, note
 from core.cli.inputs import archive, archived, costs_of, opened, parameters_of, source_of, tried
 from core.cli.progress import bar
+from core.cli.reports import demand_place
 from core.cli.shown import NAMES, show, table, told
-from core.errors import InvalidInput
+from core.errors import BadData, InvalidInput
 
 if TYPE_CHECKING:
     from core.research.archive import Saved
@@ -100,7 +101,12 @@ def again(
 @app.command("remove")
 def removed(numbers: Annotated[list[str], typer.Argument(help="Numbers or ids.")], as_json: Json = False) -> None:
     """Remove results."""
-    gone = [archive().remove(number) for number in numbers]
+    gone = []
+    for number in numbers:
+        try:
+            gone.append(archive().remove(number))
+        except BadData:
+            note(f"{archive().discard(number).name} could not be read and was removed.")
     if as_json:
         emit([saved.summary() for saved in gone])
         return
@@ -137,6 +143,7 @@ def compare(
     from core.research.compare import compare as beside
     from core.research.compare import side_of
 
+    demand_place(report)
     sides: list[Side] = []
     named = [each for each in results if not each.removeprefix("#").isdigit()]
     if named and not data:

@@ -1,22 +1,19 @@
 """`orchestrator sweep | optimize | walk-forward`."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from core.cli import emit, note
-from core.cli.inputs import archived, costs_of, opened, parameters_of
+from core.cli.inputs import archive, archived, parameters_of, source_of
 from core.cli.progress import bar
-
-if TYPE_CHECKING:
-    pass
+from core.cli.reports import demand_place, write_found
+from core.cli.terms import STOPPED, Terms, with_terms
 
 Strategy = Annotated[str, typer.Argument(help="A strategy's name, or path.py:Class.")]
-Data = Annotated[list[str], typer.Option(help="A bars file, or VENUE:SYMBOL:TIMEFRAME; again for a portfolio.")]
-Detail = Annotated[
-    list[str] | None, typer.Option(help="Bars of a lower timeframe, which decide the order inside a bar.")
-]
 Grid = Annotated[
     list[str] | None,
     typer.Option(
@@ -32,32 +29,23 @@ Ranges = Annotated[
     ),
 ]
 Param = Annotated[list[str] | None, typer.Option(help="A parameter that stays as it is, as name=value.")]
-Cash = Annotated[float, typer.Option(help="Starting cash, in the quote currency.")]
-Fee = Annotated[float | None, typer.Option(help="Taker and maker fee, a fraction; 0.001 unless given.")]
-Slippage = Annotated[float | None, typer.Option(help="Slippage, a fraction; 0.0005 unless given.")]
-Start = Annotated[str | None, typer.Option("--from", help="First day, e.g. 2024-01-31.")]
-End = Annotated[str | None, typer.Option("--to", help="Day before which to stop.")]
 Workers = Annotated[int | None, typer.Option(help="Threads or processes; one per core unless given.")]
 Local = Annotated[bool, typer.Option("--local", help="Use this machine though a Dask scheduler is set.")]
 Top = Annotated[int, typer.Option(min=1, max=1000, help="Best trials to show.")]
+Report = Annotated[Path | None, typer.Option(help="Write a self-contained HTML report here.")]
 Keep = Annotated[bool, typer.Option("--save/--no-save", help="Keep the result for `orchestrator results`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-STOPPED = 130  # exit code of what Ctrl-C has ended
 
 
+@with_terms
 def sweep(
     strategy: Strategy,
-    data: Data,
+    terms: Terms,
     grid: Grid = None,
     param: Param = None,
     metric: Annotated[str, typer.Option(help="What ranks the trials, e.g. sharpe, calmar, max_drawdown.")] = "sharpe",
     top: Top = 10,
-    cash: Cash = 10_000.0,
-    fee: Fee = None,
-    slippage: Slippage = None,
-    start: Start = None,
-    end: End = None,
-    detail: Detail = None,
+    report: Report = None,
     workers: Workers = None,
     local: Local = False,
     keep: Keep = True,
@@ -67,19 +55,20 @@ def sweep(
     from core.research.sweep import sweep as run
 
     kind, space = searched(strategy, grid, param)
-    costs, bars = costs_of(fee, slippage), opened(data)
-    parts = opened(detail, bars) if detail else None
+    demand_place(report)
+    agreed = terms.agreed()
     with bar(f"Sweeping {kind.name}") as told:
         found = run(
-            kind, bars, space, costs, cash=cash, metric=metric, workers=workers, progress=told, start=start, end=end,
-            detail=parts, scheduler=_scheduler(local),
+            kind, agreed.bars, space, agreed.costs, metric=metric, workers=workers, progress=told,
+            scheduler=_scheduler(local), **agreed.options,
         )  # fmt: skip
-    _done(found, "sweep", found.document(top), keep, as_json, lambda: show_sweep(found, top))
+    _done(found, "sweep", _Wish(agreed.told, strategy, keep, as_json, report, top), lambda: show_sweep(found, top))
 
 
+@with_terms
 def optimize(
     strategy: Strategy,
-    data: Data,
+    terms: Terms,
     ranges: Ranges = None,
     param: Param = None,
     metric: Annotated[
@@ -93,12 +82,7 @@ def optimize(
     study: Annotated[str | None, typer.Option(help="Keep the trials under this name.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the study, up to --trials in all.")] = False,
     top: Top = 10,
-    cash: Cash = 10_000.0,
-    fee: Fee = None,
-    slippage: Slippage = None,
-    start: Start = None,
-    end: End = None,
-    detail: Detail = None,
+    report: Report = None,
     workers: Workers = None,
     local: Local = False,
     keep: Keep = True,
@@ -110,36 +94,32 @@ def optimize(
     from core.research.studies import address
 
     kind, space = searched(strategy, ranges, param)
-    costs, bars = costs_of(fee, slippage), opened(data)
-    parts = opened(detail, bars) if detail else None
-    chosen = settings.load() if study else None
+    demand_place(report)
+    agreed = terms.agreed()
+    chosen = settings.load() if study is not None else None
     database = None if chosen is None else address(chosen.database, chosen.data_dir)
     with bar(f"Optimizing {kind.name}") as told:
         found = run(
-            kind, bars, space, costs, metrics=metric or ["sharpe"], sampler=sampler, trials=trials, pruner=pruner,
-            holdout=holdout, seed=seed, study=study, database=database, resume=resume, cash=cash, workers=workers,
-            progress=told, start=start, end=end, detail=parts, scheduler=_scheduler(local),
+            kind, agreed.bars, space, agreed.costs, metrics=metric or ["sharpe"], sampler=sampler, trials=trials,
+            pruner=pruner, holdout=holdout, seed=seed, study=study, database=database, resume=resume, workers=workers,
+            progress=told, scheduler=_scheduler(local), **agreed.options,
         )  # fmt: skip
     if found.partial and study:
         note(f"Go on with --study {study} --resume.")
-    _done(found, "optimize", found.document(top), keep, as_json, lambda: show_optimum(found, top))
+    _done(found, "optimize", _Wish(agreed.told, strategy, keep, as_json, report, top), lambda: show_optimum(found, top))
 
 
+@with_terms
 def walk_forward(
     strategy: Strategy,
-    data: Data,
+    terms: Terms,
     grid: Grid = None,
     param: Param = None,
     train: Annotated[str, typer.Option(help="What parameters are chosen on: bars, or a time like 180d.")] = "180d",
     test: Annotated[str, typer.Option(help="What they are then traded on: bars, or a time like 30d.")] = "30d",
     anchored: Annotated[bool, typer.Option("--anchored", help="Every training part begins at the first bar.")] = False,
     metric: Annotated[str, typer.Option(help="What chooses, e.g. sharpe, calmar, max_drawdown.")] = "sharpe",
-    cash: Cash = 10_000.0,
-    fee: Fee = None,
-    slippage: Slippage = None,
-    start: Start = None,
-    end: End = None,
-    detail: Detail = None,
+    report: Report = None,
     workers: Workers = None,
     local: Local = False,
     keep: Keep = True,
@@ -149,14 +129,14 @@ def walk_forward(
     from core.research.walk_forward import walk_forward as run
 
     kind, space = searched(strategy, grid, param)
-    costs, bars = costs_of(fee, slippage), opened(data)
-    parts = opened(detail, bars) if detail else None
+    demand_place(report)
+    agreed = terms.agreed()
     with bar(f"Walking forward with {kind.name}") as told:
         found = run(
-            kind, bars, space, costs, train=train, test=test, anchored=anchored, metric=metric, cash=cash,
-            workers=workers, progress=told, start=start, end=end, detail=parts, scheduler=_scheduler(local),
+            kind, agreed.bars, space, agreed.costs, train=train, test=test, anchored=anchored, metric=metric,
+            workers=workers, progress=told, scheduler=_scheduler(local), **agreed.options,
         )  # fmt: skip
-    _done(found, "walk-forward", found.document(), keep, as_json, lambda: show_walk(found))
+    _done(found, "walk-forward", _Wish(agreed.told, strategy, keep, as_json, report), lambda: show_walk(found))
 
 
 def searched(
@@ -178,13 +158,32 @@ def _scheduler(local: bool) -> str | None:
     return "local" if local else None
 
 
-def _done(found: Any, kind: str, document: dict[str, Any], keep: bool, as_json: bool, show: Any) -> None:
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """How what is found shall be kept and shown. told: what is kept beside it; top: trials in the document, if any."""
+
+    told: dict[str, Any]
+    strategy: str
+    keep: bool
+    as_json: bool
+    report: Path | None
+    top: int | None = None
+
+
+def _done(found: Any, kind: str, wish: _Wish, show: Callable[[], None]) -> None:
     """Keeps and shows what was found; what was interrupted too, with the exit code of an interruption."""
-    saved = archived(kind, document, found.frames(), keep=keep)
-    if as_json:
+    from core.research.sweep import data_of
+
+    found.earlier = archive().earlier(found.ground.kind.name, data_of(found.ground.bars), found.tries)
+    document = found.document() if wish.top is None else found.document(wish.top)
+    document |= {"strategy": source_of(document["strategy"], wish.strategy), **wish.told}
+    frames = found.frames()
+    saved = archived(kind, document, frames, keep=wish.keep)
+    if wish.as_json:
         emit(document | ({} if saved is None else {"number": saved.number, "id": saved.id}))
     else:
         show()
+    write_found(wish.report, kind, document, frames, saved)
     if found.partial:
         note("Stopped before the end: this is what was done until then.")
         raise typer.Exit(STOPPED)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.cli import emit, note
-from core.cli.inputs import archived, costs_of, opened, parameters_of
+from core.cli.inputs import archived, opened, parameters_of, source_of
 from core.cli.progress import bar
+from core.cli.reports import demand_place
+from core.cli.terms import STOPPED, Terms, with_terms
 
 if TYPE_CHECKING:
     from core.research.causality import Causality
     from core.research.monte_carlo import MonteCarlo
-
-INTERRUPTED = 130  # exit code of a run that was stopped, as a shell gives it
 
 
 def causality(
@@ -45,9 +45,10 @@ def causality(
         raise typer.Exit(1)
 
 
+@with_terms
 def monte_carlo(
     strategy: Annotated[str, typer.Argument(help="A strategy's name, or path.py:Class.")],
-    data: Annotated[list[str], typer.Option(help="A bars file, or VENUE:SYMBOL:TIMEFRAME; again for a portfolio.")],
+    terms: Terms,
     param: Annotated[list[str] | None, typer.Option(help="A parameter of the strategy, as name=value.")] = None,
     kind: Annotated[
         str,
@@ -61,11 +62,6 @@ def monte_carlo(
     noise: Annotated[float, typer.Option(help="How far prices move, in ranges of their bars.")] = 0.25,
     missed: Annotated[float, typer.Option(help="Share of the decisions that are not carried out.")] = 0.01,
     late: Annotated[float, typer.Option(help="Share of the decisions that are a bar late.")] = 0.1,
-    cash: Annotated[float, typer.Option(help="Starting cash, in the quote currency.")] = 10_000.0,
-    fee: Annotated[float | None, typer.Option(help="Taker and maker fee, a fraction; 0.001 unless given.")] = None,
-    slippage: Annotated[float | None, typer.Option(help="Slippage, a fraction; 0.0005 unless given.")] = None,
-    start: Annotated[str | None, typer.Option("--from", help="First day, e.g. 2024-01-31.")] = None,
-    end: Annotated[str | None, typer.Option("--to", help="Day before which to stop.")] = None,
     workers: Annotated[int | None, typer.Option(help="Threads; one per core unless given.")] = None,
     local: Annotated[bool, typer.Option("--local", help="On this machine, whatever the settings say.")] = False,
     report: Annotated[Path | None, typer.Option(help="Write a self-contained HTML report here.")] = None,
@@ -78,28 +74,31 @@ def monte_carlo(
     from core.strategies import load
 
     chosen = load(strategy, parameters_of(param or []))
+    demand_place(report)
+    agreed = terms.agreed()
     jitter = Jitter(missed=missed, late=late)
     given: Any = kind
     with bar(f"{runs:,} histories of {chosen.name}") as told:
-        result = backtest(chosen, opened(data), cash, costs_of(fee, slippage), start=start, end=end)
+        result = backtest(chosen, agreed.bars, costs=agreed.costs, **agreed.options)
         found = simulate(
             result, given, runs, seed, ruin, replace=replace, block=block, noise=noise, jitter=jitter,
             workers=workers, scheduler="local" if local else None, progress=told,
         )  # fmt: skip
+    document = found.document()
+    document |= {"strategy": source_of(document["strategy"], strategy), **agreed.told}
+    saved = archived("monte-carlo", document, found.frames(), keep=save)
+    if as_json:
+        emit(document | ({} if saved is None else {"number": saved.number, "id": saved.id}))
+    else:
+        _show_bands(found)
     if report is not None:
         from core.research.monte_carlo_report import write_bands
 
         write_bands(found, report)
         note(f"The report is in {report}.")
-    document = found.document()
-    archived("monte-carlo", document, found.frames(), keep=save)
-    if as_json:
-        emit(document)
-    else:
-        _show_bands(found)
     if found.partial:
         note(f"Stopped after {found.runs:,} of {found.asked:,} histories.")
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(STOPPED)
 
 
 def _show_bands(found: "MonteCarlo") -> None:
@@ -117,7 +116,7 @@ def _show_bands(found: "MonteCarlo") -> None:
         table.add_column(title, justify="right")
     for name in FIGURES:
         values = [document["stats"][name], *document["percentiles"][name].values()]
-        form = "{:.1%}" if name == "max_drawdown" else "{:,.2f}"
+        form = "{:.1%}" if name == "max_drawdown" else "{:,.2f}" if name == "sharpe" else "{:,.0f}"
         table.add_row(name.replace("_", " "), *("–" if each is None else form.format(each) for each in values))
     console = Console()
     console.print(table)

@@ -150,8 +150,11 @@ def step_request_of(
     if ticket.exposure is not None and ticket.kind in ("market", "limit"):
         return request_of(run, bar, ticket, portfolio, now, number)
     if ticket.targets or (ticket.quantity is None and ticket.spend is None):
-        what = "has targets" if ticket.targets else "is sized by neither quantity, spend nor exposure"
-        raise InvalidInput(f"The {ticket.kind} order {what}, which cannot be traded on paper; it can be backtested.")
+        what = "takes its profit in parts" if ticket.targets else "has no size as a quantity or as money to spend"
+        raise InvalidInput(
+            f"The {ticket.kind} order {what}: that can be backtested, but not traded on paper.",
+            hint="On paper, give one target, and quantity or spend; market and limit orders may give an exposure.",
+        )
     price = _exact(ticket.limit or ticket.trigger or bar.close)
     quantity = None if ticket.quantity is None else _exact(ticket.quantity)
     spend = None if ticket.spend is None else _exact(ticket.spend)

@@ -1,7 +1,7 @@
 """again: a kept backtest run once more, and whether it came out the same, bit for bit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,7 @@ def again(run: SavedRun, data: Bars | Mapping[str, Bars], detail: Bars | Mapping
     kept = {str(each["symbol"]): each for each in run.saved.data}
     if set(held) != set(kept):
         raise InvalidInput(f"Result {run.number} is of {', '.join(kept)}, and these bars are of {', '.join(held)}.")
+    held = {name: _of_kind(each, str(kept[name].get("kind", "spot"))) for name, each in held.items()}
     described = run.document["strategy"]
     if described.get("formula"):
         from core.strategies.formula import strategy_of
@@ -65,6 +66,13 @@ def again(run: SavedRun, data: Bars | Mapping[str, Bars], detail: Bars | Mapping
     )  # fmt: skip
     same = result.equity.tobytes() == run.equity.tobytes() and np.array_equal(result.timestamps, run.timestamps)
     return Rerun(result, same, () if same else tuple(_differences(run, result)))
+
+
+def _of_kind(bars: Bars, kind: str) -> Bars:
+    """The bars as those of the kind of instrument that was traded then: a file does not say it."""
+    if bars.instrument.kind == kind or kind != "perpetual":
+        return bars
+    return replace(bars, instrument=replace(bars.instrument, kind="perpetual"))
 
 
 def _funding(run: SavedRun) -> dict[str, Funding] | None:

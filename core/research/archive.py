@@ -1,15 +1,13 @@
 """Archive: every run is kept, one file each, and can be listed, reopened and removed.
 
-A file is Arrow IPC with zstd: one row whose columns are whole arrays ("equity/time"), and the run's JSON document in
-the schema's metadata, so that a list of runs reads no array. Files are named OWNER.NUMBER.arrow; a number is taken by
+A list of runs reads no array (see core.research.runfile). Files are named OWNER.NUMBER.arrow; a number is taken by
 creating its file, which only one process can, and is never given twice.
 """
 
-import json
 import os
 import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 from core.clock import SystemClock
 from core.errors import AppError, BadData, InvalidInput, NotFound
 from core.research import provenance
+from core.research.runfile import Frame, Frames, columns_of, header, plain, read, write
 
 if TYPE_CHECKING:
     import pandas
@@ -30,15 +29,8 @@ if TYPE_CHECKING:
     from core.research.result import Trials
 
 KINDS = ("backtest", "sweep", "optimize", "walk-forward", "monte-carlo", "compare")
-DOCUMENT = b"orchestrator"
-DELTA = b"delta"
-EVEN = b"even"  # first, step and count of what goes in equal steps
 OWNER = "owner"
 PATTERN = re.compile(r"(?P<owner>[A-Za-z0-9_-]{1,64})\.(?P<number>\d{1,9})\.arrow")
-
-Array = NDArray[Any]
-Frame = dict[str, Array]
-Frames = Mapping[str, Mapping[str, Any]]
 
 
 class NotKept(AppError):
@@ -139,7 +131,7 @@ class Archive:
             raise NotKept(f"The result was not kept: {_why(refused)} ({self.folder}).") from None
         part = path.with_name(f".{path.name}.{whole['id']}.part")
         try:
-            _write(part, whole | {"number": number}, frames or {})
+            write(part, whole | {"number": number}, frames or {})
             os.replace(part, path)
         except BaseException as broken:
             for each in (part, path):
@@ -156,7 +148,7 @@ class Archive:
         found: Runs = []
         for _, path in sorted(self._files(owner), reverse=True):
             try:
-                saved = _saved(_header(path), path)
+                saved = _saved(header(path), path)
             except BadData:
                 continue
             if kind is None or saved.kind == kind:
@@ -174,7 +166,7 @@ class Archive:
                 numbers = sorted((number for number, _ in self._files(owner)), reverse=True)
                 hint = f"The latest is {numbers[0]}." if numbers else "No result has been kept yet."
                 raise NotFound(f"There is no result {text}.", hint=hint)
-            return _saved(_header(path), path)
+            return _saved(header(path), path)
         if len(text) >= 6:
             for saved in self.list(owner):
                 if saved.id.startswith(text.lower()):
@@ -196,6 +188,18 @@ class Archive:
         saved = self.find(which, owner)
         self._drop(saved)
         return saved
+
+    def discard(self, number: int | str, owner: str = OWNER) -> Path:
+        """Deletes the file of a number though it cannot be read, and says which it was. Raises NotFound."""
+        text = str(number).strip().removeprefix("#")
+        path = self._path(owner, int(text)) if text.isdigit() and len(text) < 10 else None
+        if path is None or not _filled(path):
+            raise NotFound(f"There is no result '{text[:40]}'.")
+        try:
+            path.write_bytes(b"")  # an empty file keeps the number
+        except OSError as refused:
+            raise NotKept(f"Result {text} cannot be removed: {_why(refused)}.") from None
+        return path
 
     def prune(self, keep: int, owner: str = OWNER) -> Runs:
         """Deletes all of an owner's runs but the newest `keep`, and returns those deleted."""
@@ -220,6 +224,18 @@ class Archive:
         from core.research.trials import trials
 
         return trials(self.list(owner), strategy, data, parameters)
+
+    def earlier(
+        self,
+        strategy: str,
+        data: Sequence[Mapping[str, Any]],
+        tries: Iterable[Mapping[str, Any]],
+        owner: str = OWNER,
+    ) -> int:
+        """How many other tries of the strategy on overlapping data are kept, beside those given."""
+        from core.research.trials import earlier
+
+        return earlier(self.list(owner), strategy, data, tries)
 
     def _drop(self, saved: Saved) -> None:
         highest = max((number for number, _ in self._files(saved.owner)), default=0)
@@ -263,6 +279,7 @@ class SavedRun:
     def __init__(self, saved: Saved) -> None:
         self.saved = saved
         self._frames: dict[str, Frame] = {}
+        self._given: dict[str, Frame] | None = None  # the frames of a run without a file
 
     @property
     def number(self) -> int:
@@ -283,12 +300,16 @@ class SavedRun:
     @property
     def frames(self) -> list[str]:
         """The names of its frames."""
-        return list(dict.fromkeys(name.split("/")[0] for name in _columns(self.saved.path)))
+        if self._given is not None:
+            return list(self._given)
+        return list(dict.fromkeys(name.split("/")[0] for name in columns_of(self.saved.path)))
 
     def frame(self, name: str) -> Frame:
         """A frame's columns by name; empty when the run has none of that name."""
+        if self._given is not None:
+            return self._given.get(name, {})
         if name not in self._frames:
-            self._frames[name] = _read(self.saved.path, name)
+            self._frames[name] = read(self.saved.path, name)
         return self._frames[name]
 
     @property
@@ -339,6 +360,16 @@ class SavedRun:
         return again(self, data, detail)
 
 
+def unkept(kind: str, document: Mapping[str, Any], frames: Frames | None = None) -> SavedRun:
+    """A run that has no number, in the form of one that was kept, so that the same reports can be made of it."""
+    now = SystemClock().now()
+    run = SavedRun(Saved(0, "", OWNER, kind, now, plain({"code": provenance.code(), **document}), Path()))
+    run._given = {
+        name: {key: np.asarray(values) for key, values in frame.items()} for name, frame in (frames or {}).items()
+    }
+    return run
+
+
 def _owner(owner: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", owner):
         raise InvalidInput(f"'{owner[:40]}' is not the id of a person.")
@@ -356,118 +387,6 @@ def _why(refused: OSError) -> str:
     return (refused.strerror or type(refused).__name__).lower() if not refused.errno else os.strerror(refused.errno)
 
 
-def _write(path: Path, document: Mapping[str, Any], frames: Frames) -> None:
-    """One row group of one row, each column a list that holds a whole array."""
-    import pyarrow as pa
-
-    fields, columns = [], []
-    for name, frame in frames.items():
-        if len({len(values) for values in frame.values()}) > 1:
-            told = ", ".join(f"{key} {len(values)}" for key, values in frame.items())
-            raise InvalidInput(f"The columns of {name} must be equally long, and these are not: {told}.")
-        for key, values in frame.items():
-            array, metadata = _encoded(values)
-            column = pa.LargeListArray.from_arrays(_arrow(np.array([0, len(array)])), array)
-            fields.append(pa.field(f"{name}/{key}", column.type, metadata=metadata))
-            columns.append(column)
-    text = json.dumps(_plain(document), allow_nan=False, separators=(",", ":"))
-    schema = pa.schema(fields, metadata={DOCUMENT: text.encode()})
-    options = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", compression_level=1), use_threads=False)
-    with path.open("wb") as file, pa.ipc.new_file(file, schema, options=options) as writer:
-        writer.write_batch(pa.record_batch(columns, schema=schema))
-
-
-def _encoded(values: Any) -> tuple[Any, dict[bytes, bytes] | None]:
-    """The values for Arrow. Whole numbers are kept as differences: times at even steps then take no room."""
-    import pyarrow as pa
-
-    array = np.asarray(values)
-    if array.dtype.kind == "M":
-        array = array.astype("datetime64[ms]").astype(np.int64)
-    if array.dtype.kind in "iu":
-        whole = array.astype(np.int64)
-        steps = np.empty_like(whole)
-        steps[:1] = whole[:1]
-        np.subtract(whole[1:], whole[:-1], out=steps[1:])
-        if len(steps) > 2 and steps[1:].min() == steps[1:].max():
-            return _arrow(np.array([whole[0], steps[1], len(steps)], dtype=np.int64)), {b"encoding": EVEN}
-        return _arrow(steps), {b"encoding": DELTA}
-    if array.dtype.kind == "f":
-        return _arrow(array.astype(np.float64, copy=False)), None
-    if array.dtype.kind == "b":
-        bits = np.packbits(array, bitorder="little")
-        return pa.Array.from_buffers(pa.bool_(), len(array), [None, pa.py_buffer(bits)]), None
-    texts = [None if value is None else str(value) for value in array.tolist()]
-    return _texts(texts), None
-
-
-def _arrow(values: Array) -> Any:
-    """As Arrow, without a copy. (`pa.array` would import pandas, which takes longer than all of this.)"""
-    import pyarrow as pa
-
-    kind = pa.float64() if values.dtype.kind == "f" else pa.int32() if values.itemsize == 4 else pa.int64()
-    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
-
-
-def _texts(texts: list[str | None]) -> Any:
-    """Texts as numbers into the list of those that differ; None where there is none."""
-    import pyarrow as pa
-
-    places: dict[str, int] = {}
-    numbers = np.array([-1 if text is None else places.setdefault(text, len(places)) for text in texts], dtype=np.int32)
-    words = [text.encode() for text in places]
-    ends = np.cumsum([0, *map(len, words)], dtype=np.int32)
-    buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(words))]
-    known = numbers >= 0
-    mask = None if known.all() else pa.py_buffer(np.packbits(known, bitorder="little"))
-    indices = pa.Array.from_buffers(pa.int32(), len(numbers), [mask, pa.py_buffer(np.maximum(numbers, 0))])
-    return pa.DictionaryArray.from_arrays(indices, pa.Array.from_buffers(pa.string(), len(words), buffers))
-
-
-def _plain(value: Any) -> Any:
-    """As JSON takes it: numpy scalars as numbers, NaN and infinities as null, times as ISO texts."""
-    match value:
-        case None | bool() | str() | int():
-            return value
-        case float() | np.floating():
-            return float(value) if np.isfinite(value) else None
-        case np.integer():
-            return int(value)
-        case np.bool_():
-            return bool(value)
-        case datetime():
-            return value.isoformat()
-        case Mapping():
-            return {str(key): _plain(each) for key, each in value.items()}
-        case np.ndarray():
-            return _plain(value.tolist())
-        case list() | tuple() | set() | frozenset():
-            return [_plain(each) for each in value]
-    return str(value)
-
-
-def _opened(path: Path) -> Any:
-    import pyarrow as pa
-
-    try:
-        return pa.ipc.open_file(pa.memory_map(str(path)))
-    except FileNotFoundError:
-        raise NotFound(f"There is no file {path}.") from None
-    except (pa.ArrowInvalid, OSError) as broken:
-        raise BadData(f"{path.name} is not a kept result: {str(broken).splitlines()[0].rstrip('.')}.") from None
-
-
-def _header(path: Path) -> dict[str, Any]:
-    metadata = _opened(path).schema.metadata or {}
-    try:
-        document = json.loads(metadata[DOCUMENT])
-    except (KeyError, ValueError):
-        raise BadData(f"{path.name} is not a kept result.") from None
-    if not isinstance(document, dict):
-        raise BadData(f"{path.name} is not a kept result.")
-    return document
-
-
 def _saved(document: Mapping[str, Any], path: Path) -> Saved:
     match = PATTERN.fullmatch(path.name)
     try:
@@ -476,40 +395,6 @@ def _saved(document: Mapping[str, Any], path: Path) -> Saved:
         }
         number = int(match["number"]) if match else int(document["number"])
         created = datetime.fromisoformat(document["created"])
-        return Saved(number, document["id"], document["owner"], document["kind"], created, _plain(rest), path)
+        return Saved(number, document["id"], document["owner"], document["kind"], created, plain(rest), path)
     except (KeyError, TypeError, ValueError):
         raise BadData(f"{path.name} is not a kept result.") from None
-
-
-def _kind(values: Any) -> type:
-    return np.float64 if str(values.type) == "double" else np.int64
-
-
-def _columns(path: Path) -> list[str]:
-    return [str(name) for name in _opened(path).schema.names]
-
-
-def _read(path: Path, frame: str) -> Frame:
-    import pyarrow as pa
-
-    schema = _opened(path).schema
-    chosen = [place for place, name in enumerate(schema.names) if name.split("/")[0] == frame]
-    if not chosen:
-        return {}
-    options = pa.ipc.IpcReadOptions(included_fields=chosen)
-    with pa.memory_map(str(path)) as source:
-        batch = pa.ipc.open_file(source, options=options).get_batch(0)
-        found: Frame = {}
-        for place, column in zip(chosen, batch.columns, strict=True):
-            field = schema.field(place)
-            values = column.flatten()
-            if pa.types.is_dictionary(values.type) or pa.types.is_boolean(values.type):
-                array = np.array(values.to_pylist(), dtype=object if pa.types.is_dictionary(values.type) else bool)
-            else:
-                array = np.array(np.from_dlpack(values)) if len(values) else np.empty(0, _kind(values))
-            if (field.metadata or {}).get(b"encoding") == DELTA:
-                array = np.cumsum(array, dtype=np.int64)
-            elif (field.metadata or {}).get(b"encoding") == EVEN:
-                array = array[0] + array[1] * np.arange(array[2], dtype=np.int64)
-            found[field.name.split("/", 1)[1]] = array
-    return found

@@ -151,6 +151,8 @@ def causality(
     began = time.perf_counter()
     if not 1 <= cuts <= 100_000:
         raise InvalidInput(f"{cuts} cuts are not between 1 and 100,000; 60 are usual.")
+    if not 0 <= seed < 2**32:
+        raise InvalidInput(f"The seed {seed} is outside 0 to {2**32 - 1}.")
     if bars is None:
         bars = made_up(strategy, seed, timeframe)
     held = {bars.instrument.symbol: bars} if isinstance(bars, Bars) else dict(bars)

@@ -29,7 +29,7 @@ def doubt(best: Result, sharpes: Floats, returns: Floats, earlier: int = 0) -> d
     count = max(1, len(sharpes) + earlier)
     variance = float(np.var(known, ddof=1)) if len(known) > 1 else 0.0
     facts = overfitting_of(best.returns, trials=count, variance=variance, periods_per_year=year)
-    facts |= {"sharpe_variance": variance * year, "compared": 0}
+    facts |= {"sharpe_variance": variance * year, "compared": 0, "earlier": earlier}
     facts |= {"overfitting": None, "overfitting_slope": None, "reality_check": None, "superior_ability": None}
     sample = compared(returns)
     if sample.shape[1] > 1:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from core.errors import InvalidInput
-from core.research.archive import Frame, SavedRun
+from core.research.archive import SavedRun
 from core.research.result import TIMES
+from core.research.runfile import Frame
 from core.research.trades import NEVER
 
 FORMS = ("html", "json", "parquet", "csv")

@@ -175,7 +175,7 @@ def monte_carlo(
     Raises InvalidInput for impossible settings, or a result with too few trades or bars.
     """
     began = time.perf_counter()
-    _check(kind, runs, ruin, noise)
+    _check(kind, runs, seed, ruin, noise)
     match kind:
         case "trades":
             made = histories.trades(result, seed, replace)
@@ -240,11 +240,13 @@ def _batch(shared: tuple[Histories, float], runs: tuple[int, int]) -> tuple[Floa
     return figures, kept
 
 
-def _check(kind: str, runs: int, ruin: float, noise: float) -> None:
+def _check(kind: str, runs: int, seed: int, ruin: float, noise: float) -> None:
     if kind not in KINDS:
         raise InvalidInput(f"'{kind}' is not a kind of simulation; accepted are {', '.join(KINDS)}.")
     if not 1 <= runs <= 1_000_000:
         raise InvalidInput(f"{runs} runs are not between 1 and 1,000,000; 1,000 are usual.")
+    if not 0 <= seed < 2**32:
+        raise InvalidInput(f"The seed {seed} is outside 0 to {2**32 - 1}.")
     if not 0.0 <= ruin < 1.0:
         raise InvalidInput(f"ruin {ruin:g} is not a share of the cash from 0 to below 1; 0.5 is half of it.")
     if not 0.0 <= noise <= 10.0:

@@ -8,7 +8,7 @@ from core.analytics.catalogue import MEASURES
 from core.analytics.paths import FIGURES
 from core.research import page, sections
 from core.research.monte_carlo import KINDS, LEVELS, MonteCarlo
-from core.research.page import Grid, Lines, Page, number, percent
+from core.research.page import Grid, Lines, Page, Section, number, percent
 
 
 def write_bands(found: MonteCarlo, path: str | Path) -> Path:
@@ -24,7 +24,7 @@ def render(found: MonteCarlo) -> str:
     levels = [f"p{level}" for level in LEVELS]
     rows = [_row(name, document["stats"], document["percentiles"][name], levels) for name in FIGURES]
     dates = found.kind != "trades"
-    parts = [
+    parts: list[Section] = [
         Lines("Before you believe it", [found.sentence], boxed=True),
         sections.bands(found.axis, found.equity, found.bands, dates=dates),
         Grid("Over all histories", ("", "The result", *(f"{level} %" for level in LEVELS)), rows),

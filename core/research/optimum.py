@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.errors import InvalidInput
 from core.research.doubt import doubt
-from core.research.result import Result
+from core.research.result import Result, described, described_kind, tried_as
 from core.research.space import values_of
 from core.research.sweep import costs_of, data_of
 from core.research.trial import COLUMNS, Floats, Ground, Metric, Span
@@ -63,6 +63,7 @@ class OptimizeResult:
         self.refused, self.partial = refused, partial
         self.workers = "threads"
         self.seconds = 0.0
+        self.earlier = 0  # other tries of the strategy on these bars; set it before `overfitting` is read
 
     def __len__(self) -> int:
         return len(self.outcomes)
@@ -135,7 +136,12 @@ class OptimizeResult:
             return {"trials": len(self), "sentence": "No trial could be measured, so there is nothing to doubt."}
         blocks = [each.blocks for each in self.outcomes if each.blocks is not None and len(each.blocks)]
         returns = np.array(blocks).T if len(blocks) > 1 else np.empty((0, 0))
-        return doubt(self.in_sample, self.values[:, COLUMNS.index("sharpe")], returns)
+        return doubt(self.in_sample, self.values[:, COLUMNS.index("sharpe")], returns, self.earlier)
+
+    @property
+    def tries(self) -> list[dict[str, Any]]:
+        """What makes each trial another one, as the archive counts them."""
+        return [tried_as(described(each.strategy)) for each in self.outcomes]
 
     @property
     def degradation(self) -> float | None:
@@ -166,7 +172,7 @@ class OptimizeResult:
         best = self.best if self.front else None
         after = self.held_out[0] if best else None
         return {
-            "strategy": {"name": self.ground.kind.name, "parameters": {} if best is None else best.parameters},
+            "strategy": described_kind(self.ground.kind, {} if best is None else best.parameters),
             "data": data_of(self.ground.bars),
             "costs": costs_of(self.ground.costs),
             "cash": self.ground.cash,

@@ -27,7 +27,7 @@ from core.trading.strategy import Context, Strategy, describe
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["TIMES", "Result", "Trade", "Trials", "described", "finite", "framed", "tried_as"]
+__all__ = ["TIMES", "Result", "Trade", "Trials", "described", "described_kind", "finite", "framed", "tried_as"]
 
 Floats = NDArray[np.float64]
 DRAWN = 12  # instruments whose prices are kept with a run, for its report
@@ -289,13 +289,23 @@ def _told(symbol: str, bars: Bars, fingerprint: str) -> dict[str, Any]:
         "fingerprint": fingerprint,
         "start": from_ms(int(bars.timestamp[0])).isoformat(),
         "end": from_ms(int(bars.timestamp[-1])).isoformat(),
+        **({} if bars.instrument.kind == "spot" else {"kind": bars.instrument.kind}),
     }
 
 
 def described(strategy: Strategy) -> dict[str, Any]:
     """Name and parameters, and of a formula what it is made of, since its name may come to mean another."""
-    formula = getattr(type(strategy), "document", "")
-    return describe(strategy) | ({"formula": formula} if isinstance(formula, str) and formula else {})
+    return describe(strategy) | _formula(type(strategy))
+
+
+def described_kind(kind: type[Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of what was searched: its class, and the parameters that were chosen, if any were."""
+    return {"name": kind.name, "parameters": dict(parameters)} | _formula(kind)
+
+
+def _formula(kind: type[Any]) -> dict[str, Any]:
+    formula = getattr(kind, "document", "")
+    return {"formula": formula} if isinstance(formula, str) and formula else {}
 
 
 def tried_as(strategy: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from core.analytics.catalogue import MEASURES
 from core.errors import InvalidInput
 from core.market.instrument import parse_key
 from core.research import page, report, sections
-from core.research.archive import Frame, SavedRun
+from core.research.archive import SavedRun
 from core.research.compare import Comparison
 from core.research.drawing import Line, chart
 from core.research.page import Cards, Cell, Figure, Grid, Lines, Page, Section, heat, number, percent
+from core.research.runfile import Frame
 from core.research.sections import Seen
 from core.trading.costs import Costs
 
@@ -130,7 +131,8 @@ def seen(run: SavedRun) -> Seen:
 def _made(run: SavedRun) -> str:
     code = run.document.get("code") or {}
     commit = f", commit {str(code['commit'])[:12]}" if code.get("commit") else ""
-    return f"Result {run.number}, made {run.saved.created:%Y-%m-%d %H:%M} UTC by version {code.get('version')}{commit}."
+    head = f"Result {run.number}, made" if run.number else "Made"
+    return f"{head} {run.saved.created:%Y-%m-%d %H:%M} UTC by version {code.get('version')}{commit}."
 
 
 def _asked(run: SavedRun) -> str:

@@ -14,6 +14,7 @@ from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.research.backtest import Moment, Result, moment, shared_bars
 from core.research.doubt import doubt
+from core.research.result import described, described_kind, tried_as
 from core.research.running import Runner, Trials
 from core.research.space import Given, Grid, combinations, grid_of, values_of
 from core.research.trial import COLUMNS, WHOLE, Ground, Metric, Span
@@ -77,6 +78,7 @@ class SweepResult:
         self.partial = len(kept) < self.asked
         self.workers = "threads"
         self.seconds = 0.0
+        self.earlier = 0  # other tries of the strategy on these bars; set it before `overfitting` is read
 
     def __len__(self) -> int:
         return len(self.strategies)
@@ -152,13 +154,18 @@ class SweepResult:
                 "sentence": f"No trial has a {self.metric.name}, so there is nothing to doubt.",
             }
         sharpes = self.values[:, COLUMNS.index("sharpe")]
-        return doubt(self.best_result, sharpes, self.returns)
+        return doubt(self.best_result, sharpes, self.returns, self.earlier)
+
+    @property
+    def tries(self) -> list[dict[str, Any]]:
+        """What makes each trial another one, as the archive counts them."""
+        return [tried_as(described(each)) for each in self.strategies]
 
     def document(self, top: int = SHOWN) -> dict[str, Any]:
         """Plain values, as `--json` prints them."""
         best = self.best if len(self.ranked) else None
         return {
-            "strategy": {"name": self.ground.kind.name, "parameters": {} if best is None else best.parameters},
+            "strategy": described_kind(self.ground.kind, {} if best is None else best.parameters),
             "data": data_of(self.ground.bars),
             "costs": costs_of(self.ground.costs),
             "cash": self.ground.cash,
@@ -300,6 +307,7 @@ def data_of(bars: Mapping[str, Bars]) -> list[dict[str, Any]]:
             "start": from_ms(int(each.timestamp[0])).isoformat(),
             "end": from_ms(int(each.timestamp[-1])).isoformat(),
             "fingerprint": each.fingerprint(),
+            **({} if each.instrument.kind == "spot" else {"kind": each.instrument.kind}),
         }
         for name, each in bars.items()
     ]

@@ -229,7 +229,7 @@ def _run(
     count = len(tape.book)
     lone = count == 1
     total = tape.rows
-    slots = (2 + min(costs.latency, total)) * count + 2  # each bar's order may be on its way beside the ones before
+    slots = (2 + int(costs.latency)) * count + 2  # each bar's order may be on its way beside the ones before
     account, book, orders = new_account(cash, costs), tape.book.copy(), new_orders(slots)
     apply_sizing(account, plan.sizing, *pace(tape))
     equity = np.empty(total) if room is None else room[:total]

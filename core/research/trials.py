@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from core.errors import BadData
 from core.research.archive import Saved, SavedRun
 from core.research.result import Trials, tried_as
 
@@ -26,23 +27,49 @@ def trials(
     the row's annual Sharpe ratio. One without counts each combination of its `space` of value lists,
     else `document["trials"]`, or 1.
     """
+    tried, others = _tried(runs, strategy, data)
+    if parameters is not None:
+        tried.setdefault(_named(data, parameters), None)
+    known = tuple(sharpe for sharpe in tried.values() if sharpe is not None and sharpe == sharpe)
+    return Trials(len(tried) + others, known)
+
+
+def earlier(
+    runs: Iterable[Saved], strategy: str, data: Sequence[Mapping[str, Any]], tries: Iterable[Mapping[str, Any]]
+) -> int:
+    """How many tries of the strategy the runs hold besides these (see `tried_as`), on overlapping data."""
+    tried, others = _tried(runs, strategy, data)
+    return len(tried.keys() - {_named(data, each) for each in tries}) + others
+
+
+def _tried(
+    runs: Iterable[Saved], strategy: str, data: Sequence[Mapping[str, Any]]
+) -> tuple[dict[Key, float | None], int]:
+    """The Sharpe ratio of each set of parameters, None where it is not known, and tries that cannot be told apart."""
     tried: dict[Key, float | None] = {}
     others = 0
     for saved in runs:
         if saved.kind not in TRIED or saved.strategy != strategy or not overlapping(saved.data, data):
             continue
-        frame = {each.get("timeframe") for each in saved.data}
-        keys, sharpes = _rows(saved)
-        told = int(saved.document.get("trials") or 0)
-        others += max(0, told - len(keys))
+        try:
+            keys, sharpes = _rows(saved)
+        except BadData:  # a file that is broken inside tells of no tries, and must not stop a new run
+            continue
+        others += max(0, int(saved.document.get("trials") or 0) - len(keys))
         for key, sharpe in zip(keys, sharpes, strict=True):
-            name = (*sorted(map(str, frame)), *key)
+            name = (*_frames(saved.data), *key)
             if sharpe is not None or name not in tried:
                 tried[name] = sharpe
-    if parameters is not None:
-        tried.setdefault((*sorted({str(each.get("timeframe")) for each in data}), *_key(parameters)), None)
-    known = tuple(sharpe for sharpe in tried.values() if sharpe is not None and sharpe == sharpe)
-    return Trials(len(tried) + others, known)
+    return tried, others
+
+
+def _named(data: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]) -> Key:
+    """A try on these bars: the same parameters on other timeframes are another one."""
+    return (*_frames(data), *_key(parameters))
+
+
+def _frames(data: Sequence[Mapping[str, Any]]) -> list[str]:
+    return sorted({str(each.get("timeframe")) for each in data})
 
 
 def overlapping(these: Sequence[Mapping[str, Any]], those: Sequence[Mapping[str, Any]]) -> bool:

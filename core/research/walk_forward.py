@@ -17,7 +17,7 @@ from core.market import timeframes
 from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.research.backtest import Moment, moment
-from core.research.result import Result
+from core.research.result import Result, described, described_kind, tried_as
 from core.research.running import Runner
 from core.research.space import Given, combinations, grid_of, values_of
 from core.research.stitched import Leg, stitched
@@ -82,6 +82,7 @@ class WalkForwardResult:
         self.partial = len(steps) < asked
         self.workers = "threads"
         self.seconds = 0.0
+        self.earlier = 0  # other tries of the strategy on these bars; set it before `overfitting` is read
         self._sharpes = sharpes
 
     def __len__(self) -> int:
@@ -161,9 +162,15 @@ class WalkForwardResult:
         known = self._sharpes[np.isfinite(self._sharpes)] / np.sqrt(year)
         variance = float(np.var(known, ddof=1)) if len(known) > 1 else 0.0
         facts = overfitting_of(
-            self.result.returns, trials=max(1, self.trials), variance=variance, periods_per_year=year
+            self.result.returns, trials=max(1, self.trials + self.earlier), variance=variance, periods_per_year=year
         )
-        return facts | {"sentence": self.verdict(facts["probabilistic_sharpe"])}
+        return facts | {"earlier": self.earlier} | {"sentence": self.verdict(facts["probabilistic_sharpe"])}
+
+    @property
+    def tries(self) -> list[dict[str, Any]]:
+        """What makes each combination another one, as the archive counts them."""
+        every = combinations(self.ground.kind, self.described["space"]).strategies
+        return [tried_as(described(each)) for each in every]
 
     def verdict(self, chance: float | None) -> str:
         """One plain sentence."""
@@ -206,7 +213,7 @@ class WalkForwardResult:
     def document(self) -> dict[str, Any]:
         """Plain values, as `--json` prints them."""
         return {
-            "strategy": {"name": self.ground.kind.name, "parameters": {}},
+            "strategy": described_kind(self.ground.kind, {}),
             "data": data_of(self.ground.bars),
             "costs": costs_of(self.ground.costs),
             "cash": self.ground.cash,

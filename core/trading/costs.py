@@ -48,8 +48,8 @@ class Costs:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise InvalidInput(f"{name} {value} is outside {low} to {high} (a fraction: 0.001 is 10 basis points).")
-        if self.latency < 0:
-            raise InvalidInput(f"latency {self.latency} is negative; it counts whole bars.")
+        if not (0 <= self.latency <= 10_000 and self.latency % 1 == 0):
+            raise InvalidInput(f"latency {self.latency} is not a whole number of bars from 0 to 10,000.")
         if not 1.0 <= self.leverage <= 200.0:
             raise InvalidInput(f"leverage {self.leverage} is outside 1 to 200.")
         if self.maintenance_margin * self.leverage >= 1.0:

@@ -57,3 +57,47 @@ async def test_another_persons_results_are_their_own(room: Room) -> None:
 
 async def test_an_unknown_kind_is_told(room: Room) -> None:
     assert "There are backtest, sweep" in await room.says("results paintings")
+
+
+async def test_the_latest_are_found_without_their_numbers(room: Room) -> None:
+    assert "There is no result kept" in await room.says("compare my last two")
+    for line in (
+        "backtest sma_cross btc 1h period=30d",
+        "backtest donchian btc 1h period=30d",
+        "sweep macd btc fast=6,9",
+    ):
+        await room.says(line)
+    assert "1 sma_cross" in await room.says("compare my last two backtests")
+    assert "Result 3: sweep of macd" in await room.says("show my last sweep")
+    assert "Max drawdown: " in await room.says("result 3")
+    (block,) = await room.reply("export my last backtest")
+    assert isinstance(block, File)
+    assert block.name == "result-2.html"
+    assert "There is 1 sweep kept" in await room.says("compare my last two sweeps")
+    assert "Result 1 is given twice" in await room.says("compare 1 1")
+    assert "8 are the most" in await room.says("compare 1 2 3 4 5 6 7 8 9")
+    assert "No walk-forward has been kept yet" in await room.says("results walk forward")
+
+
+async def test_kept_results_and_own_formulas_are_not_told_to_a_group(room: Room) -> None:
+    await room.says("backtest sma_cross btc 1h period=30d")
+    await room.says("formula save secret = close > 12345")
+    crowd = await room.caller(chat="crowd", private=False)
+    for line in ("results", "result 1", "export 1 html", "compare 1 1", "show my last backtest"):
+        assert "That is private" in await room.says(line, crowd)
+    assert "12345" not in await room.says("strategies", crowd)
+    assert "12345" in await room.says("strategies")
+
+
+async def test_what_is_bought_and_not_sold_is_not_called_idle(room: Room) -> None:
+    said = await room.says("backtest dca btc 1h")
+    assert "0 closed, 1 still open" in said
+    assert "never traded" not in said
+
+
+async def test_a_chart_draws_any_indicator(room: Room) -> None:
+    assert "Supertrend" in await room.says("chart btc with supertrend")
+    assert "HMA 30" in await room.says("chart btc 4h indicators=hma30,obv")
+    assert "I cannot draw 'unicorns'" in await room.says("chart btc with unicorns")
+    assert "Did you mean supertrend" in await room.says("chart btc indicators=supertrnd")
+    assert "compares two coins" in await room.says("chart btc indicators=correlation")

@@ -147,3 +147,23 @@ async def test_a_long_answer_comes_in_parts(app: App, telegram: TelegramServer) 
     parts = [each.text for each in telegram.in_chat(10) if "word" in each.text]
     assert len(parts) > 2
     assert all(len(part) <= 4096 for part in parts)
+
+
+async def test_a_sweep_lets_other_lines_pass_and_is_stopped_by_a_word(app: App, telegram: TelegramServer) -> None:
+    await claimed(app, telegram)
+    ann = telegram.person(10)
+    await ann.send("sweep sma_cross btc 1h fast=2..60 slow=61..120")
+    await ann.expect("Testing 3,540 settings", seconds=60)
+    await ann.send("price btc")
+    await ann.expect("BTC/USDT")
+    await ann.send("cancel")
+    await ann.expect("Stopping: Testing 3,540 settings")
+    await ann.expect("topped", seconds=60)
+
+
+async def test_kept_results_stay_out_of_a_group(app: App, telegram: TelegramServer) -> None:
+    await claimed(app, telegram)
+    ann, crowd = telegram.person(10), telegram.group(-500)
+    for line in ("/results", "/result 1", "/export 1", "/compare 1 1"):
+        await ann.send(line, chat=crowd)
+        await ann.expect("That is private", chat=crowd)

@@ -225,3 +225,38 @@ def test_what_trades_brought_is_what_equity_changed_by(
         slack = rules.slippage + 1e-12
         assert (mine[:, fields.F_PRICE] <= each.high[row] * (1.0 + slack)).all()
         assert (mine[:, fields.F_PRICE] >= each.low[row] * (1.0 - slack)).all()
+
+
+@dataclass(frozen=True)
+class Stated:
+    """Random exposures at many closes, at market, carried out `late` bars later."""
+
+    seed: int
+    share: float
+    late: int = 0
+    name: ClassVar[str] = "stated"
+    summary: ClassVar[str] = "Random exposures."
+    parameters: ClassVar[dict[str, Parameter]] = {}
+
+    def warmup(self) -> int:
+        return 0
+
+    def signals(self, bars: Bars, context: Context) -> Signals:
+        rng = np.random.default_rng(self.seed)
+        n = len(bars)
+        said = np.where(rng.random(n) < self.share, rng.choice([-1.0, -0.5, 0.0, 0.0, 0.5, 1.0], n), NAN)
+        return Signals(np.concatenate((np.full(self.late, NAN), said))[:n])
+
+
+@settings(max_examples=40)
+@given(seeds, st.sampled_from([0.1, 0.6, 1.0]), st.integers(1, 12), st.integers(1, 2))
+def test_latency_carries_out_every_decision_so_many_bars_late(seed: int, share: float, late: int, count: int) -> None:
+    rules = Costs(slippage=0.001, volume_share=1.0)
+    bars = {
+        f"COIN{k}": replace(walk(80, seed + k, instrument=replace(COIN, base=f"COIN{k}")), volume=np.full(80, 1e9))
+        for k in range(count)
+    }
+    found = backtest(Stated(seed, share), bars, 2_000.0, replace(rules, latency=late))
+    wanted = backtest(Stated(seed, share, late), bars, 2_000.0, rules)
+    np.testing.assert_array_equal(found.equity, wanted.equity)
+    assert found.fills.drop(columns="order").equals(wanted.fills.drop(columns="order"))

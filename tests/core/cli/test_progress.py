@@ -2,10 +2,11 @@
 
 import io
 from contextlib import redirect_stderr
+from pathlib import Path
 
 import pytest
 
-from core.cli.progress import bar
+from core.cli.progress import bar, tell_compiling
 
 
 class Terminal(io.StringIO):
@@ -18,6 +19,19 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
     return Terminal()
+
+
+def test_a_terminal_is_told_of_compiling_once(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.indicators.compiled.cache_folder", lambda: tmp_path)
+    with redirect_stderr(terminal):
+        tell_compiling()
+        assert "Compiling first" in terminal.getvalue()
+        (tmp_path / "simulation").mkdir()
+        (tmp_path / "simulation" / "kernel.nbi").touch()
+        tell_compiling()
+    assert terminal.getvalue().count("\n") == 1
 
 
 def test_a_terminal_sees_title_and_percent(terminal: Terminal) -> None:

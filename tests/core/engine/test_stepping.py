@@ -136,7 +136,10 @@ def broken(view: View) -> None:
     [
         (broken, r"told failed in .*test_stepping\.py, line \d+: ValueError: no idea"),
         (["buy"], "told asked for 'buy', which is no intent"),
-        ([Place(Ticket("market", 1, quantity=0.01, targets=((50_000.0, 0.5),)))], "cannot be traded on paper"),
+        (
+            [Place(Ticket("market", 1, quantity=0.01, targets=((50_000.0, 0.5),)))],
+            "takes its profit in parts: that can be backtested, but not traded on paper",
+        ),
         (lambda view: view.memory.update(now={1, 2}), "keeps in its memory what cannot be stored"),
     ],
     ids=["raises", "nonsense", "targets", "memory"],

@@ -114,7 +114,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_behind(tmp_path: Path, m
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "_write", full)
+    monkeypatch.setattr(module, "write", full)
     with pytest.raises(NotKept, match="not kept: No space left on device"):
         Archive(tmp_path).save(kind="backtest", document={})
     assert list(tmp_path.iterdir()) == []

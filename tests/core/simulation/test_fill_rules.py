@@ -425,3 +425,9 @@ def test_what_rounding_has_left_of_the_cash_buys_nothing() -> None:
         assert play(simulated, (103.7 + t, 105.0 + t, 103.0 + t, 104.3 + t), start=t) == [[]]
         assert simulated.ended() == [(ref, "insufficient_funds")]
     assert simulated.position(0) == held
+
+
+@pytest.mark.parametrize("latency", [-1, 1.5, float("nan"), 20_000])
+def test_latency_counts_whole_bars(latency: int) -> None:
+    with pytest.raises(InvalidInput, match=r"is not a whole number of bars from 0 to 10,000\."):
+        Costs(latency=latency)
