@@ -305,7 +305,9 @@ def _walked(
 def _saved(archive: "Archive", kind: str, found: Any, owner: str) -> int | None:
     """The number under which it is kept; None when the disk refuses, which loses nothing that is shown."""
     from core.research.archive import NotKept
+    from core.research.sweep import data_of
 
+    found.earlier = archive.earlier(found.ground.kind.name, data_of(found.ground.bars), found.tries, owner)
     document = found.document()  # here, off the event loop, as the doubt takes a second
     try:
         return archive.save(kind=kind, document=document, frames=found.frames(), owner=owner).number
