@@ -138,6 +138,7 @@ def _demand(
         stand.halted,
         entry.price if isinstance(entry, Limit) else None,
         reducing=request.reduce_only or request.exposure == 0,
+        strategic=True,
         sized=request.exposure is not None,
     )
     risk.demand(risk.checks(situation, limits))

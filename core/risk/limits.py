@@ -87,6 +87,7 @@ class Situation:
     halted: bool = False
     limit: Decimal | None = None
     reducing: bool = False
+    strategic: bool = False  # of a strategy: the venue itself says what is too small, at the fill, as in a backtest
     sized: bool = False  # by exposure: the quantity is an estimate, the venue resolves it within the ledger's means
 
 
@@ -132,7 +133,7 @@ def _checks(now: Situation, limits: Limits) -> Iterable[Check]:
                 (base, now.held, now.quantity),
             )  # fmt: skip
         smallest = now.instrument.min_notional
-        if smallest:
+        if smallest and not now.strategic:
             yield Check(
                 "minimum notional", f"at least {amount(smallest, quote)}", amount(notional, quote),
                 notional >= smallest, f"The smallest order of {now.instrument.symbol} is {amount(smallest, quote)}.",
