@@ -190,6 +190,11 @@ class Signalled:
     sizing: Sizing | None = None
     name: str = "The strategy"
 
+    @property
+    def share(self) -> float:
+        """Into how many parts the exposures divide the equity."""
+        return float(len(self.rows)) if self.equal else 1.0
+
     def play(
         self,
         tape: Tape,
@@ -226,20 +231,14 @@ def _run(
     progress: Callable[[float], None] | None,
     room: Floats | None,
 ) -> Played:
-    count = len(tape.book)
-    lone = count == 1
+    lone = len(tape.book) == 1
     total = tape.rows
-    slots = (2 + int(costs.latency)) * count + 2  # each bar's order may be on its way beside the ones before
-    account, book, orders = new_account(cash, costs), tape.book.copy(), new_orders(slots)
-    apply_sizing(account, plan.sizing, *pace(tape))
+    account, book, orders = opening(tape, cash, costs, plan.sizing), tape.book.copy(), new_orders(slots(tape, costs))
     equity = np.empty(total) if room is None else room[:total]
     times = np.empty(0 if lone else total, np.int64)
-    laid = [
-        [*(_laid(tape, i, found[name]) for name in SIGNALS), due]
-        for i, (found, due) in enumerate(zip(plan.rows, tape.funding, strict=True))
-    ]
+    laid = laid_out(tape, plan)
     bars_at, signals_at = addresses(tape.columns), addresses(laid)  # tape and laid outlive the run
-    share = float(count) if plan.equal else 1.0
+    share = plan.share
     parts, steps, first = [], 0, tape.firsts
     for number, end in enumerate(ends := _parts(tape) if progress else [tape.ends]):
         fills, done, wrong = run(
@@ -256,6 +255,27 @@ def _run(
     raw = parts[0] if len(parts) == 1 else np.concatenate(parts)
     at = tape.columns[0][0] if lone else times[:steps]
     return settled(tape, Played(equity[:steps], at, raw, account, steps, book[:, fields.B_PAID]))
+
+
+def opening(tape: Tape, cash: float, costs: Costs, sizing: Sizing | None) -> Floats:
+    """The account with which a run over the tape begins."""
+    account = new_account(cash, costs)
+    apply_sizing(account, sizing, *pace(tape))
+    return account
+
+
+def slots(tape: Tape, costs: Costs) -> int:
+    """How many orders may be open: each bar's may be on its way beside the ones before."""
+    count = len(tape.book)
+    return (2 + int(costs.latency)) * count + 2
+
+
+def laid_out(tape: Tape, plan: Signalled) -> list[list[Floats | None]]:
+    """Per instrument the arrays that the kernel reads beside the bars, each value in its row."""
+    return [
+        [*(_laid(tape, i, found[name]) for name in SIGNALS), due]
+        for i, (found, due) in enumerate(zip(plan.rows, tape.funding, strict=True))
+    ]
 
 
 def _refused(name: str, symbol: str, now: int, arrays: list[Floats | None], times: Integers) -> InvalidInput:

@@ -6,7 +6,7 @@ signals through the same kernel, and keeps its statistics and a short series of 
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,12 +22,15 @@ from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.research import backtest as one
 from core.research.detail import by_symbol
-from core.research.tape import Played, Tape, play, record
+from core.research.tape import Plan, Played, Signalled, Tape, laid_out, opening, play, record, slots
 from core.research.trades import profits
 from core.simulation import fields, trips
+from core.simulation.addresses import addresses
+from core.simulation.many import FOUND, run_many
 from core.trading.costs import Costs
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 CURVE = (
     "total_return", "cagr", "sharpe", "sortino", "calmar", "max_drawdown", "max_drawdown_duration", "volatility",
@@ -39,6 +42,7 @@ COLUMNS = (*CURVE, *TRADES, *ACCOUNT)
 LESS = ("max_drawdown", "max_drawdown_duration", "volatility", "fees_paid", "turnover", "open_trades")  # is better
 WHOLE = ("max_drawdown_duration", "trades", "open_trades")  # counts
 PLACES = np.array([SUMMARY.index(name) for name in CURVE])
+FOUND_PLACES = np.array([FOUND.index(name) for name in COLUMNS])
 KEPT = 4  # stretches of time whose tape is kept
 
 
@@ -129,14 +133,38 @@ class Stage:
         self.year = timeframes.per_year(next(iter(held.values())).timeframe)
         self.closes = np.array([float(bars.close[-1]) for bars in self.traded.values()])
 
-    def run(self, strategy: Any, room: Floats) -> tuple[list[float], Floats]:
-        """(COLUMNS,) statistics, NaN where one is not defined, and the returns of the blocks."""
+    def run(self, strategies: Sequence[Any], room: Floats) -> tuple[Floats, Floats]:
+        """(trials, COLUMNS) statistics, NaN where one is not defined, and (trials, blocks) returns."""
         if self.other:
-            return self._whole(strategy)
+            return _stacked([self._whole(each) for each in strategies])
+        plans = [self._plan(each) for each in strategies]
+        signalled = [each for each in plans if isinstance(each, Signalled)]
+        if len(signalled) == len(plans) and self.tape.aligned and self.tape.steps is None:
+            return self._together(signalled, room)
+        return _stacked([self._alone(each, room) for each in plans])
+
+    def _plan(self, strategy: Any) -> Plan:
         one.enough(strategy, self.known)
-        plan = one.planned(strategy, self.known, self.skips, None, self.sizing)
+        return one.planned(strategy, self.known, self.skips, None, self.sizing)
+
+    def _alone(self, plan: Plan, room: Floats) -> tuple[list[float], Floats]:
         played = play(self.tape, plan, self.ground.cash, self.ground.costs, room=room)
         return self._measured(played), self._blocks(played.equity)
+
+    def _together(self, plans: Sequence[Signalled], room: Floats) -> tuple[Floats, Floats]:
+        """All in one call of the kernel, during which other threads may have the interpreter."""
+        tape, cash, costs = self.tape, self.ground.cash, self.ground.costs
+        laid = [laid_out(tape, plan) for plan in plans]  # outlives the call, as the tape does
+        ends = self._ends(tape.rows)
+        found, returns = np.empty((len(plans), len(FOUND))), np.empty((len(plans), len(ends)))
+        done = run_many(
+            opening(tape, cash, costs, self.sizing), tape.book, slots(tape, costs), addresses(tape.columns),
+            np.array([addresses(each) for each in laid]), tape.firsts, tape.ends, True,
+            np.array([plan.share for plan in plans]), self.year, room, ends, found, returns,
+        )  # fmt: skip
+        if done < len(plans):
+            self._alone(plans[done], room)  # refuses it in words
+        return found[:, FOUND_PLACES], returns
 
     def _measured(self, played: Played) -> list[float]:
         cash = self.ground.cash
@@ -165,11 +193,12 @@ class Stage:
 
     def _blocks(self, equity: Floats) -> Floats:
         """Returns over equal parts of the time; the first is measured from the starting cash."""
-        count = min(self.ground.blocks, len(equity))
-        if not count:
-            return np.empty(0)
-        ends = np.arange(1, count + 1) * len(equity) // count - 1
-        return measures.returns_of(np.concatenate(([self.ground.cash], equity[ends])))[1:]
+        return measures.returns_of(np.concatenate(([self.ground.cash], equity[self._ends(len(equity))])))[1:]
+
+    def _ends(self, steps: int) -> Integers:
+        """The last step of each of so many equal parts of the time."""
+        count = min(self.ground.blocks, steps)
+        return np.arange(1, count + 1, dtype=np.int64) * steps // max(count, 1) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,5 +214,8 @@ def run_chunk(ground: Ground, chunk: Chunk) -> tuple[Floats, Floats]:
     stage = ground.stage(chunk.span)
     room = np.empty(stage.tape.rows)
     with shared():
-        found = [stage.run(ground.kind(**each), room) for each in chunk.parameters]
+        return stage.run([ground.kind(**each) for each in chunk.parameters], room)
+
+
+def _stacked(found: Sequence[tuple[list[float], Floats]]) -> tuple[Floats, Floats]:
     return np.array([row for row, _ in found]), np.array([blocks for _, blocks in found])
