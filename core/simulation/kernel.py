@@ -203,6 +203,8 @@ def act(
 @inlined
 def next_wish(signals: Addresses, i: int, first: int, t: int, count: int) -> int:
     """The next row from t on (counted from `first`) with an exposure; count when there is none."""
+    if t >= count:
+        return count
     return first_given(line(signals, i, EXPOSURE, first + count), first + t, first + count) - first
 
 
@@ -250,6 +252,7 @@ def run(
     if aligned:
         count = ends[0] - firsts[0]
         wish = np.full(book.shape[0], -1)  # per instrument: the next row with an exposure
+        later = np.full(book.shape[0], -1)  # the one after it
         extra = np.full(book.shape[0], -1)  # the next row that would move the protection of what is held
         meeting = np.full(book.shape[0], -1)  # the next row that may meet its orders or protection
         levels = np.full((book.shape[0], 2), np.nan)
@@ -257,20 +260,19 @@ def run(
         while t < count and wrong < 0:
             until = count
             for i in range(book.shape[0]):
-                if wish[i] < t:
-                    wish[i] = next_wish(signals, i, firsts[i], t, count)
+                if wish[i] < t:  # one further is known, so that its bar comes while other work is done
+                    wish[i] = later[i] if later[i] >= t else next_wish(signals, i, firsts[i], t, count)
+                    later[i] = next_wish(signals, i, firsts[i], wish[i] + 1, count)
+                    if later[i] + 1 < count:
+                        ahead = firsts[i] + later[i] + 1
+                        for column in range(TIMESTAMP, COLUMNS):
+                            soon(line(bars, i, column, ahead + 1), ahead)
                 asking = wish[i]
                 if signals[i, STOP] | signals[i, TARGET] | signals[i, TRAIL] != 0 and book[i, B_QUANTITY] != 0.0:
                     if extra[i] < t:
                         extra[i] = next_extra(signals, i, firsts[i], t, wish[i])
                     asking = min(asking, extra[i])
                 until = min(until, asking + 1)
-            if until < count:
-                for i in range(book.shape[0]):
-                    if wish[i] == until - 1:
-                        ahead = firsts[i] + until
-                        for column in range(OPEN, COLUMNS):
-                            soon(line(bars, i, column, ahead + 1), ahead)
             for i in range(book.shape[0]):
                 if book[i, B_ACTIVE] == 0.0 and book[i, B_GUARDED] == 0.0:
                     continue
