@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.indicators.compiled import kernel
-from core.indicators.shared import once, sharing
+from core.indicators.shared import once
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -47,37 +47,6 @@ def _units(prices: Floats, most: float, units: Integers) -> float:
 
 
 @kernel
-def _averages_cross(units: Integers, fast: int, slow: int, doubt: float, above: States, exposure: Floats) -> int:
-    """Compares slow * (sum over fast) with fast * (sum over slow); returns how many bars stay doubtful."""
-    n = len(units)
-    limit = np.int64(np.ceil(2.0 * fast * slow * doubt))
-    fast_sum, slow_sum = np.int64(0), np.int64(0)
-    doubtful = 0
-    for t in range(min(slow - 1, n)):
-        slow_sum += units[t]
-        if t >= slow - fast:
-            fast_sum += units[t]
-        above[t] = 0
-        exposure[t] = np.nan
-    before = 2
-    for t in range(slow - 1, n):
-        slow_sum += units[t]
-        fast_sum += units[t]
-        if t >= slow:
-            slow_sum -= units[t - slow]
-            fast_sum -= units[t - fast]
-        gap = slow * fast_sum - fast * slow_sum
-        state = 1 if gap > limit else 0
-        if doubt > 0.0 and -limit <= gap <= limit:
-            state = 2
-            doubtful += 1
-        above[t] = state
-        exposure[t] = np.nan if state == before or before == 2 else float(state)
-        before = state
-    return doubtful
-
-
-@kernel
 def _sums(prices: Floats, most: float, sums: Integers) -> float:
     """Writes the running sums of the prices in units, (n + 1,), that may wrap around; returns as `_units` does."""
     doubt = _units(prices, most, sums[1:])
@@ -89,7 +58,10 @@ def _sums(prices: Floats, most: float, sums: Integers) -> float:
 
 @kernel
 def _sums_cross(sums: Integers, fast: int, slow: int, doubt: float, above: States, exposure: Floats) -> int:
-    """As `_averages_cross`, from running sums: the same three products on every bar, so that many go at once."""
+    """Compares slow * (sum over fast) with fast * (sum over slow); returns how many bars stay doubtful.
+
+    From running sums it is the same three products on every bar, so that many go at once.
+    """
     n = len(above)
     first = min(slow - 1, n)
     above[:first] = 0
@@ -169,12 +141,8 @@ def sma_cross(prices: Floats, fast: int, slow: int) -> Floats:
     """
     above = np.empty(len(prices), np.int8)
     exposure = np.empty(len(prices))
-    if sharing(prices):
-        sums, doubt = _shared_sums(prices, fast * slow)
-        doubtful = _sums_cross(sums, fast, slow, float(doubt[0]), above, exposure)
-    else:
-        units = np.empty(len(prices), np.int64)
-        doubtful = _averages_cross(units, fast, slow, _units(prices, MOST / (fast * slow), units), above, exposure)
+    sums, doubt = _shared_sums(prices, fast * slow)
+    doubtful = _sums_cross(sums, fast, slow, float(doubt[0]), above, exposure)
     if doubtful:
         _settle(prices, fast, slow, above)
         _edges(above, slow - 1, exposure)
