@@ -23,12 +23,14 @@ from core.simulation.fields import (
     B_LOW,
     B_MARK,
     B_OPEN,
+    B_PEAK,
     B_PRESENT,
     B_QUANTITY,
     B_TIME,
     B_VOLUME,
     CANCEL,
     FILL,
+    MARGIN,
     ORDER,
     PLACE,
     PROTECT,
@@ -37,7 +39,7 @@ from core.simulation.liquidation import charge, liquidate_at_open, settle
 from core.simulation.matching import begin, match_inside, match_open
 from core.simulation.orders import cancel_signals, place
 from core.simulation.protection import protect
-from core.simulation.quiet import band, first_given, first_outside
+from core.simulation.quiet import band, first_given, first_outside, follow
 from core.simulation.sizes import observe
 
 Floats = NDArray[np.float64]
@@ -256,6 +258,7 @@ def run(
         extra = np.full(book.shape[0], -1)  # the next row that would move the protection of what is held
         meeting = np.full(book.shape[0], -1)  # the next row that may meet its orders or protection
         levels = np.full((book.shape[0], 2), np.nan)
+        lone = book.shape[0] == 1
         t = 0
         while t < count and wrong < 0:
             until = count
@@ -281,6 +284,10 @@ def run(
                     until = t
                     break
                 first, end = firsts[i], firsts[i] + until
+                if lone and book[i, B_ACTIVE] == 0.0 and book[i, B_GUARDED] < MARGIN and not np.isnan(book[i, B_PEAK]):
+                    low, high = line(bars, i, LOW, end), line(bars, i, HIGH, end)
+                    until = follow(book, i, low, high, first + t, end) - first
+                    continue
                 if meeting[i] < t or lower != levels[i, 0] or upper != levels[i, 1]:
                     low, high = line(bars, i, LOW, end), line(bars, i, HIGH, end)
                     meeting[i] = first_outside(low, high, first + t, end, lower, upper) - first

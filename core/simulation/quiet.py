@@ -130,3 +130,17 @@ def first_given(values: Floats, first: int, end: int) -> int:
     while t < end and np.isnan(values[t]):
         t += 1
     return t
+
+
+@inlined
+def follow(book: Floats, i: int, low: Floats, high: Floats, first: int, end: int) -> int:
+    """As `first_outside` for a long position whose stop trails: each bar that passes may raise the best price."""
+    target = np.inf if np.isnan(book[i, B_TARGET]) else book[i, B_TARGET]
+    stop, _ = stop_of(book, i)
+    t = first
+    while t < end and low[t] > stop and high[t] < target:
+        if high[t] > book[i, B_PEAK]:
+            book[i, B_PEAK] = high[t]
+            stop, _ = stop_of(book, i)
+        t += 1
+    return t
