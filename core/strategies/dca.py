@@ -55,5 +55,6 @@ class Dca:
         if self.dip and "last" in memory and view.close <= memory["last"] * (1.0 - self.dip):
             spend += self.cash * self.extra
             memory["last"] = view.close  # the next dip is measured from here
-        if 0.0 < spend <= view.cash:
+        free = view.cash - sum(order.remaining for order in view.orders if order.ticket.side > 0)  # what still fills
+        if 0.0 < spend <= free:
             yield Place(Ticket("market", 1, spend=spend), "purchase")

@@ -120,6 +120,7 @@ KINDS = [Moods(), Grid(levels=4, spacing=0.01), Grid(3, 0.005, 500.0, 0.02), Dca
 @example(strategy=KINDS[1], walk=2, volume=0.2, costs=COSTS[3], cuts=[7, 8, 60])
 @example(strategy=KINDS[3], walk=3, volume=2.0, costs=COSTS[1], cuts=[])
 @example(strategy=KINDS[0], walk=1112660, volume=0.2, costs=COSTS[1], cuts=[32])  # a close below the least notional
+@example(strategy=KINDS[3], walk=430, volume=0.2, costs=COSTS[1], cuts=[25, 115])  # a purchase that is still filling
 def test_a_step_strategy_on_paper_fills_as_its_backtest_one_by_one(
     strategy: Any, walk: int, volume: float, costs: Costs, cuts: list[int]
 ) -> None:
