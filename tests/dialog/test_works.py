@@ -11,7 +11,7 @@ from core.reply import Progress, Reply
 from core.research.archive import Archive
 from tests.dialog.conftest import Room, flat
 
-LONG = "sweep sma_cross btc 1h fast=2..60 slow=61..120"
+LONG = "sweep sma_cross btc 1h 8y fast=2..60 slow=61..120"
 
 
 class Asked:
