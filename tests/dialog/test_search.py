@@ -111,7 +111,7 @@ async def test_a_sweep_that_is_cancelled_keeps_what_was_done(room: Room) -> None
             seen.set()
 
     caller = await room.caller()
-    line = "sweep sma_cross btc 1h fast=2..60 slow=61..120"
+    line = "sweep sma_cross btc 1h 8y fast=2..60 slow=61..120"
     running = asyncio.ensure_future(room.app.conversation.answer(line, caller, watch))
     await asyncio.wait_for(seen.wait(), 60)
     running.cancel()

@@ -152,7 +152,7 @@ async def test_a_long_answer_comes_in_parts(app: App, telegram: TelegramServer) 
 async def test_a_sweep_lets_other_lines_pass_and_is_stopped_by_a_word(app: App, telegram: TelegramServer) -> None:
     await claimed(app, telegram)
     ann = telegram.person(10)
-    await ann.send("sweep sma_cross btc 1h fast=2..60 slow=61..120")
+    await ann.send("sweep sma_cross btc 1h 8y fast=2..60 slow=61..120")
     await ann.expect("Testing 3,540 settings", seconds=60)
     await ann.send("price btc")
     await ann.expect("BTC/USDT")

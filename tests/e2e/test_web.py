@@ -167,7 +167,7 @@ async def test_a_long_sweep_is_stopped_by_a_word_and_others_pass_it(visit: Watch
         await page.keyboard.press("Enter")
         return page.get_by_role("region", name=f"Answer to {line}")
 
-    sweep = await say("sweep sma_cross btc 15m 100d fast=2..60 slow=61..120")
+    sweep = await say("sweep sma_cross btc 1h 8y fast=2..60 slow=61..120")
     await expect(sweep).to_contain_text("Testing 3,540 settings", timeout=60_000)
     await expect(await say("price btc")).to_contain_text("BTC/USDT", timeout=PATIENCE)
     await expect(await say("cancel")).to_contain_text("Stopping: Testing 3,540 settings")
