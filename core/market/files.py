@@ -21,7 +21,6 @@ from core.market.instrument import Instrument
 
 KINDS = ".parquet, .feather, .arrow, .csv, .json (freqtrade) or .zip (Binance)"
 QUOTES = ("USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USD", "EUR", "GBP", "TRY", "BRL", "DAI", "BTC", "ETH", "BNB")
-KLINE_COLUMNS = 12  # of a Binance kline row: the first six are ours
 NAMES = ("timestamp", "open", "high", "low", "close", "volume")
 
 

@@ -1,6 +1,5 @@
 """Dimensions: the ranges and choices of parameters that a sampler draws from."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -78,18 +77,6 @@ def suggested(trial: Any, name: str, dimension: Dimension) -> Number:
             drawn = trial.suggest_float(name, low, high, step=step)
             steps = round((Decimal(str(drawn)) - Decimal(str(low))) / Decimal(str(step)))
             return float(Decimal(str(low)) + steps * Decimal(str(step)))  # without the rounding of sums of steps
-
-
-def names_of(dimensions: Mapping[str, Dimension]) -> str:
-    """'fast 5 to 50, slow 20 to 200' for people."""
-    told = []
-    for name, each in dimensions.items():
-        match each:
-            case Range(low, high, _):
-                told.append(f"{name} {low:g} to {high:g}")
-            case OneOf(choices):
-                told.append(f"{name} {', '.join(f'{value:g}' for value in choices)}")
-    return ", ".join(told)
 
 
 def _around(parameter: Parameter) -> Range:

@@ -47,8 +47,8 @@ class Stepped:
             account.add(tape.bars[name].instrument)
             views[name] = AccountView(account, i, name, bars, self.values.get(name, {}), views)
         seats = [
-            _Seat(view, skip, closes, int(first))
-            for view, skip, closes, first in zip(views.values(), self.skip, _closes(tape), tape.firsts, strict=True)
+            _Seat(view, skip, closes)
+            for view, skip, closes in zip(views.values(), self.skip, _closes(tape), strict=True)
         ]
         by_index = {view.index: view for view in views.values()}
         wait = self.strategy.warmup()
@@ -111,7 +111,7 @@ class _Seat:
     view: AccountView
     next: int
     closes: list[int] | None
-    row: int
+    row: int = 0
     fills: list[SimulatedFill] = field(default_factory=list)
 
     def due(self, now: int) -> bool:
@@ -124,13 +124,13 @@ class _Seat:
 
 def _closes(tape: Tape) -> list[list[int] | None]:
     if tape.decisions is None:
-        return [None] * len(tape.firsts)
+        return [None] * len(tape.ends)
     return [columns[0][rows][::-1].tolist() for columns, rows in zip(tape.columns, tape.decisions, strict=True)]
 
 
 def moments(tape: Tape) -> Iterator[tuple[int, dict[int, Bar]]]:
     """Each time of the tape with the bars that the instruments have then, by index, in the order of the instruments."""
-    streams = [_stream(tape, i) for i in range(len(tape.firsts))]
+    streams = [_stream(tape, i) for i in range(len(tape.ends))]
     if len(streams) == 1:
         for bar in streams[0]:
             yield bar.time, {0: bar}
@@ -145,8 +145,7 @@ def moments(tape: Tape) -> Iterator[tuple[int, dict[int, Bar]]]:
 
 
 def _stream(tape: Tape, i: int) -> Iterator[Bar]:
-    first, end = int(tape.firsts[i]), int(tape.ends[i])
-    for begin in range(first, end, PART):
-        part = slice(begin, min(end, begin + PART))
+    for begin in range(0, int(tape.ends[i]), PART):
+        part = slice(begin, begin + PART)
         for values in zip(*(column[part].tolist() for column in tape.columns[i]), strict=True):
             yield Bar(*values)

@@ -38,7 +38,7 @@ class Tape:
     """The bars that orders are matched with.
 
     columns: per instrument timestamp, open, high, low, close, volume, (rows,) each
-    firsts, ends: (instruments,) the rows of each that are run
+    ends: (instruments,) how many rows each has
     decisions: per instrument the rows in which the strategy's bars close; None where every row is such a bar
     steps, closes: (n,) UTC ms, opens of the strategy's bars and of the rows in which they end; None without detail
     """
@@ -46,7 +46,6 @@ class Tape:
     bars: dict[str, Bars]
     detail: dict[str, Bars]
     book: Floats
-    firsts: Integers
     ends: Integers
     columns: list[tuple[Any, ...]]
     decisions: list[Integers] | None
@@ -110,7 +109,6 @@ def record(
         bars=bars,
         detail=detail,
         book=np.array([new_row(each.instrument) for each in bars.values()]),
-        firsts=np.zeros(len(every), np.int64),
         ends=ends,
         columns=every,
         decisions=decisions,
@@ -238,11 +236,11 @@ def _run(
     times = np.empty(0 if lone else total, np.int64)
     laid = laid_out(tape, plan)
     bars_at, signals_at = addresses(tape.columns), addresses(laid)  # tape and laid outlive the run
-    share = plan.share
-    parts, steps, first = [], 0, tape.firsts
+    parts, steps, first = [], 0, np.zeros_like(tape.ends)
     for number, end in enumerate(ends := _parts(tape) if progress else [tape.ends]):
         fills, done, wrong = run(
-            account, book, orders, bars_at, signals_at, first, end, tape.aligned, share, equity[steps:], times[steps:],
+            account, book, orders, bars_at, signals_at, first, end, tape.aligned, plan.share, equity[steps:],
+            times[steps:],
         )  # fmt: skip
         parts.append(fills)
         steps += done
@@ -309,11 +307,11 @@ def settled(tape: Tape, played: Played) -> Played:
 
 def _parts(tape: Tape) -> list[Integers]:
     """Where each part of a long run ends, at one time for all instruments: (instruments,) rows."""
-    longest = int(np.argmax(tape.ends - tape.firsts))
-    first, end = int(tape.firsts[longest]), int(tape.ends[longest])
-    size = max(LEAST, -(-(end - first) // CHUNKS))
+    longest = int(np.argmax(tape.ends))
+    end = int(tape.ends[longest])
+    size = max(LEAST, -(-end // CHUNKS))
     found = []
-    for row in range(first + size, end, size):
+    for row in range(size, end, size):
         rows = [np.searchsorted(columns[0], tape.columns[longest][0][row]) for columns in tape.columns]
         found.append(np.array(rows, dtype=np.int64))
     return [*found, tape.ends]

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.analytics import measures
-from core.analytics.summary import SUMMARY, summarise
+from core.analytics.summary import returns_from
 from core.errors import InvalidInput
 from core.indicators.shared import shared
 from core.market import timeframes
@@ -23,10 +22,8 @@ from core.market.instrument import Instrument
 from core.research import backtest as one
 from core.research.detail import by_symbol
 from core.research.tape import Plan, Played, Signalled, Tape, laid_out, opening, play, record, slots
-from core.research.trades import profits
-from core.simulation import fields, trips
 from core.simulation.addresses import addresses
-from core.simulation.many import FOUND, run_many
+from core.simulation.many import FOUND, measure, run_many
 from core.trading.costs import Costs
 
 Floats = NDArray[np.float64]
@@ -41,8 +38,7 @@ ACCOUNT = ("exposure", "turnover", "fees_paid")
 COLUMNS = (*CURVE, *TRADES, *ACCOUNT)
 LESS = ("max_drawdown", "max_drawdown_duration", "volatility", "fees_paid", "turnover", "open_trades")  # is better
 WHOLE = ("max_drawdown_duration", "trades", "open_trades")  # counts
-PLACES = np.array([SUMMARY.index(name) for name in CURVE])
-FOUND_PLACES = np.array([FOUND.index(name) for name in COLUMNS])
+PLACES = np.array([FOUND.index(name) for name in COLUMNS])
 KEPT = 4  # stretches of time whose tape is kept
 
 
@@ -131,7 +127,6 @@ class Stage:
         self.other = bool(options.keys() - {"sizing", "funding"})
         self.tape: Tape = record(self.traded, fine, options.get("funding"))
         self.year = timeframes.per_year(next(iter(held.values())).timeframe)
-        self.closes = np.array([float(bars.close[-1]) for bars in self.traded.values()])
 
     def run(self, strategies: Sequence[Any], room: Floats) -> tuple[Floats, Floats]:
         """(trials, COLUMNS) statistics, NaN where one is not defined, and (trials, blocks) returns."""
@@ -147,7 +142,7 @@ class Stage:
         one.enough(strategy, self.known)
         return one.planned(strategy, self.known, self.skips, None, self.sizing)
 
-    def _alone(self, plan: Plan, room: Floats) -> tuple[list[float], Floats]:
+    def _alone(self, plan: Plan, room: Floats) -> tuple[Floats, Floats]:
         played = play(self.tape, plan, self.ground.cash, self.ground.costs, room=room)
         return self._measured(played), self._blocks(played.equity)
 
@@ -159,41 +154,31 @@ class Stage:
         found, returns = np.empty((len(plans), len(FOUND))), np.empty((len(plans), len(ends)))
         done = run_many(
             opening(tape, cash, costs, self.sizing), tape.book, slots(tape, costs), addresses(tape.columns),
-            np.array([addresses(each) for each in laid]), tape.firsts, tape.ends, True,
+            np.array([addresses(each) for each in laid]), np.zeros_like(tape.ends), tape.ends, True,
             np.array([plan.share for plan in plans]), self.year, room, ends, found, returns,
         )  # fmt: skip
         if done < len(plans):
             self._alone(plans[done], room)  # refuses it in words
-        return found[:, FOUND_PLACES], returns
+        return found[:, PLACES], returns
 
-    def _measured(self, played: Played) -> list[float]:
-        cash = self.ground.cash
-        found = summarise(played.equity, cash, self.year)
-        rows = trips.round_trips(played.fills, len(self.traded))
-        still = rows[:, trips.T_OPEN] != 0.0
-        closed = profits(rows[~still], self.closes)
-        return [
-            *found[PLACES].tolist(),
-            len(closed),
-            int(np.count_nonzero(still)),
-            measures.win_rate(closed),
-            measures.profit_factor(closed),
-            measures.expectancy(closed),
-            float(played.account[fields.A_EXPOSED]) / played.steps,
-            float(played.account[fields.A_TURNOVER]) / cash,
-            float(played.account[fields.A_FEES]),
-        ]
+    def _measured(self, played: Played) -> Floats:
+        found = np.empty(len(FOUND))
+        measure(
+            played.equity, played.fills, played.account, len(self.traded), self.ground.cash, self.year, played.steps,
+            found,
+        )  # fmt: skip
+        return found[PLACES]
 
-    def _whole(self, strategy: Any) -> tuple[list[float], Floats]:
+    def _whole(self, strategy: Any) -> tuple[Floats, Floats]:
         """By `backtest` itself, which knows what its further arguments mean."""
         result = self.ground.backtest(strategy, self.span)
         stats = result.stats
-        values = [float("nan") if stats[name] is None else float(stats[name]) for name in COLUMNS]
-        return values, self._blocks(result.equity)
+        values = [np.nan if stats[name] is None else float(stats[name]) for name in COLUMNS]
+        return np.array(values), self._blocks(result.equity)
 
     def _blocks(self, equity: Floats) -> Floats:
         """Returns over equal parts of the time; the first is measured from the starting cash."""
-        return measures.returns_of(np.concatenate(([self.ground.cash], equity[self._ends(len(equity))])))[1:]
+        return returns_from(equity[self._ends(len(equity))], self.ground.cash)
 
     def _ends(self, steps: int) -> Integers:
         """The last step of each of so many equal parts of the time."""
@@ -217,5 +202,5 @@ def run_chunk(ground: Ground, chunk: Chunk) -> tuple[Floats, Floats]:
         return stage.run([ground.kind(**each) for each in chunk.parameters], room)
 
 
-def _stacked(found: Sequence[tuple[list[float], Floats]]) -> tuple[Floats, Floats]:
+def _stacked(found: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
     return np.array([row for row, _ in found]), np.array([blocks for _, blocks in found])

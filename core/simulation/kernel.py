@@ -161,10 +161,15 @@ def given(signals: Addresses, i: int, column: int, t: int) -> float:
 
 
 @inlined
+def protects(signals: Addresses, i: int) -> bool:
+    """Whether the signals of the instrument may name protection."""
+    return signals[i, STOP] | signals[i, TARGET] | signals[i, TRAIL] != 0
+
+
+@inlined
 def asks(signals: Addresses, i: int, t: int) -> bool:
     """Whether row t may ask for anything, whatever is held."""
-    extras = signals[i, STOP] | signals[i, TARGET] | signals[i, TRAIL]
-    return extras != 0 or not np.isnan(line(signals, i, EXPOSURE, t + 1)[t])
+    return protects(signals, i) or not np.isnan(line(signals, i, EXPOSURE, t + 1)[t])
 
 
 @inlined
@@ -271,7 +276,7 @@ def run(
                         for column in range(TIMESTAMP, COLUMNS):
                             soon(line(bars, i, column, ahead + 1), ahead)
                 asking = wish[i]
-                if signals[i, STOP] | signals[i, TARGET] | signals[i, TRAIL] != 0 and book[i, B_QUANTITY] != 0.0:
+                if protects(signals, i) and book[i, B_QUANTITY] != 0.0:
                     if extra[i] < t:
                         extra[i] = next_extra(signals, i, firsts[i], t, wish[i])
                     asking = min(asking, extra[i])

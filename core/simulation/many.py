@@ -55,6 +55,19 @@ def traded(trips: Floats, found: Floats) -> None:
 
 
 @kernel
+def measure(
+    curve: Floats, fills: Floats, account: Floats, instruments: int, cash: float, year: float, steps: int,
+    found: Floats,
+) -> None:  # fmt: skip
+    """Writes (len(FOUND),) what a run that began with `cash` came to. curve: (n,) its equity; steps: bars matched."""
+    found[:CURVE] = summarise(curve, cash, year)
+    traded(round_trips(fills, instruments), found[CURVE:])
+    found[CURVE + 5] = account[A_EXPOSED] / steps
+    found[CURVE + 6] = account[A_TURNOVER] / cash
+    found[CURVE + 7] = account[A_FEES]
+
+
+@kernel
 def run_many(
     account: Floats, book: Floats, slots: int, bars: Addresses, signals: Addresses, firsts: Integers, ends: Integers,
     aligned: bool, shares: Floats, year: float, equity: Floats, blocks: Integers, found: Floats, returns: Floats,
@@ -77,11 +90,7 @@ def run_many(
         if wrong >= 0:
             return k
         curve = equity[:steps]
-        found[k, :CURVE] = summarise(curve, cash, year)
-        traded(round_trips(fills, book.shape[0]), found[k, CURVE:])
-        found[k, CURVE + 5] = own[A_EXPOSED] / steps
-        found[k, CURVE + 6] = own[A_TURNOVER] / cash
-        found[k, CURVE + 7] = own[A_FEES]
+        measure(curve, fills, own, book.shape[0], cash, year, steps, found[k])
         if len(blocks) > 0:
             returns[k] = returns_from(curve[blocks], cash)
     return signals.shape[0]

@@ -210,11 +210,12 @@ def shrink(
         if not done and orders[other, O_INSTRUMENT] == orders[s, O_INSTRUMENT]:
             if orders[other, O_MODE] >= BY_EXPOSURE:
                 continue
-            worth = quantity if orders[other, O_MODE] == BY_QUANTITY else quantity * price
-            left = orders[other, O_AMOUNT] - worth
+            amount, worth = orders[other, O_AMOUNT], quantity * price
+            left = amount - worth
             if orders[other, O_MODE] == BY_QUANTITY:
                 i = int(orders[other, O_INSTRUMENT])
-                left = nearest(left, book[i, B_LOT], book[i, B_LOT_PER])
+                lot, per = book[i, B_LOT], book[i, B_LOT_PER]
+                worth, left = quantity, nearest(down(amount, lot, per) - quantity, lot, per)
             orders[other, O_AMOUNT] = left
             if left > EMPTY * worth:
                 continue

@@ -27,15 +27,15 @@ def expected(strategy: Any, bars: Bars, costs: Costs) -> list[tuple[int, str, fl
 
 
 async def traded(
-    seed: int, bars: Bars, costs: Costs, cuts: list[int]
+    strategy: Any, bars: Bars, costs: Costs, cuts: list[int]
 ) -> list[tuple[int, str, float, float, float, bool]]:
     """What the whole pipeline fills, crashing before each of the steps in `cuts`."""
     with tempfile.TemporaryDirectory() as folder:
-        room = await Room(Path(folder), [bars], costs).open()
+        room = await Room(Path(folder), [bars], costs, {strategy.name: strategy}).open()
         try:
             cash = fold(await room.record.entries(ACCOUNT)).balances["USDT"]
             started = await room.engine.trader.start(
-                ACCOUNT, "whims", bars.instrument, bars.timeframe, cash, parameters={"seed": seed}
+                ACCOUNT, strategy, bars.instrument, bars.timeframe, cash, source=strategy.name
             )
             position = 0
             for cut in [*sorted(cuts), len(bars)]:
@@ -49,8 +49,8 @@ async def traded(
                 await room.open()
                 if cut % 3 == 2:  # the last bar is delivered once more
                     position -= 1
-            run_now = await room.engine.trader.find(ACCOUNT, started.id)
-            assert run_now.state == "running", run_now.reason
+            now = await room.engine.trader.find(ACCOUNT, started.id)
+            assert now.state == "running", now.reason
             assert await room.engine.book.differences(ACCOUNT) == []
             for order in await room.record.orders(ACCOUNT):
                 if order.request.quantity is not None:
@@ -83,9 +83,9 @@ def test_random_strategies_fill_alike_in_backtest_on_paper_and_on_paper_killed_h
 ) -> None:
     bars = synthetic_bars(walk, 120, volume=volume)
     wanted = expected(Whims(seed), bars, costs)
-    assert run(traded(seed, bars, costs, [])) == wanted
+    assert run(traded(Whims(seed), bars, costs, [])) == wanted
     if cuts:
-        assert run(traded(seed, bars, costs, cuts)) == wanted
+        assert run(traded(Whims(seed), bars, costs, cuts)) == wanted
 
 
 def test_the_random_strategies_do_trade_in_every_way() -> None:
@@ -105,7 +105,7 @@ def test_recorded_bars_fill_alike_in_backtest_on_paper_and_on_paper_killed_half_
     costs = Costs(volume_share=1e-4)
     wanted = expected(Whims(7), bars, costs)
     assert len(wanted) > 50
-    assert run(traded(7, bars, costs, [50, 199, 200, 333])) == wanted
+    assert run(traded(Whims(7), bars, costs, [50, 199, 200, 333])) == wanted
 
 
 @pytest.mark.realdata
@@ -123,4 +123,4 @@ def test_random_strategies_fill_alike_on_recorded_bars(
     costs = Costs(volume_share=1e-4)
     wanted = expected(Whims(seed), bars, costs)
     assert len(wanted) > 5
-    assert run(traded(seed, bars, costs, cuts)) == wanted
+    assert run(traded(Whims(seed), bars, costs, cuts)) == wanted

@@ -1,9 +1,7 @@
 """Step strategies on paper: the same orders, fills and memory as in a backtest, also when killed half-way."""
 
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,16 +9,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from core.engine.recorded import bar_at
 from core.market.bars import Bars
 from core.strategies import Dca, Grid
 from core.trading.costs import Costs
 from core.trading.intents import Aim, Cancel, CancelAll, Close, Intent, Place, Protect, Unprotect, View
-from core.trading.portfolio import fold
 from core.trading.strategy import Parameter
 from core.trading.tickets import Ticket
-from tests.property.test_paper import CASH, COSTS, expected
-from tests.trading import ACCOUNT, Room, facts, run, synthetic_bars
+from tests.property.test_paper import CASH, COSTS, expected, traded
+from tests.trading import run, synthetic_bars
 
 
 @dataclass(frozen=True)
@@ -70,39 +66,6 @@ class Moods:
             yield Protect(stop=price * 0.95, trail=0.03)
         elif random[7] < 0.13:
             yield Unprotect()
-
-
-async def traded(
-    strategy: Any, bars: Bars, costs: Costs, cuts: list[int]
-) -> list[tuple[int, str, float, float, float, bool]]:
-    """What the whole pipeline fills, crashing before each of the steps in `cuts`."""
-    with tempfile.TemporaryDirectory() as folder:
-        room = await Room(Path(folder), [bars], costs, {strategy.name: strategy}).open()
-        try:
-            cash = fold(await room.record.entries(ACCOUNT)).balances["USDT"]
-            started = await room.engine.trader.start(
-                ACCOUNT, strategy, bars.instrument, bars.timeframe, cash, source=strategy.name
-            )
-            position = 0
-            for cut in [*sorted(cuts), len(bars)]:
-                await room.play(position, cut)
-                position = cut
-                if cut == len(bars):
-                    break
-                if cut % 3 == 1:  # killed between the matching of a bar and the decision on it
-                    await room.engine.venue.on_market({bars.instrument: bar_at(bars, cut)})
-                await room.crash()
-                await room.open()
-                if cut % 3 == 2:  # the last bar is delivered once more
-                    position -= 1
-            now = await room.engine.trader.find(ACCOUNT, started.id)
-            assert now.state == "running", now.reason
-            assert await room.engine.book.differences(ACCOUNT) == []
-            for order in await room.record.orders(ACCOUNT):
-                assert order.id.startswith(started.id)
-            return facts(await room.fills(started.ledger))
-        finally:
-            await room.close()
 
 
 KINDS = [Moods(), Grid(levels=4, spacing=0.01), Grid(3, 0.005, 500.0, 0.02), Dca(5, 400.0, 0.01, 2.0, 0.01)]

@@ -70,6 +70,16 @@ def test_a_part_of_one_order_takes_as_much_from_the_others_of_its_group() -> Non
     assert (simulated.position(0), simulated.open_refs()) == (0.0, [])
 
 
+def test_an_order_filled_in_parts_never_fills_more_than_it_asked_for() -> None:
+    simulated = SimulatedAccount(10_000.0, replace(FREE, volume_share=0.5))
+    simulated.add(LOTS)
+    play(simulated, FLAT)
+    simulated.place(0, Ticket("market", 1, quantity=3.7))
+    steps = play(simulated, *[(100, 101, 99, 100, 4.0)] * 3)
+    assert [[fill.quantity for fill in fills] for fills in steps] == [[2.0], [1.0], []]
+    assert simulated.open_refs() == []
+
+
 def test_a_group_over_two_instruments_ends_with_the_first_part_of_one() -> None:
     simulated = account(replace(FREE, volume_share=0.5))
     simulated.add(Instrument("test", "OTHER", "USDT"))
