@@ -38,15 +38,9 @@ class Bids:
     def signals(self, bars: Bars, context: Context) -> Signals:
         rows = cases.purchases(rsi(bars.close, int(cases.RSI["period"])))
         bid = bars.close[rows] * (1.0 - cases.RSI["below"])
-
-        def at(values: Any) -> Any:
-            array = np.full(len(bars), np.nan)
-            array[rows] = values
-            return array
-
-        return Signals(
-            at(1.0), at(bid), at(bid * (1.0 - cases.RSI["stop"])), at(bid * (1.0 + cases.RSI["target"])),
-            at(cases.RSI["trail"]),
+        return Signals.at(
+            len(bars), rows, 1.0, bid, bid * (1.0 - cases.RSI["stop"]), bid * (1.0 + cases.RSI["target"]),
+            cases.RSI["trail"],
         )  # fmt: skip
 
 

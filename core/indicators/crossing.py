@@ -1,4 +1,7 @@
-"""Crossings decided as exact arithmetic on the given decimals would decide them, and states from on/off conditions."""
+"""Crossings decided as exact arithmetic on the given decimals would decide them, and states from on/off conditions.
+
+Each comes in two forms: an exposure per bar, NaN where nothing changes, and (rows, exposures) of the changes alone.
+"""
 
 from decimal import Decimal
 from itertools import accumulate
@@ -12,8 +15,9 @@ from core.indicators.shared import once
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 States = NDArray[np.int8]
+Changes = tuple[Integers, Floats]  # rows in ascending order, and what the exposure becomes there
 
-BELOW, ABOVE, DOUBTFUL = 0, 1, 2  # BELOW is "not above": equal counts as below
+BELOW, ABOVE, DOUBTFUL, UNKNOWN = 0, 1, 2, -1  # BELOW is "not above": equal counts as below
 MOST = 2.0**62  # sums of units times a window stay below it
 DIGITS = 1e15  # a decimal of at most fifteen digits is the shortest one of its double
 
@@ -57,20 +61,19 @@ def _sums(prices: Floats, most: float, sums: Integers) -> float:
 
 
 @kernel
-def _sums_cross(sums: Integers, fast: int, slow: int, doubt: float, above: States, exposure: Floats) -> int:
-    """Compares slow * (sum over fast) with fast * (sum over slow); returns how many bars stay doubtful.
+def _sums_above(sums: Integers, fast: int, slow: int, doubt: float, above: States) -> int:
+    """Writes whether slow * (sum over fast) > fast * (sum over slow); returns how many bars stay doubtful.
 
     From running sums it is the same three products on every bar, so that many go at once.
     """
     n = len(above)
     first = min(slow - 1, n)
     above[:first] = 0
-    exposure[: min(slow, n)] = np.nan
     count = n - first
     if count == 0:
         return 0
     newest, fast_start, slow_start = sums[slow:], sums[slow - fast :], sums
-    state, change = above[first:], exposure[first:]
+    state = above[first:]
     limit = np.int64(np.ceil(2.0 * fast * slow * doubt))
     rest = slow - fast
     doubtful = 0
@@ -83,52 +86,79 @@ def _sums_cross(sums: Integers, fast: int, slow: int, doubt: float, above: State
     else:
         for i in range(count):
             state[i] = rest * newest[i] - slow * fast_start[i] + fast * slow_start[i] > 0
-    for i in range(1, count):
-        change[i] = np.nan if state[i] == state[i - 1] else float(state[i])
     return doubtful
 
 
 @kernel
-def _edges(above: States, first: int, exposure: Floats) -> None:
-    """1.0 where the state becomes above, 0.0 where it stops, NaN elsewhere."""
-    for t in range(len(above)):
-        exposure[t] = np.nan
-        if t > first and above[t] != above[t - 1]:
-            exposure[t] = float(above[t])
+def _edges(above: States, first: int) -> Changes:
+    """Where a state of 0 or 1 becomes the other in one bar, from first + 1 on."""
+    now, before = above[first + 1 :], above[first:]
+    words = np.zeros((len(now) + 7) // 8, np.uint64)
+    changed = words.view(np.int8)
+    for k in range(len(now)):  # many at once, and eight that are all alike are one word of 0
+        changed[k] = (now[k] ^ before[k]) & ~((now[k] | before[k]) >> 7) & 1  # UNKNOWN is negative
+    count = 0
+    for k in range(len(now)):
+        count += changed[k]
+    rows, exposure = np.empty(count + 1, np.int64), np.empty(count + 1)
+    count = 0
+    for word in range(len(words)):
+        if words[word] != 0:
+            for k in range(8 * word, 8 * word + 8):
+                rows[count] = first + 1 + k
+                count += changed[k]
+    for place in range(count):
+        exposure[place] = float(above[rows[place]])
+    return rows[:count], exposure[:count]
 
 
 @kernel
-def latch(on: NDArray[np.bool_], off: NDArray[np.bool_]) -> Floats:
-    """1.0 where `on` turns a flat state long, 0.0 where `off` ends it, NaN elsewhere. Both at once change nothing."""
-    exposure = np.full(len(on), np.nan)
+def latched(on: NDArray[np.bool_], off: NDArray[np.bool_]) -> Changes:
+    """The changes of `latch`."""
+    rows, exposure = np.empty(len(on), np.int64), np.empty(len(on))
+    count = 0
     long = False
     for t in range(len(on)):
-        if not long and on[t] and not off[t]:
-            long = True
-            exposure[t] = 1.0
-        elif long and off[t] and not on[t]:
-            long = False
-            exposure[t] = 0.0
-    return exposure
+        if on[t] != off[t] and on[t] != long:
+            long = on[t]
+            rows[count], exposure[count] = t, 1.0 if long else 0.0
+            count += 1
+    return rows[:count].copy(), exposure[:count].copy()
+
+
+def latch(on: NDArray[np.bool_], off: NDArray[np.bool_]) -> Floats:
+    """1.0 where `on` turns a flat state long, 0.0 where `off` ends it, NaN elsewhere. Both at once change nothing."""
+    return spread(len(on), latched(on, off))
 
 
 @kernel
-def _crossings(line: Floats, other: Floats) -> Floats:
-    n = len(line)
-    exposure = np.empty(n)
-    if n:
-        exposure[0] = np.nan
-    for t in range(1, n):
-        above, before = line[t] > other[t], line[t - 1] > other[t - 1]
-        known = not (np.isnan(line[t]) | np.isnan(other[t]) | np.isnan(line[t - 1]) | np.isnan(other[t - 1]))
-        exposure[t] = (1.0 if above else 0.0) if (above != before) & known else np.nan
-    return exposure
+def _states(line: Floats, other: Floats, above: States) -> None:
+    for t in range(len(line)):
+        known = (line[t] == line[t]) & (other[t] == other[t])
+        above[t] = (line[t] > other[t]) if known else UNKNOWN
 
 
-def crossings(line: Floats, other: Floats) -> Floats:
+def crossed(line: Floats, other: Floats | float) -> Changes:
+    """The changes of `crossings`."""
+    above = np.empty(len(line), np.int8)
+    _states(np.ascontiguousarray(line), np.ascontiguousarray(np.broadcast_to(other, len(line))), above)
+    changes: Changes = _edges(above, 0)
+    return changes
+
+
+def crossings(line: Floats, other: Floats | float) -> Floats:
     """1.0 where `line` comes to lie above `other`, 0.0 where it no longer does, NaN elsewhere and beside NaNs."""
-    exposure: Floats = _crossings(np.ascontiguousarray(line), np.ascontiguousarray(np.broadcast_to(other, len(line))))
-    return exposure
+    return spread(len(line), crossed(line, other))
+
+
+def sma_crossed(prices: Floats, fast: int, slow: int) -> Changes:
+    """The changes of `sma_cross`."""
+    above = np.empty(len(prices), np.int8)
+    sums, doubt = _shared_sums(prices, fast * slow)
+    if _sums_above(sums, fast, slow, float(doubt[0]), above):
+        _settle(prices, fast, slow, above)
+    changes: Changes = _edges(above, slow - 1)
+    return changes
 
 
 def sma_cross(prices: Floats, fast: int, slow: int) -> Floats:
@@ -139,13 +169,14 @@ def sma_cross(prices: Floats, fast: int, slow: int) -> Floats:
     other prices in fixed point with a proven bound, and a bar within the bound by exact integers of the shortest
     decimals of its doubles. Inside a `shared` block the sums are kept for the next pair of windows.
     """
-    above = np.empty(len(prices), np.int8)
-    exposure = np.empty(len(prices))
-    sums, doubt = _shared_sums(prices, fast * slow)
-    doubtful = _sums_cross(sums, fast, slow, float(doubt[0]), above, exposure)
-    if doubtful:
-        _settle(prices, fast, slow, above)
-        _edges(above, slow - 1, exposure)
+    return spread(len(prices), sma_crossed(prices, fast, slow))
+
+
+def spread(bars: int, changes: Changes) -> Floats:
+    """(bars,) the changes in their rows, NaN elsewhere."""
+    rows, values = changes
+    exposure = np.full(bars, np.nan)
+    exposure[rows] = values
     return exposure
 
 

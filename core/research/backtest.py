@@ -13,10 +13,11 @@ from core.errors import AppError, InvalidInput
 from core.market.bars import Bars
 from core.market.funding import Funding
 from core.market.instrument import Instrument
+from core.research.asked import asked
 from core.research.detail import by_symbol
 from core.research.result import Result, Trade
 from core.research.steps import Stepped
-from core.research.tape import SIGNALS, Plan, Rows, Signalled, play, record
+from core.research.tape import Plan, Signalled, play, record
 from core.simulation.view import values_of
 from core.trading.costs import Costs
 from core.trading.sizing import Sizing
@@ -124,18 +125,18 @@ def planned(
         return Stepped(strategy, known, tuple(skip.values()), values, sizing)
     if is_shared(strategy):
         shares = allocation(strategy, known)
-        rows = [checked(strategy, shares[name], len(each), skip[name]) for name, each in known.items()]
+        every = [asked(strategy, shares[name], len(each)).since(skip[name]) for name, each in known.items()]
         if progress:
             progress(DECIDED)
-        return Signalled(rows, False, sizing, strategy.name)
-    rows = []
+        return Signalled(every, False, sizing, strategy.name)
+    every = []
     for name, each in known.items():
         others = {key: other for key, other in known.items() if key != name}
         signals = strategy_signals(strategy, each, Context(others))
-        rows.append(checked(strategy, signals, len(each), skip[name]))
+        every.append(asked(strategy, signals, len(each)).since(skip[name]))
         if progress:
-            progress(DECIDED * len(rows) / len(known))
-    return Signalled(rows, True, sizing, strategy.name)
+            progress(DECIDED * len(every) / len(known))
+    return Signalled(every, True, sizing, strategy.name)
 
 
 def shared_bars(
@@ -200,20 +201,3 @@ def moment(given: Moment) -> int | None:
         except ValueError:
             raise InvalidInput(f"'{given}' is not a date; write it like 2024-01-31 or 2024-01-31T12:00.") from None
     return to_ms(given if given.tzinfo else given.replace(tzinfo=UTC))
-
-
-def checked(strategy: Strategy, signals: Signals, n: int, skip: int = 0) -> Rows:
-    """The signal arrays by name, without the first `skip`. Raises InvalidInput for wrong lengths; wrong
-    values are refused where they are used."""
-    if not isinstance(signals, Signals):
-        raise InvalidInput(f"{strategy.name} gave {type(signals).__name__} in the place of Signals.")
-    arrays: Rows = {}
-    for name in SIGNALS:
-        given = getattr(signals, name)
-        array = None if given is None else np.ascontiguousarray(given, dtype=np.float64)
-        if array is not None and array.shape != (n,):
-            raise InvalidInput(f"{strategy.name} gave {array.shape} values of {name} for {n} bars.")
-        arrays[name] = array
-    if arrays["exposure"] is None:
-        raise InvalidInput(f"{strategy.name} gave no exposure.")
-    return {name: None if array is None else array[skip:] for name, array in arrays.items()} if skip else arrays

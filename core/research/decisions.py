@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from core.errors import AppError, InvalidInput
 from core.market.bars import Bars
+from core.research.asked import SIGNALS
 from core.research.backtest import backtest
-from core.research.tape import SIGNALS
 from core.trading.costs import FREE
 from core.trading.strategy import Context, Signals, failure
 

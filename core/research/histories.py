@@ -110,7 +110,13 @@ def costs(result: Result, seed: int, jitter: Jitter) -> Histories:
         costs = jitter.costs(result.costs, rng)
         plan = result._plan  # of a strategy that is asked bar by bar there are no signals, only costs to vary
         if isinstance(plan, Signalled):
-            plan = replace(plan, rows=jitter.signals(plan.rows, rng))
+            plan = replace(
+                plan,
+                asked=[
+                    jitter.carried(each, len(bars), rng)
+                    for each, bars in zip(plan.asked, result.bars.values(), strict=True)
+                ],
+            )
         return play(result._tape, plan, result.cash, costs).equity
 
     return Histories(path, result.equity, marks, result.timestamps[marks], result.periods_per_year, asdict(jitter))

@@ -3,10 +3,9 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.errors import InvalidInput
-from core.research.tape import Rows
+from core.research.asked import Asked
 from core.trading.costs import Costs
 
 DEAREST_FEE, DEAREST_SLIPPAGE = 0.2, 0.5  # what Costs takes at most
@@ -43,30 +42,24 @@ class Jitter:
             maker_fee=min(DEAREST_FEE, costs.maker_fee * (fees if costs.maker_fee > 0.0 else 1.0)),
         )
 
-    def signals(self, rows: list[Rows], rng: np.random.Generator) -> list[Rows]:
-        """The signals as they were carried out: some decisions missing, others one bar later."""
-        return [self._carried(each, rng) for each in rows]
-
-    def _carried(self, rows: Rows, rng: np.random.Generator) -> Rows:
-        exposure = rows["exposure"]
+    def carried(self, asked: Asked, bars: int, rng: np.random.Generator) -> Asked:
+        """What is asked for in so many bars as it was carried out: some decisions missing, others one bar later."""
+        exposure = asked["exposure"]
         if exposure is None:
-            return rows
+            return asked
+        rows, last = asked.rows, len(asked.rows) - 1
         decided = np.flatnonzero(~np.isnan(exposure))
         luck = rng.random(len(decided))
-        missed = decided[luck < self.missed]
         late = decided[(luck >= self.missed) & (luck < self.missed + self.late)]
-        late = late[late + 1 < len(exposure)]
-        late = late[np.isnan(exposure[late + 1])]  # where the next bar decides anew, that decision stands
-        return {name: _moved(values, missed, late) for name, values in rows.items()}
-
-
-def _moved(
-    values: NDArray[np.float64] | None, missed: NDArray[np.int64], late: NDArray[np.int64]
-) -> NDArray[np.float64] | None:
-    if values is None:
-        return None
-    moved = values.copy()
-    moved[missed] = np.nan
-    moved[late + 1] = values[late]
-    moved[late] = np.nan
-    return moved
+        late = late[rows[late] + 1 < bars]
+        after = np.minimum(late + 1, last)
+        follows = (after > late) & (rows[after] == rows[late] + 1)  # something is asked for in the next bar
+        stands = follows & ~np.isnan(exposure[after])  # and where it is a decision, that one stands
+        late, after = late[~stands], after[follows & ~stands]
+        stays = np.ones(len(rows), dtype=bool)
+        stays[decided[luck < self.missed]] = False
+        stays[after] = False
+        moved = rows.copy()
+        moved[late] += 1
+        places = np.flatnonzero(stays)
+        return asked.taken(places, moved[places])

@@ -15,9 +15,10 @@ from core.clock import from_ms
 from core.market import timeframes
 from core.market.bars import Bars
 from core.market.funding import Funding
+from core.research.asked import asked
 from core.research.drawing import thinned
 from core.research.sizes import words_of
-from core.research.tape import SIGNALS, Plan, Played, Rows, Tape, play
+from core.research.tape import Plan, Played, Signalled, Tape, play
 from core.research.trades import Columns, Trade, documents_of, fill_columns, finite, profits, trade_columns, trades_of
 from core.simulation import fields, trips
 from core.trading.costs import Costs
@@ -129,9 +130,9 @@ class Result:
 
         if isinstance(self.strategy, BuyAndHold):
             return self.equity
-        held = [BuyAndHold().signals(each, Context()) for each in self.bars.values()]
-        signals: list[Rows] = [dict.fromkeys(SIGNALS) | {"exposure": each.exposure} for each in held]
-        return play(self._tape, signals, self.cash, self.costs).equity
+        held = BuyAndHold()
+        every = [asked(held, held.signals(each, Context()), len(each)) for each in self.bars.values()]
+        return play(self._tape, Signalled(every), self.cash, self.costs).equity
 
     @cached_property
     def stats(self) -> dict[str, Any]:

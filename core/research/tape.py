@@ -12,18 +12,17 @@ from core.errors import InvalidInput
 from core.market.bars import COLUMNS, Bars
 from core.market.funding import Funding
 from core.market.timeframes import milliseconds, per_year
+from core.research.asked import SIGNALS, Asked
 from core.research.detail import interleaved
 from core.simulation import fields
 from core.simulation.addresses import addresses
-from core.simulation.kernel import run
+from core.simulation.kernel import NEVER, run
 from core.simulation.state import apply_sizing, new_account, new_orders, new_row
 from core.trading.costs import Costs
 from core.trading.sizing import Sizing
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-Rows = dict[str, Floats | None]  # signal arrays by name
-SIGNALS = ("exposure", "limit", "stop", "take_profit", "trail")
 MEANT = {  # what a value may be, and how that is said; prices are above 0
     "exposure": (-1.0, 1.0, "an exposure lies between -1 and 1"),
     "trail": (0.0, 1.0, "a trail is a fraction between 0 and 1"),
@@ -177,13 +176,13 @@ class Plan(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Signalled:
-    """Signals of every bar, per instrument.
+    """What is asked for, per instrument.
 
     equal: each instrument has an equal share of the equity to expose; sizing: what an exposure becomes
     name: whose signals they are, for an error
     """
 
-    rows: list[Rows]
+    asked: list[Asked]
     equal: bool = True
     sizing: Sizing | None = None
     name: str = "The strategy"
@@ -191,7 +190,7 @@ class Signalled:
     @property
     def share(self) -> float:
         """Into how many parts the exposures divide the equity."""
-        return float(len(self.rows)) if self.equal else 1.0
+        return float(len(self.asked)) if self.equal else 1.0
 
     def play(
         self,
@@ -207,18 +206,18 @@ class Signalled:
 
 def play(
     tape: Tape,
-    plan: Plan | list[Rows],
+    plan: Plan,
     cash: float,
     costs: Costs,
     progress: Callable[[float], None] | None = None,
     room: Floats | None = None,
 ) -> Played:
-    """What the plan comes to on the tape; a list of signals gives each instrument an equal share.
+    """What the plan comes to on the tape.
 
     progress: told the fraction done after each part of a long run; what it raises ends the run
     room: (rows,) or more, where the equity is written instead of into a new array; the next run overwrites it
     """
-    return (Signalled(plan) if isinstance(plan, list) else plan).play(tape, cash, costs, progress, room)
+    return plan.play(tape, cash, costs, progress, room)
 
 
 def _run(
@@ -236,17 +235,18 @@ def _run(
     times = np.empty(0 if lone else total, np.int64)
     laid = laid_out(tape, plan)
     bars_at, signals_at = addresses(tape.columns), addresses(laid)  # tape and laid outlive the run
-    parts, steps, first = [], 0, np.zeros_like(tape.ends)
+    parts, steps, first, places = [], 0, np.zeros_like(tape.ends), np.zeros_like(tape.ends)
     for number, end in enumerate(ends := _parts(tape) if progress else [tape.ends]):
         fills, done, wrong = run(
-            account, book, orders, bars_at, signals_at, first, end, tape.aligned, plan.share, equity[steps:],
+            account, book, orders, bars_at, signals_at, places, first, end, tape.aligned, plan.share, equity[steps:],
             times[steps:],
         )  # fmt: skip
         parts.append(fills)
         steps += done
         if wrong >= 0:
             now = int(tape.columns[0][0][first[0] + done - 1] if lone else times[steps - 1])
-            raise _refused(plan.name, list(tape.bars)[wrong], now, laid[wrong], tape.columns[wrong][0])
+            values = [None if array is None else array[places[wrong]] for array in laid[wrong][1:]]
+            raise _refused(plan.name, list(tape.bars)[wrong], now, values)
         first = end
         if progress:
             progress((number + 1) / len(ends))
@@ -268,20 +268,19 @@ def slots(tape: Tape, costs: Costs) -> int:
     return (2 + int(costs.latency)) * count + 2
 
 
-def laid_out(tape: Tape, plan: Signalled) -> list[list[Floats | None]]:
-    """Per instrument the arrays that the kernel reads beside the bars, each value in its row."""
+def laid_out(tape: Tape, plan: Signalled) -> list[list[Any]]:
+    """Per instrument the arrays that the kernel reads beside the bars."""
     return [
-        [*(_laid(tape, i, found[name]) for name in SIGNALS), due]
-        for i, (found, due) in enumerate(zip(plan.rows, tape.funding, strict=True))
+        [np.append(found.rows if tape.decisions is None else tape.decisions[i][found.rows], NEVER), *found.columns, due]
+        for i, (found, due) in enumerate(zip(plan.asked, tape.funding, strict=True))
     ]
 
 
-def _refused(name: str, symbol: str, now: int, arrays: list[Floats | None], times: Integers) -> InvalidInput:
-    """What is wrong with the signals of an instrument in the row at this time."""
-    row = int(np.searchsorted(times, now))
+def _refused(name: str, symbol: str, now: int, values: list[float | None]) -> InvalidInput:
+    """What is wrong with the signals of an instrument at this time."""
     at = f"for {symbol} at {from_ms(now):%Y-%m-%d %H:%M}"
-    for key, array in zip(SIGNALS, arrays, strict=False):
-        value = np.nan if array is None else float(array[row])
+    for key, given in zip(SIGNALS, values, strict=False):
+        value = np.nan if given is None else float(given)
         low, high, told = MEANT.get(key, (0.0, np.inf, "a price lies above 0"))
         if value < low or value > high or np.isinf(value) or (value == 0.0 and key != "exposure"):
             return InvalidInput(
@@ -315,12 +314,3 @@ def _parts(tape: Tape) -> list[Integers]:
         rows = [np.searchsorted(columns[0], tape.columns[longest][0][row]) for columns in tape.columns]
         found.append(np.array(rows, dtype=np.int64))
     return [*found, tape.ends]
-
-
-def _laid(tape: Tape, i: int, array: Floats | None) -> Floats | None:
-    """A signal of an instrument with each value in its row."""
-    if array is None or tape.decisions is None:
-        return array
-    spread = np.full(int(tape.ends[i]), np.nan)
-    spread[tape.decisions[i]] = array
-    return spread

@@ -162,12 +162,13 @@ class Stage:
         return found[:, PLACES], returns
 
     def _measured(self, played: Played) -> Floats:
-        found = np.empty(len(FOUND))
+        found: Floats = np.empty(len(FOUND))
         measure(
             played.equity, played.fills, played.account, len(self.traded), self.ground.cash, self.year, played.steps,
             found,
         )  # fmt: skip
-        return found[PLACES]
+        measured: Floats = found[PLACES]
+        return measured
 
     def _whole(self, strategy: Any) -> tuple[Floats, Floats]:
         """By `backtest` itself, which knows what its further arguments mean."""

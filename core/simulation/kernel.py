@@ -39,7 +39,7 @@ from core.simulation.liquidation import charge, liquidate_at_open, settle
 from core.simulation.matching import begin, match_inside, match_open
 from core.simulation.orders import cancel_signals, place
 from core.simulation.protection import protect
-from core.simulation.quiet import band, first_given, first_outside, follow
+from core.simulation.quiet import band, first_outside, follow
 from core.simulation.sizes import observe
 
 Floats = NDArray[np.float64]
@@ -47,7 +47,8 @@ Integers = NDArray[np.int64]
 
 LATEST = 9223372036854775807  # no bar is left
 TIMESTAMP, OPEN, HIGH, LOW, CLOSE, VOLUME, COLUMNS = 0, 1, 2, 3, 4, 5, 6  # of a table of bars
-EXPOSURE, LIMIT, STOP, TARGET, TRAIL, FUNDING = 0, 1, 2, 3, 4, 5  # of a table of signals
+ROWS, EXPOSURE, LIMIT, STOP, TARGET, TRAIL, FUNDING = 0, 1, 2, 3, 4, 5, 6  # of a table of signals
+NEVER = 1 << 62  # ends the rows of signals
 
 
 @inlined
@@ -155,21 +156,31 @@ def show(book: Floats, i: int, t: int, bars: Addresses, signals: Addresses) -> N
 
 
 @inlined
-def given(signals: Addresses, i: int, column: int, t: int) -> float:
-    """What a signal says in row t; NaN where it is not given at all."""
-    return line(signals, i, column, t + 1)[t] if signals[i, column] != 0 else np.nan
+def row_of(signals: Addresses, i: int, k: int) -> int:
+    """The row that the signals at a place belong to, NEVER after the last."""
+    return carray(pointer(signals[i, ROWS]), k + 1, np.int64)[k]
 
 
 @inlined
-def protects(signals: Addresses, i: int) -> bool:
-    """Whether the signals of the instrument may name protection."""
-    return signals[i, STOP] | signals[i, TARGET] | signals[i, TRAIL] != 0
+def reached(signals: Addresses, i: int, k: int, row: int) -> int:
+    """The first place, from `k` on, whose row is not before `row`."""
+    while row_of(signals, i, k) < row:
+        k += 1
+    return k
 
 
 @inlined
-def asks(signals: Addresses, i: int, t: int) -> bool:
-    """Whether row t may ask for anything, whatever is held."""
-    return protects(signals, i) or not np.isnan(line(signals, i, EXPOSURE, t + 1)[t])
+def wished(signals: Addresses, i: int, k: int) -> int:
+    """The first place, from `k` on, that has an exposure, or the end: without a position the others do nothing."""
+    while row_of(signals, i, k) != NEVER and np.isnan(line(signals, i, EXPOSURE, k + 1)[k]):
+        k += 1
+    return k
+
+
+@inlined
+def given(signals: Addresses, i: int, column: int, k: int) -> float:
+    """What a signal says at a place; NaN where it is not given at all."""
+    return line(signals, i, column, k + 1)[k] if signals[i, column] != 0 else np.nan
 
 
 @inlined
@@ -186,15 +197,16 @@ def sound(exposure: float, limit: float, stop: float, target: float, trail: floa
 
 @inlined
 def act(
-    account: Floats, book: Floats, orders: Floats, i: int, t: int, signals: Addresses, share: float, ticket: Floats,
-    live: int,
+    account: Floats, book: Floats, orders: Floats, i: int, k: int, signals: Addresses, share: float,
+    ticket: Floats, live: int,
 ) -> int:  # fmt: skip
-    """Decides on the signals of row t and carries the decision out.
+    """Decides on the signals at a place and carries the decision out.
 
     Returns how many slots may hold an order now, -1 when a value cannot be meant.
     """
-    wish, limit = line(signals, i, EXPOSURE, t + 1)[t], given(signals, i, LIMIT, t)
-    stop, target, trail = given(signals, i, STOP, t), given(signals, i, TARGET, t), given(signals, i, TRAIL, t)
+    wish, limit = given(signals, i, EXPOSURE, k), given(signals, i, LIMIT, k)
+    stop, target = given(signals, i, STOP, k), given(signals, i, TARGET, k)
+    trail = given(signals, i, TRAIL, k)
     if not sound(wish, limit, stop, target, trail):
         return -1
     action = decide(account, book, i, wish / share, limit, stop, target, trail, ticket)
@@ -207,23 +219,6 @@ def act(
     return live
 
 
-@inlined
-def next_wish(signals: Addresses, i: int, first: int, t: int, count: int) -> int:
-    """The next row from t on (counted from `first`) with an exposure; count when there is none."""
-    if t >= count:
-        return count
-    return first_given(line(signals, i, EXPOSURE, first + count), first + t, first + count) - first
-
-
-@inlined
-def next_extra(signals: Addresses, i: int, first: int, t: int, until: int) -> int:
-    """The next row from t on (counted from `first`) that names protection; until when there is none before it."""
-    for column in (STOP, TARGET, TRAIL):
-        if signals[i, column] != 0:
-            until = first_given(line(signals, i, column, first + until), first + t, first + until) - first
-    return until
-
-
 @kernel
 def roomier(fills: Floats) -> Floats:
     """The fills in an array of twice the rows."""
@@ -234,13 +229,16 @@ def roomier(fills: Floats) -> Floats:
 
 @kernel
 def run(
-    account: Floats, book: Floats, orders: Floats, bars: Addresses, signals: Addresses, firsts: Integers,
-    ends: Integers, aligned: bool, share: float, equity: Floats, times: Integers,
+    account: Floats, book: Floats, orders: Floats, bars: Addresses, signals: Addresses, places: Integers,
+    firsts: Integers, ends: Integers, aligned: bool, share: float, equity: Floats, times: Integers,
 ) -> tuple[Floats, int, int]:  # fmt: skip
     """A history, or a part of one: the state goes on from where it is, and so may be run on.
 
-    bars: per instrument the addresses of timestamp, open, high, low, close, volume; signals: of exposure, limit, stop,
-        target, trail and funding (due at each bar's open, NaN where unknown), 0 for what is not given
+    bars: per instrument the addresses of timestamp, open, high, low, close, volume
+    signals: of the rows that ask for something, ascending, NEVER after the last; of the exposure, limit, stop, target
+        and trail in each of them; of the funding due at the open of every bar, NaN where unknown; 0 for what is not
+        given
+    places: how many of those rows lie before the first that is run, per instrument; moved on
     firsts, ends: the rows of each instrument to run; instruments advance together by timestamp
     aligned: these rows of all instruments have the same times, so that quiet stretches can be rested through
     share: into how many parts the exposures divide the equity
@@ -248,7 +246,8 @@ def run(
     ends at a signal that cannot be meant, and returns that row's instrument in the place of the -1.
     """
     account, book, orders, equity = borrowed(account), borrowed(book), borrowed(orders), borrowed(equity)
-    bars, signals, firsts, ends = borrowed(bars), borrowed(signals), borrowed(firsts), borrowed(ends)
+    bars, signals, places = borrowed(bars), borrowed(signals), borrowed(places)
+    firsts, ends = borrowed(firsts), borrowed(ends)
     most = rows_per_step(book.shape[0], orders.shape[0])
     account[A_FILLS] = 0.0
     fills = np.empty((max(1024, 2 * most, np.sum(ends - firsts) // 16), FILL))  # pages never touched cost nothing
@@ -258,9 +257,8 @@ def run(
     live = orders.shape[0]  # a lower bound is known once an order is placed: place closes the gaps
     if aligned:
         count = ends[0] - firsts[0]
-        wish = np.full(book.shape[0], -1)  # per instrument: the next row with an exposure
-        later = np.full(book.shape[0], -1)  # the one after it
-        extra = np.full(book.shape[0], -1)  # the next row that would move the protection of what is held
+        wishes = places.copy()  # per instrument: the next place with an exposure
+        fetched = np.full(book.shape[0], -1)  # the place whose successor's bar is on its way
         meeting = np.full(book.shape[0], -1)  # the next row that may meet its orders or protection
         levels = np.full((book.shape[0], 2), np.nan)
         lone = book.shape[0] == 1
@@ -268,19 +266,17 @@ def run(
         while t < count and wrong < 0:
             until = count
             for i in range(book.shape[0]):
-                if wish[i] < t:  # one further is known, so that its bar comes while other work is done
-                    wish[i] = later[i] if later[i] >= t else next_wish(signals, i, firsts[i], t, count)
-                    later[i] = next_wish(signals, i, firsts[i], wish[i] + 1, count)
-                    if later[i] + 1 < count:
-                        ahead = firsts[i] + later[i] + 1
+                places[i] = k = reached(signals, i, places[i], firsts[i] + t)
+                if book[i, B_QUANTITY] == 0.0:
+                    wishes[i] = k = wished(signals, i, max(wishes[i], k))
+                asking = row_of(signals, i, k)
+                if fetched[i] != k and asking != NEVER:
+                    fetched[i] = k
+                    ahead = row_of(signals, i, k + 1) + 1  # its bar comes while other work is done
+                    if ahead < firsts[i] + count:
                         for column in range(TIMESTAMP, COLUMNS):
                             soon(line(bars, i, column, ahead + 1), ahead)
-                asking = wish[i]
-                if protects(signals, i) and book[i, B_QUANTITY] != 0.0:
-                    if extra[i] < t:
-                        extra[i] = next_extra(signals, i, firsts[i], t, wish[i])
-                    asking = min(asking, extra[i])
-                until = min(until, asking + 1)
+                until = min(until, asking - firsts[i] + 1)
             for i in range(book.shape[0]):
                 if book[i, B_ACTIVE] == 0.0 and book[i, B_GUARDED] == 0.0:
                     continue
@@ -307,8 +303,9 @@ def run(
                 rest(account, book, bars, firsts, t, until, equity)
                 t = until
                 for i in range(book.shape[0]):
-                    if wish[i] == t - 1 or extra[i] == t - 1:
-                        live = act(account, book, orders, i, firsts[i] + t - 1, signals, share, ticket, live)
+                    places[i] = reached(signals, i, places[i], firsts[i] + t - 1)
+                    if row_of(signals, i, places[i]) == firsts[i] + t - 1:
+                        live = act(account, book, orders, i, places[i], signals, share, ticket, live)
                         if live < 0:
                             wrong, live = i, orders.shape[0]
                             break
@@ -320,8 +317,9 @@ def run(
                 step(account, book, orders[:live], borrowed(fills))
                 equity[t] = equity_of(account, book)
                 for i in range(book.shape[0]):
-                    if asks(signals, i, firsts[i] + t):
-                        live = act(account, book, orders, i, firsts[i] + t, signals, share, ticket, live)
+                    places[i] = reached(signals, i, places[i], firsts[i] + t)
+                    if row_of(signals, i, places[i]) == firsts[i] + t:
+                        live = act(account, book, orders, i, places[i], signals, share, ticket, live)
                         if live < 0:
                             wrong, live = i, orders.shape[0]
                             break
@@ -352,7 +350,9 @@ def run(
         steps += 1
         for i in range(book.shape[0]):
             if book[i, B_PRESENT] != 0.0:
-                live = act(account, book, orders, i, cursor[i], signals, share, ticket, live)
+                places[i] = reached(signals, i, places[i], cursor[i])
+                if row_of(signals, i, places[i]) == cursor[i]:
+                    live = act(account, book, orders, i, places[i], signals, share, ticket, live)
                 if live < 0:
                     wrong, live = i, orders.shape[0]
                     break

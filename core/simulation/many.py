@@ -74,7 +74,7 @@ def run_many(
 ) -> int:  # fmt: skip
     """Runs the account once for each table of signals and writes what it came to.
 
-    account, book: as each run begins; signals: (runs, instruments, 6) addresses; shares: (runs,) as `run` takes them
+    account, book: as each run begins; signals: (runs, instruments, 7) addresses; shares: (runs,) as `run` takes them
     equity: room for the steps of one run; blocks: (m,) the steps whose equity divides a curve into blocks
     found: (runs, len(FOUND)); returns: (runs, m)
     Returns how many runs ended; one less than asked for ended at a signal that cannot be meant.
@@ -84,8 +84,8 @@ def run_many(
     for k in range(signals.shape[0]):
         own = account.copy()
         fills, steps, wrong = run(
-            own, book.copy(), np.zeros((slots, ORDER)), bars, signals[k], firsts, ends, aligned, shares[k], equity,
-            times,
+            own, book.copy(), np.zeros((slots, ORDER)), bars, signals[k], np.zeros(book.shape[0], np.int64), firsts,
+            ends, aligned, shares[k], equity, times,
         )  # fmt: skip
         if wrong >= 0:
             return k

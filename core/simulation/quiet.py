@@ -117,22 +117,6 @@ def first_outside(low: Floats, high: Floats, first: int, end: int, lower: float,
 
 
 @inlined
-def first_given(values: Floats, first: int, end: int) -> int:
-    """The first row of first:end whose value is not NaN; end when there is none."""
-    t = first
-    while t + BLOCK <= end:
-        given = 0
-        for k in range(BLOCK):
-            given += values[t + k] == values[t + k]
-        if given != 0:
-            break
-        t += BLOCK
-    while t < end and np.isnan(values[t]):
-        t += 1
-    return t
-
-
-@inlined
 def follow(book: Floats, i: int, low: Floats, high: Floats, first: int, end: int) -> int:
     """As `first_outside` for a long position whose stop trails: each bar that passes may raise the best price."""
     target = np.inf if np.isnan(book[i, B_TARGET]) else book[i, B_TARGET]

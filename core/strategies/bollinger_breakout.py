@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from core.indicators import bollinger
-from core.indicators.crossing import latch
+from core.indicators.crossing import latched
 from core.market.bars import Bars
 from core.trading.strategy import Context, Parameter, Signals, check
 
@@ -32,4 +32,4 @@ class BollingerBreakout:
 
     def signals(self, bars: Bars, context: Context) -> Signals:
         upper, middle, _ = bollinger(bars.close, self.period, self.width)
-        return Signals(latch(bars.close > upper, bars.close < middle))
+        return Signals.at(len(bars), *latched(bars.close > upper, bars.close < middle))

@@ -22,6 +22,4 @@ class BuyAndHold:
         return 1
 
     def signals(self, bars: Bars, context: Context) -> Signals:
-        exposure = np.full(len(bars), np.nan)
-        exposure[:1] = 1.0
-        return Signals(exposure)
+        return Signals.at(len(bars), np.arange(min(1, len(bars))), 1.0)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from core.indicators import atr, donchian
-from core.indicators.crossing import latch
+from core.indicators.crossing import latched
 from core.market.bars import Bars
 from core.trading.strategy import Context, Parameter, Signals, check
 
@@ -44,8 +44,8 @@ class Donchian:
         upper, lower = np.full(len(bars), np.nan), np.full(len(bars), np.nan)
         upper[1:] = donchian(bars.high, bars.low, self.entry)[0][before]
         lower[1:] = donchian(bars.high, bars.low, self.exit)[2][before]
-        exposure = latch(bars.close > upper, bars.close < lower)
+        rows, exposure = latched(bars.close > upper, bars.close < lower)
         if self.stop == 0.0:
-            return Signals(exposure)
-        stop = bars.close - self.stop * atr(bars.high, bars.low, bars.close, self.period)
-        return Signals(exposure, stop=np.where((exposure > 0.0) & (stop > 0.0), stop, np.nan))
+            return Signals.at(len(bars), rows, exposure)
+        stop = (bars.close - self.stop * atr(bars.high, bars.low, bars.close, self.period))[rows]
+        return Signals.at(len(bars), rows, exposure, stop=np.where((exposure > 0.0) & (stop > 0.0), stop, np.nan))

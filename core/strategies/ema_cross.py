@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from core.indicators import ema
-from core.indicators.crossing import crossings
+from core.indicators.crossing import crossed
 from core.market.bars import Bars
 from core.trading.strategy import Context, Parameter, Signals, check, check_below
 
@@ -33,4 +33,4 @@ class EmaCross:
 
     def signals(self, bars: Bars, context: Context) -> Signals:
         fast, slow = ema(bars.close, self.fast), ema(bars.close, self.slow)
-        return Signals(crossings(fast, slow))
+        return Signals.at(len(bars), *crossed(fast, slow))

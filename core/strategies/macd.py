@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from core.indicators import macd
-from core.indicators.crossing import crossings
+from core.indicators.crossing import crossed
 from core.market.bars import Bars
 from core.trading.strategy import Context, Parameter, Signals, check, check_below
 
@@ -35,4 +35,4 @@ class Macd:
 
     def signals(self, bars: Bars, context: Context) -> Signals:
         line, signal, _ = macd(bars.close, self.fast, self.slow, self.signal)
-        return Signals(crossings(line, signal))
+        return Signals.at(len(bars), *crossed(line, signal))

@@ -56,16 +56,12 @@ class MomentumRotation:
         times = np.arange(-(-first // stride) * stride, last + 1, stride, dtype=np.int64)
         rises = np.column_stack([self._rises(each, times, length) for each in bars.values()])
         weights = self._weights(rises)
-        edges = np.cumsum([0, *(len(each) for each in bars.values())])
-        whole = np.full(int(edges[-1]), np.nan)  # one array for all, which the kernel reads as it is
         shares = {}
         for i, (name, each) in enumerate(bars.items()):
-            part = whole[edges[i] : edges[i + 1]]
             rows = np.searchsorted(each.timestamp, times)
             near = np.flatnonzero(rows < len(each))
             near = near[each.timestamp[rows[near]] < times[near] + stride]
-            part[rows[near]] = weights[near, i]
-            shares[name] = Signals(part)
+            shares[name] = Signals.at(len(each), rows[near], weights[near, i])
         return shares
 
     def _rises(self, bars: Bars, times: Integers, length: int) -> Floats:

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from core.indicators import rsi
-from core.indicators.crossing import latch
+from core.indicators.crossing import latched
 from core.market.bars import Bars
 from core.trading.strategy import Context, Parameter, Signals, check, check_below
 
@@ -47,9 +47,11 @@ class RsiLimit:
 
     def signals(self, bars: Bars, context: Context) -> Signals:
         strength = rsi(bars.close, self.period)
-        exposure = latch(strength < self.entry, strength > self.exit)
-        bid = np.where(exposure == 1.0, bars.close * (1.0 - self.below), np.nan)
-        return Signals(
+        rows, exposure = latched(strength < self.entry, strength > self.exit)
+        bid = np.where(exposure == 1.0, bars.close[rows] * (1.0 - self.below), np.nan)
+        return Signals.at(
+            len(bars),
+            rows,
             exposure,
             limit=bid,
             stop=bid * (1.0 - self.stop) if self.stop else None,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from core.indicators import rsi
-from core.indicators.crossing import latch
+from core.indicators.crossing import latched
 from core.market.bars import Bars
 from core.trading.strategy import Context, Parameter, Signals, check, check_below
 
@@ -35,4 +35,4 @@ class RsiReversion:
 
     def signals(self, bars: Bars, context: Context) -> Signals:
         strength = rsi(bars.close, self.period)
-        return Signals(latch(strength < self.entry, strength > self.exit))
+        return Signals.at(len(bars), *latched(strength < self.entry, strength > self.exit))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from core.indicators.crossing import sma_cross
+from core.indicators.crossing import sma_crossed
 from core.market.bars import Bars
 from core.trading.strategy import Context, Parameter, Signals, check, check_below
 
@@ -35,4 +35,4 @@ class SmaCross:
         return self.slow + 1
 
     def signals(self, bars: Bars, context: Context) -> Signals:
-        return Signals(sma_cross(bars.close, self.fast, self.slow))
+        return Signals.at(len(bars), *sma_crossed(bars.close, self.fast, self.slow))

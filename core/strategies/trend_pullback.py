@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from core.indicators import ema, rsi
-from core.indicators.crossing import latch
+from core.indicators.crossing import latched
 from core.market.bars import Bars
 from core.market.higher import at_least, higher
 from core.trading.strategy import Context, Parameter, Signals, check, check_below
@@ -50,4 +50,5 @@ class TrendPullback:
         closes = longer.bars.close
         trend = longer.expand(ema(closes, self.fast) - ema(closes, self.slow))
         strength = rsi(bars.close, self.period)
-        return Signals(latch((trend > 0.0) & (strength < self.entry), (trend <= 0.0) | (strength > self.exit)))
+        on, off = (trend > 0.0) & (strength < self.entry), (trend <= 0.0) | (strength > self.exit)
+        return Signals.at(len(bars), *latched(on, off))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from typing_extensions import TypeIs
 
 from core.errors import InvalidInput
@@ -53,12 +53,30 @@ class Parameter:
         return int(number) if self.kind is int else number
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sparse:
+    """Signals of some of the `bars`. rows: (k,) ascending; columns: (k,) values by name, None where it is not given."""
+
+    bars: int
+    rows: NDArray[np.int64]
+    columns: Mapping[str, FloatArray | None]
+
+
+class _Kept:
+    """What Signals.at was given."""
+
+    __slots__ = ("sparse",)
+    sparse: Sparse | None
+
+
 @dataclass(frozen=True, slots=True)
-class Signals:
+class Signals(_Kept):
     """Per bar, decided at its close: target exposure in [-1, 1] (NaN = no change), and optional (n,) arrays.
 
     limit: enter by a limit order at this price (NaN: market); stop, take_profit: prices that protect the position
     from its fill on (NaN = none / unchanged); trail: trailing distance as a fraction of the best price since entry
+
+    A strategy that asks for something in few bars is quicker with `Signals.at`.
     """
 
     exposure: FloatArray
@@ -66,6 +84,51 @@ class Signals:
     stop: FloatArray | None = None
     take_profit: FloatArray | None = None
     trail: FloatArray | None = None
+
+    @classmethod
+    def at(
+        cls,
+        bars: int,
+        rows: ArrayLike,
+        exposure: ArrayLike,
+        limit: ArrayLike | None = None,
+        stop: ArrayLike | None = None,
+        take_profit: ArrayLike | None = None,
+        trail: ArrayLike | None = None,
+    ) -> "Signals":
+        """Signals of some rows only, NaN in all others: the (bars,) arrays are made when they are first read.
+
+        rows: (k,) ascending, from 0 to bars - 1; the rest: one value for each of the rows, or one for all
+        Raises InvalidInput for other rows or values.
+        """
+        places = np.ascontiguousarray(rows, dtype=np.int64)
+        ordered = places.ndim == 1 and bool((places[1:] > places[:-1]).all())
+        if not ordered or (len(places) and not 0 <= places[0] <= places[-1] < bars):
+            raise InvalidInput(f"The rows of signals must ascend, from 0 to at most {bars - 1}.")
+        columns: dict[str, FloatArray | None] = {}
+        given = {"exposure": exposure, "limit": limit, "stop": stop, "take_profit": take_profit, "trail": trail}
+        for name, values in given.items():
+            array = None if values is None else np.asarray(values, dtype=np.float64)
+            if array is not None and array.shape not in ((), places.shape):
+                raise InvalidInput(f"There are {array.shape} values of {name} for {len(places)} rows of signals.")
+            columns[name] = None if array is None else np.ascontiguousarray(np.broadcast_to(array, places.shape))
+        made = object.__new__(cls)
+        object.__setattr__(made, "sparse", Sparse(bars, places, columns))
+        return made
+
+    def __getattr__(self, name: str) -> Any:
+        """Of `at`: an array that is read for the first time."""
+        sparse = None if name == "sparse" else self.sparse
+        if sparse is None or name not in sparse.columns:
+            if name == "sparse":
+                return None
+            raise AttributeError(f"Signals have no {name}.")
+        values = sparse.columns[name]
+        whole = None if values is None else np.full(sparse.bars, np.nan)
+        if whole is not None:
+            whole[sparse.rows] = values
+        object.__setattr__(self, name, whole)
+        return whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from core.market.bars import COLUMNS, Bars
 from core.market.instrument import Instrument
+from core.research.asked import asked
 from core.simulation import fields
 from core.simulation.account import SignalRow, SimulatedAccount, SimulatedFill, fill_of
 from core.simulation.addresses import addresses
-from core.simulation.kernel import run
+from core.simulation.kernel import NEVER, run
 from core.simulation.state import new_account, new_orders, new_row
 from core.trading.costs import Costs
 from core.trading.sizing import FixedCash, FixedQuantity, Fraction, Kelly, Sizing, VolatilityTarget
@@ -228,8 +229,9 @@ def columns_of(bars: Bars, n: int) -> list[np.ndarray]:
 
 
 def asked_by(signals: Any, funding: np.ndarray | None, n: int) -> list[np.ndarray | None]:
-    names = ("exposure", "limit", "stop", "take_profit", "trail")
-    return [*(np.ascontiguousarray(getattr(signals, name)[:n]) for name in names), funding]
+    found = asked(Random(0), signals, len(signals.exposure))
+    rows = found.rows[found.rows < n]
+    return [np.append(rows, NEVER), *(None if each is None else each[: len(rows)] for each in found.columns), funding]
 
 
 def ran(
@@ -239,7 +241,7 @@ def ran(
     signals = [Random(seed + k).signals(each, Context()) for k, each in enumerate(bars)]
     n = len(bars[0])
     parts = np.split(funding, len(bars)) if len(funding) else [None] * len(bars)
-    columns, asked = (
+    columns, said = (
         [columns_of(each, n) for each in bars],
         [asked_by(*each, n) for each in zip(signals, parts, strict=True)],
     )
@@ -247,8 +249,8 @@ def ran(
     account = new_account(CASH, rules, sizing, 8766.0)
     book = np.array([new_row(each.instrument) for each in bars])
     fills, steps, wrong = run(
-        account, book, new_orders(12), addresses(columns), addresses(asked), np.zeros(len(bars), np.int64),
-        np.full(len(bars), n), aligned, float(len(bars)), equity, times,
+        account, book, new_orders(12), addresses(columns), addresses(said), np.zeros(len(bars), np.int64),
+        np.zeros(len(bars), np.int64), np.full(len(bars), n), aligned, float(len(bars)), equity, times,
     )  # fmt: skip
     assert (steps, wrong) == (n, -1)
     return equity[:steps], [fill_of(row) for row in fills if row[fields.F_QUANTITY] > 0], signals
@@ -301,11 +303,11 @@ def test_a_run_over_a_prefix_is_a_prefix_of_the_run(
     # the same signals, seen up to the cut alone
     account = new_account(CASH, rules, sizing, 8766.0)
     book = np.array([new_row(each.instrument) for each in bars])
-    columns, asked = [columns_of(each, cut) for each in bars], [asked_by(each, None, cut) for each in signals]
+    columns, said = [columns_of(each, cut) for each in bars], [asked_by(each, None, cut) for each in signals]
     equity, times = np.empty(cut), np.empty(cut, np.int64)
     part, steps, _ = run(
-        account, book, new_orders(12), addresses(columns), addresses(asked), np.zeros(len(bars), np.int64),
-        np.full(len(bars), cut), True, float(len(bars)), equity, times,
+        account, book, new_orders(12), addresses(columns), addresses(said), np.zeros(len(bars), np.int64),
+        np.zeros(len(bars), np.int64), np.full(len(bars), cut), True, float(len(bars)), equity, times,
     )  # fmt: skip
     np.testing.assert_array_equal(equity[:steps], whole[:cut])
     end = int(bars[0].timestamp[cut])

@@ -11,10 +11,10 @@ import pytest
 from core.indicators import compiled
 
 CODE = """
-from core.indicators.crossing import sma_cross, _sums_cross
+from core.indicators.crossing import sma_cross, _sums_above
 import numpy as np
 sma_cross(np.arange(1.0, 9.0), 2, 3)
-print(sum(_sums_cross.stats.cache_hits.values()), sum(_sums_cross.stats.cache_misses.values()))
+print(sum(_sums_above.stats.cache_hits.values()), sum(_sums_above.stats.cache_misses.values()))
 """
 
 

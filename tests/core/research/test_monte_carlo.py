@@ -16,6 +16,7 @@ from core.jobs import Cancelled
 from core.market.bars import Bars
 from core.market.funding import Funding
 from core.market.instrument import Instrument
+from core.research.asked import asked
 from core.research.backtest import Result, backtest
 from core.research.jitter import Jitter
 from core.research.monte_carlo import MonteCarlo, monte_carlo
@@ -24,7 +25,7 @@ from core.strategies import BuyAndHold, RsiReversion, SmaCross
 from core.trading.costs import FREE, Costs
 from core.trading.intents import Aim
 from core.trading.sizing import FixedCash
-from core.trading.strategy import Parameter
+from core.trading.strategy import Parameter, Signals
 from tests.core.simulation.market import walk
 
 KINDS: Any = ("trades", "blocks", "prices", "costs")
@@ -129,14 +130,18 @@ def test_worse_fills_cost_money(result: Result) -> None:
 
 
 def test_missed_and_late_decisions_change_the_trades() -> None:
-    rows: Any = {"exposure": np.array([np.nan, 1.0, np.nan, 0.0, 1.0, np.nan]), "stop": np.full(6, 9.0)}
+    exposure = np.array([np.nan, 1.0, np.nan, 0.0, 1.0, np.nan])
+    given = asked(BuyAndHold(), Signals(exposure, stop=np.full(6, 9.0)), 6)
     rng = np.random.default_rng(1)
-    (late,) = Jitter(missed=0.0, late=1.0).signals([rows], rng)
-    assert np.array_equal(late["exposure"], [np.nan, np.nan, 1.0, 0.0, np.nan, 1.0], equal_nan=True)
-    (missed,) = Jitter(missed=1.0, late=0.0).signals([rows], rng)
+    late = Jitter(missed=0.0, late=1.0).carried(given, 6, rng)
+    assert late.rows.tolist() == [0, 2, 3, 5]
+    assert np.array_equal(late["exposure"], [np.nan, 1.0, 0.0, 1.0], equal_nan=True)
+    missed = Jitter(missed=1.0, late=0.0).carried(given, 6, rng)
+    assert missed.rows.tolist() == [0, 2, 5]
     assert np.isnan(missed["exposure"]).all()
-    assert np.isnan(missed["stop"][[1, 3, 4]]).all()
-    assert rows["exposure"][1] == 1.0  # the strategy's own stay
+    assert given.rows.tolist() == [0, 1, 2, 3, 4, 5]  # the strategy's own stay
+    last = asked(BuyAndHold(), Signals.at(6, [4, 5], [1.0, 0.0]), 6)
+    assert Jitter(missed=0.0, late=1.0).carried(last, 6, rng).rows.tolist() == [4, 5]  # nothing can come later
 
 
 def test_fees_that_are_paid_back_stay(result: Result) -> None:
