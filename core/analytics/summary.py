@@ -30,7 +30,7 @@ from core.analytics.moments import (
 )
 from core.analytics.series import Floats
 from core.analytics.underwater import deepest
-from core.indicators.compiled import inlined, kernel
+from core.indicators.compiled import borrowed, inlined, kernel
 
 SUMMARY = (
     "total_return",
@@ -50,13 +50,15 @@ SUMMARY = (
 @inlined
 def _returns(equity: Floats, low: int, before: float, block: Floats) -> int:
     """Fills the block with the returns from equity[low] on, and answers how many these are."""
-    after = equity[low : low + LANES]
-    count = len(after)
-    block[0] = before if low == 0 else equity[low - 1]
-    block[1:count] = after[: count - 1]
-    for i in range(count):
-        change = after[i] / block[i] - 1.0
-        block[i] = change if block[i] > 0.0 else 0.0
+    count = min(LANES, len(equity) - low)
+    first = 0
+    if low == 0:
+        block[0] = equity[0] / before - 1.0 if before > 0.0 else 0.0
+        first = 1
+    was, now, out = equity[low + first - 1 :], equity[low + first :], block[first:]
+    for i in range(count - first):
+        change = now[i] / was[i] - 1.0
+        out[i] = change if was[i] > 0.0 else 0.0
     return count
 
 
@@ -66,7 +68,7 @@ def returns_from(equity: Floats, before: float) -> Floats:
     returns = np.empty(len(equity))
     block = np.empty(LANES)
     for low in range(0, len(equity), LANES):
-        count = _returns(equity, low, before, block)
+        count = _returns(borrowed(equity), low, before, borrowed(block))
         returns[low : low + count] = block[:count]
     return returns
 
@@ -75,8 +77,8 @@ def returns_from(equity: Floats, before: float) -> Floats:
 def moments_of_equity(equity: Floats, before: float) -> Floats:
     """`moments` of the returns of an equity that was `before` at first, without holding the returns."""
     n = len(equity)
-    lanes = np.empty((4, LANES))
-    block = np.empty(LANES)
+    held, room = np.empty((4, LANES)), np.empty(LANES)
+    equity, lanes, block = borrowed(equity), borrowed(held), borrowed(room)
     start(lanes)
     for low in range(0, n, LANES):
         count = _returns(equity, low, before, block)
@@ -94,6 +96,7 @@ def moments_of_equity(equity: Floats, before: float) -> Floats:
         count = _returns(equity, low, before, block)
         powers(block, count, 0.0, mean, lanes)
     finish(n, mean, lanes, found)
+    held[0, 0] = room[0] = 0.0  # keeps what is borrowed alive until here
     return found
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from core.analytics.series import Floats
-from core.indicators.compiled import kernel
+from core.indicators.compiled import borrowed, kernel
 
 BLOCK = 512
 LANES = 32
@@ -17,8 +17,9 @@ def deepest(equity: Floats, start: float) -> tuple[float, int]:
     """
     peak, low = start, start
     depth, run, longest = 0.0, 0, 0
-    high = np.empty(LANES)
-    deep = np.empty(LANES)
+    lanes = np.empty((2, LANES))
+    equity, held = borrowed(equity), borrowed(lanes)
+    high, deep = held[0], held[1]
     for first in range(0, len(equity), BLOCK):
         block = equity[first : first + BLOCK]
         if run > 0 and len(block) == BLOCK:
@@ -52,6 +53,7 @@ def deepest(equity: Floats, start: float) -> tuple[float, int]:
     if run > 0 and peak > 0.0:
         depth = max(depth, (peak - low) / peak)
         longest = max(longest, run)
+    lanes[0, 0] = 0.0  # keeps what is borrowed alive until here
     return depth, longest
 
 

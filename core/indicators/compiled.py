@@ -24,9 +24,12 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core import config as settings
 from numba.extending import intrinsic
+from numba.np import arrayobj
 
 config: Any = settings  # its attributes are made at run time
 null: Any = cgutils.get_null_value
+packed: Any = cgutils.pack_array
+filled: Any = arrayobj.populate_array
 Function = TypeVar("Function", bound=Callable[..., Any])
 CORE = Path(__file__).resolve().parent.parent
 PACKAGES = ("indicators", "analytics", "simulation")
@@ -91,8 +94,8 @@ def kernel(function: Function) -> Function:
 
 
 def inlined(function: Function) -> Function:
-    """As `kernel`, for what is called per bar or fill: it becomes part of its callers, as passing arrays costs more."""
-    return _compiled(function, forceinline=True)
+    """As `lean`, for what is called per bar or fill: it becomes part of its callers, as passing arrays costs more."""
+    return _compiled(function, forceinline=True, _nrt=False)
 
 
 def lean(function: Function) -> Function:
@@ -149,16 +152,30 @@ def _soon(context: Any, array: Any, index: Any) -> Any:
 soon: Any = intrinsic(_soon)
 
 
-carray: Any = numba.carray  # type: ignore[attr-defined]  # Numba does not list it among its exports
+def _array_at(number: Any) -> Any:
+    """An intrinsic that makes the array of so many numbers at an address, without an owner as `borrowed` does."""
+
+    def made(context: Any, address: Any, count: Any) -> Any:
+        kind = types.Array(number, 1, "C")
+
+        def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            where, many = arguments
+            many = builder.sext(many, cgutils.intp_t) if many.type != cgutils.intp_t else many
+            size = target.get_constant(types.intp, 8)
+            array = target.make_array(kind)(target, builder)
+            filled(
+                array,
+                data=builder.inttoptr(where, array.data.type),
+                shape=packed(builder, [many]),
+                strides=packed(builder, [size]),
+                itemsize=size,
+                meminfo=None,
+            )
+            return array._getvalue()
+
+        return kind(address, count), generate
+
+    return intrinsic(made)
 
 
-def _pointer(context: Any, address: Any) -> Any:
-    """The address as a pointer, for numba.carray."""
-
-    def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
-
-    return types.voidptr(address), generate
-
-
-pointer: Any = intrinsic(_pointer)
+floats_at, integers_at = _array_at(types.float64), _array_at(types.int64)

@@ -1,11 +1,9 @@
 """step and run: one bar of every instrument, and a whole history as a fold of steps."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from core.indicators.compiled import borrowed, carray, inlined, kernel, lean, pointer, soon
+from core.indicators.compiled import floats_at, inlined, integers_at, kernel, lean, soon
 from core.simulation.addresses import Addresses
 from core.simulation.decide import decide, equity_of
 from core.simulation.fields import (
@@ -100,65 +98,54 @@ def rows_per_step(instruments: int, slots: int) -> int:
 
 
 @inlined
-def line(table: Addresses, i: int, column: int, count: int) -> Any:
-    """One float64 array of a table of addresses, of length 0 where it has none."""
-    return carray(pointer(table[i, column]), count if table[i, column] != 0 else 0, np.float64)
-
-
-@inlined
-def times_of(table: Addresses, i: int, count: int) -> Any:
-    """The timestamps of an instrument, the first column of the table of its bars."""
-    return carray(pointer(table[i, TIMESTAMP]), count, np.int64)
-
-
-@inlined
 def rest(account: Floats, book: Floats, bars: Addresses, firsts: Integers, t: int, until: int, equity: Floats) -> None:
     """The quiet rows t:until of all instruments: only their marks move. Writes the equity at each close."""
     cash, count = account[A_CASH], until - t
+    curve = equity[t:until]
     exposed = False
     for i in range(book.shape[0]):
         quantity, first = book[i, B_QUANTITY], firsts[i] + t
-        close = line(bars, i, CLOSE, first + count)
+        close = floats_at(bars[i, CLOSE], first + count)[first:]
         if quantity != 0.0:
             if exposed:
                 for k in range(count):
-                    equity[t + k] += quantity * close[first + k]
+                    curve[k] += quantity * close[k]
             else:
                 for k in range(count):
-                    equity[t + k] = cash + quantity * close[first + k]
+                    curve[k] = cash + quantity * close[k]
             exposed = True
         if account[A_OBSERVES] != 0.0:
             for k in range(count):
-                observe(account, book, i, close[first + k])
-                book[i, B_MARK] = close[first + k]
+                observe(account, book, i, close[k])
+                book[i, B_MARK] = close[k]
         book[i, B_PRESENT] = 1.0
-        book[i, B_MARK] = close[first + count - 1]  # no decision reads the rest of the bar, so it is not fetched
+        book[i, B_MARK] = close[count - 1]  # no decision reads the rest of the bar, so it is not fetched
         book[i, B_BARS] += count
     if exposed:
         account[A_EXPOSED] += count
     else:
         for k in range(count):
-            equity[t + k] = cash
+            curve[k] = cash
 
 
 @inlined
 def show(book: Floats, i: int, t: int, bars: Addresses, signals: Addresses) -> None:
     """Row t of the columns becomes the instrument's present bar."""
     book[i, B_PRESENT] = 1.0
-    book[i, B_TIME] = times_of(bars, i, t + 1)[t]
-    book[i, B_OPEN] = line(bars, i, OPEN, t + 1)[t]
-    book[i, B_HIGH] = line(bars, i, HIGH, t + 1)[t]
-    book[i, B_LOW] = line(bars, i, LOW, t + 1)[t]
-    book[i, B_CLOSE] = line(bars, i, CLOSE, t + 1)[t]
-    book[i, B_VOLUME] = line(bars, i, VOLUME, t + 1)[t]
+    book[i, B_TIME] = integers_at(bars[i, TIMESTAMP], t + 1)[t]
+    book[i, B_OPEN] = floats_at(bars[i, OPEN], t + 1)[t]
+    book[i, B_HIGH] = floats_at(bars[i, HIGH], t + 1)[t]
+    book[i, B_LOW] = floats_at(bars[i, LOW], t + 1)[t]
+    book[i, B_CLOSE] = floats_at(bars[i, CLOSE], t + 1)[t]
+    book[i, B_VOLUME] = floats_at(bars[i, VOLUME], t + 1)[t]
     if signals[i, FUNDING] != 0:
-        book[i, B_FUNDING] = line(signals, i, FUNDING, t + 1)[t]
+        book[i, B_FUNDING] = floats_at(signals[i, FUNDING], t + 1)[t]
 
 
 @inlined
 def row_of(signals: Addresses, i: int, k: int) -> int:
     """The row that the signals at a place belong to, NEVER after the last."""
-    return carray(pointer(signals[i, ROWS]), k + 1, np.int64)[k]
+    return integers_at(signals[i, ROWS], k + 1)[k]
 
 
 @inlined
@@ -172,7 +159,7 @@ def reached(signals: Addresses, i: int, k: int, row: int) -> int:
 @inlined
 def wished(signals: Addresses, i: int, k: int) -> int:
     """The first place, from `k` on, that has an exposure, or the end: without a position the others do nothing."""
-    while row_of(signals, i, k) != NEVER and np.isnan(line(signals, i, EXPOSURE, k + 1)[k]):
+    while row_of(signals, i, k) != NEVER and np.isnan(floats_at(signals[i, EXPOSURE], k + 1)[k]):
         k += 1
     return k
 
@@ -180,7 +167,7 @@ def wished(signals: Addresses, i: int, k: int) -> int:
 @inlined
 def given(signals: Addresses, i: int, column: int, k: int) -> float:
     """What a signal says at a place; NaN where it is not given at all."""
-    return line(signals, i, column, k + 1)[k] if signals[i, column] != 0 else np.nan
+    return floats_at(signals[i, column], k + 1)[k] if signals[i, column] != 0 else np.nan
 
 
 @inlined
@@ -227,6 +214,116 @@ def roomier(fills: Floats) -> Floats:
     return grown
 
 
+@lean
+def run_aligned(
+    account: Floats, book: Floats, orders: Floats, fills: Floats, ticket: Floats, bars: Addresses, signals: Addresses,
+    places: Integers, firsts: Integers, count: int, share: float, equity: Floats, known: Integers, levels: Floats,
+    state: Integers,
+) -> bool:  # fmt: skip
+    """Runs on while the fills have room: whether the `count` rows, the same times of all, are done.
+
+    known: (3, instruments) the next place with an exposure, the place whose successor's bar is on its way, and the next
+        row that may meet orders or protection between the levels (instruments, 2) that go with it
+    state: the next row, how many slots may hold an order, and the instrument whose signal cannot be meant or -1
+    """
+    wishes, fetched, meeting = known[0], known[1], known[2]
+    lone, most = book.shape[0] == 1, rows_per_step(book.shape[0], orders.shape[0])
+    t, live = state[0], state[1]
+    while t < count and state[2] < 0:
+        until = count
+        for i in range(book.shape[0]):
+            places[i] = k = reached(signals, i, places[i], firsts[i] + t)
+            if book[i, B_QUANTITY] == 0.0:
+                wishes[i] = k = wished(signals, i, max(wishes[i], k))
+            asking = row_of(signals, i, k)
+            if fetched[i] != k and asking != NEVER:
+                fetched[i] = k
+                ahead = row_of(signals, i, k + 1) + 1  # its bar comes while other work is done
+                if ahead < firsts[i] + count:
+                    for column in range(TIMESTAMP, COLUMNS):
+                        soon(floats_at(bars[i, column], ahead + 1), ahead)
+            until = min(until, asking - firsts[i] + 1)
+        for i in range(book.shape[0]):
+            if book[i, B_ACTIVE] == 0.0 and book[i, B_GUARDED] == 0.0:
+                continue
+            lower, upper, expires = band(account, book, orders[:live], i)
+            if lower == np.inf:
+                until = t
+                break
+            first, end = firsts[i], firsts[i] + until
+            low, high = floats_at(bars[i, LOW], end), floats_at(bars[i, HIGH], end)
+            if lone and book[i, B_ACTIVE] == 0.0 and book[i, B_GUARDED] < MARGIN and not np.isnan(book[i, B_PEAK]):
+                until = follow(book, i, low, high, first + t, end) - first
+                continue
+            if meeting[i] < t or lower != levels[i, 0] or upper != levels[i, 1]:
+                meeting[i] = first_outside(low, high, first + t, end, lower, upper) - first
+                levels[i, 0], levels[i, 1] = lower, upper
+                if meeting[i] == until:  # nothing was looked at beyond it
+                    levels[i, 0] = np.nan
+            until = min(until, meeting[i])
+            if expires < np.inf:
+                while until > t and integers_at(bars[i, TIMESTAMP], end)[first + until - 1] >= expires:
+                    until -= 1
+        if until > t:
+            rest(account, book, bars, firsts, t, until, equity)
+            t = until
+        else:
+            if account[A_FILLS] + most > fills.shape[0]:
+                break
+            for i in range(book.shape[0]):
+                show(book, i, firsts[i] + t, bars, signals)
+            step(account, book, orders[:live], fills)
+            equity[t] = equity_of(account, book)
+            t += 1
+        for i in range(book.shape[0]):
+            places[i] = reached(signals, i, places[i], firsts[i] + t - 1)
+            if row_of(signals, i, places[i]) == firsts[i] + t - 1:
+                live = act(account, book, orders, i, places[i], signals, share, ticket, live)
+                if live < 0:
+                    state[2], live = i, orders.shape[0]
+                    break
+    state[0], state[1] = t, live
+    return t == count or state[2] >= 0
+
+
+@lean
+def run_apart(
+    account: Floats, book: Floats, orders: Floats, fills: Floats, ticket: Floats, bars: Addresses, signals: Addresses,
+    places: Integers, cursor: Integers, ends: Integers, share: float, equity: Floats, times: Integers, state: Integers,
+) -> bool:  # fmt: skip
+    """As `run_aligned`, for instruments whose rows have other times. cursor: the next row of each; state[0]: steps."""
+    most = rows_per_step(book.shape[0], orders.shape[0])
+    live = state[1]
+    done = False
+    while state[2] < 0:
+        now = np.int64(LATEST)
+        for i in range(book.shape[0]):
+            if cursor[i] < ends[i]:
+                now = min(now, integers_at(bars[i, TIMESTAMP], ends[i])[cursor[i]])
+        done = now == LATEST
+        if done or account[A_FILLS] + most > fills.shape[0]:
+            break
+        for i in range(book.shape[0]):
+            if cursor[i] < ends[i] and integers_at(bars[i, TIMESTAMP], ends[i])[cursor[i]] == now:
+                show(book, i, cursor[i], bars, signals)
+            else:
+                book[i, B_PRESENT] = 0.0
+        step(account, book, orders[:live], fills)
+        equity[state[0]], times[state[0]] = equity_of(account, book), now
+        state[0] += 1
+        for i in range(book.shape[0]):
+            if book[i, B_PRESENT] != 0.0:
+                places[i] = reached(signals, i, places[i], cursor[i])
+                if row_of(signals, i, places[i]) == cursor[i]:
+                    live = act(account, book, orders, i, places[i], signals, share, ticket, live)
+                    if live < 0:
+                        state[2], live = i, orders.shape[0]
+                        break
+                cursor[i] += 1
+    state[1] = live
+    return done or state[2] >= 0
+
+
 @kernel
 def run(
     account: Floats, book: Floats, orders: Floats, bars: Addresses, signals: Addresses, places: Integers,
@@ -245,117 +342,27 @@ def run(
     Writes equity per step, and times where there are several instruments; returns (fills, number of steps, -1). It
     ends at a signal that cannot be meant, and returns that row's instrument in the place of the -1.
     """
-    account, book, orders, equity = borrowed(account), borrowed(book), borrowed(orders), borrowed(equity)
-    bars, signals, places = borrowed(bars), borrowed(signals), borrowed(places)
-    firsts, ends = borrowed(firsts), borrowed(ends)
-    most = rows_per_step(book.shape[0], orders.shape[0])
+    many, slots = book.shape[0], orders.shape[0]
     account[A_FILLS] = 0.0
-    fills = np.empty((max(1024, 2 * most, np.sum(ends - firsts) // 16), FILL))  # pages never touched cost nothing
-    row = np.empty(ORDER)
-    ticket = borrowed(row)
-    wrong = -1  # the instrument whose signal cannot be meant
-    live = orders.shape[0]  # a lower bound is known once an order is placed: place closes the gaps
+    # pages never touched cost nothing
+    fills = np.empty((max(1024, 2 * rows_per_step(many, slots), np.sum(ends - firsts) // 16), FILL))
+    ticket = np.empty(ORDER)
+    state = np.array([0, slots, -1])  # a lower bound of slots is known once an order is placed: place closes the gaps
     if aligned:
+        known, levels = np.full((3, many), -1), np.full((many, 2), np.nan)
+        known[0] = places
         count = ends[0] - firsts[0]
-        wishes = places.copy()  # per instrument: the next place with an exposure
-        fetched = np.full(book.shape[0], -1)  # the place whose successor's bar is on its way
-        meeting = np.full(book.shape[0], -1)  # the next row that may meet its orders or protection
-        levels = np.full((book.shape[0], 2), np.nan)
-        lone = book.shape[0] == 1
-        t = 0
-        while t < count and wrong < 0:
-            until = count
-            for i in range(book.shape[0]):
-                places[i] = k = reached(signals, i, places[i], firsts[i] + t)
-                if book[i, B_QUANTITY] == 0.0:
-                    wishes[i] = k = wished(signals, i, max(wishes[i], k))
-                asking = row_of(signals, i, k)
-                if fetched[i] != k and asking != NEVER:
-                    fetched[i] = k
-                    ahead = row_of(signals, i, k + 1) + 1  # its bar comes while other work is done
-                    if ahead < firsts[i] + count:
-                        for column in range(TIMESTAMP, COLUMNS):
-                            soon(line(bars, i, column, ahead + 1), ahead)
-                until = min(until, asking - firsts[i] + 1)
-            for i in range(book.shape[0]):
-                if book[i, B_ACTIVE] == 0.0 and book[i, B_GUARDED] == 0.0:
-                    continue
-                lower, upper, expires = band(account, book, orders[:live], i)
-                if lower == np.inf:
-                    until = t
-                    break
-                first, end = firsts[i], firsts[i] + until
-                if lone and book[i, B_ACTIVE] == 0.0 and book[i, B_GUARDED] < MARGIN and not np.isnan(book[i, B_PEAK]):
-                    low, high = line(bars, i, LOW, end), line(bars, i, HIGH, end)
-                    until = follow(book, i, low, high, first + t, end) - first
-                    continue
-                if meeting[i] < t or lower != levels[i, 0] or upper != levels[i, 1]:
-                    low, high = line(bars, i, LOW, end), line(bars, i, HIGH, end)
-                    meeting[i] = first_outside(low, high, first + t, end, lower, upper) - first
-                    levels[i, 0], levels[i, 1] = lower, upper
-                    if meeting[i] == until:  # nothing was looked at beyond it
-                        levels[i, 0] = np.nan
-                until = min(until, meeting[i])
-                if expires < np.inf:
-                    while until > t and times_of(bars, i, end)[first + until - 1] >= expires:
-                        until -= 1
-            if until > t:
-                rest(account, book, bars, firsts, t, until, equity)
-                t = until
-                for i in range(book.shape[0]):
-                    places[i] = reached(signals, i, places[i], firsts[i] + t - 1)
-                    if row_of(signals, i, places[i]) == firsts[i] + t - 1:
-                        live = act(account, book, orders, i, places[i], signals, share, ticket, live)
-                        if live < 0:
-                            wrong, live = i, orders.shape[0]
-                            break
-            else:
-                for i in range(book.shape[0]):
-                    show(book, i, firsts[i] + t, bars, signals)
-                if account[A_FILLS] + most > fills.shape[0]:
-                    fills = roomier(fills)
-                step(account, book, orders[:live], borrowed(fills))
-                equity[t] = equity_of(account, book)
-                for i in range(book.shape[0]):
-                    places[i] = reached(signals, i, places[i], firsts[i] + t)
-                    if row_of(signals, i, places[i]) == firsts[i] + t:
-                        live = act(account, book, orders, i, places[i], signals, share, ticket, live)
-                        if live < 0:
-                            wrong, live = i, orders.shape[0]
-                            break
-                t += 1
-        if book.shape[0] > 1:
-            times[:count] = times_of(bars, 0, ends[0])[firsts[0] :]
-        row[0] = 0.0  # keeps what `ticket` borrows alive until here
-        return fills[: int(account[A_FILLS])], t, wrong
-    cursor = firsts.copy()
-    steps = 0
-    while wrong < 0:
-        now = np.int64(LATEST)
-        for i in range(book.shape[0]):
-            if cursor[i] < ends[i]:
-                now = min(now, times_of(bars, i, ends[i])[cursor[i]])
-        if now == LATEST:
-            break
-        for i in range(book.shape[0]):
-            if cursor[i] < ends[i] and times_of(bars, i, ends[i])[cursor[i]] == now:
-                show(book, i, cursor[i], bars, signals)
-            else:
-                book[i, B_PRESENT] = 0.0
-        if account[A_FILLS] + most > fills.shape[0]:
+        while not run_aligned(
+            account, book, orders, fills, ticket, bars, signals, places, firsts, count, share, equity, known, levels,
+            state,
+        ):  # fmt: skip
             fills = roomier(fills)
-        step(account, book, orders[:live], borrowed(fills))
-        equity[steps] = equity_of(account, book)
-        times[steps] = now
-        steps += 1
-        for i in range(book.shape[0]):
-            if book[i, B_PRESENT] != 0.0:
-                places[i] = reached(signals, i, places[i], cursor[i])
-                if row_of(signals, i, places[i]) == cursor[i]:
-                    live = act(account, book, orders, i, places[i], signals, share, ticket, live)
-                if live < 0:
-                    wrong, live = i, orders.shape[0]
-                    break
-                cursor[i] += 1
-    row[0] = 0.0
-    return fills[: int(account[A_FILLS])], steps, wrong
+        if many > 1:
+            times[:count] = integers_at(bars[0, TIMESTAMP], ends[0])[firsts[0] :]
+    else:
+        cursor = firsts.copy()
+        while not run_apart(
+            account, book, orders, fills, ticket, bars, signals, places, cursor, ends, share, equity, times, state,
+        ):  # fmt: skip
+            fills = roomier(fills)
+    return fills[: int(account[A_FILLS])], state[0], state[2]

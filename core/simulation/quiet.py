@@ -105,9 +105,10 @@ def first_outside(low: Floats, high: Floats, first: int, end: int, lower: float,
     """The first row of first:end whose bar does not lie strictly between the levels; end when all do."""
     t = first
     while t + BLOCK <= end:  # a block at a time, which the processor compares at once
+        lows, highs = low[t:], high[t:]
         outside = 0
         for k in range(BLOCK):
-            outside += (low[t + k] <= lower) | (high[t + k] >= upper)
+            outside += (lows[k] <= lower) | (highs[k] >= upper)
         if outside != 0:
             break
         t += BLOCK
