@@ -24,12 +24,10 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core import config as settings
 from numba.extending import intrinsic
-from numba.np import arrayobj
 
 config: Any = settings  # its attributes are made at run time
 null: Any = cgutils.get_null_value
 packed: Any = cgutils.pack_array
-filled: Any = arrayobj.populate_array
 Function = TypeVar("Function", bound=Callable[..., Any])
 CORE = Path(__file__).resolve().parent.parent
 PACKAGES = ("indicators", "analytics", "simulation")
@@ -159,11 +157,14 @@ def _array_at(number: Any) -> Any:
         kind = types.Array(number, 1, "C")
 
         def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            from numba.np import arrayobj  # where nothing is compiled it is not needed
+
+            fill: Any = arrayobj.populate_array
             where, many = arguments
             many = builder.sext(many, cgutils.intp_t) if many.type != cgutils.intp_t else many
             size = target.get_constant(types.intp, 8)
             array = target.make_array(kind)(target, builder)
-            filled(
+            fill(
                 array,
                 data=builder.inttoptr(where, array.data.type),
                 shape=packed(builder, [many]),

@@ -101,16 +101,17 @@ class Signals(_Kept):
         rows: (k,) ascending, from 0 to bars - 1; the rest: one value for each of the rows, or one for all
         Raises InvalidInput for other rows or values.
         """
-        places = np.ascontiguousarray(rows, dtype=np.int64)
-        ordered = places.ndim == 1 and bool((places[1:] > places[:-1]).all())
-        if not ordered or (len(places) and not 0 <= places[0] <= places[-1] < bars):
-            raise InvalidInput(f"The rows of signals must ascend, from 0 to at most {bars - 1}.")
+        named = np.asarray(rows)
+        whole = named.ndim == 1 and (named.dtype.kind in "iu" or not len(named))
+        if not whole or (named[1:] <= named[:-1]).any() or (len(named) and not 0 <= named[0] <= named[-1] < bars):
+            raise InvalidInput(f"The rows of signals must be whole numbers that ascend, from 0 to at most {bars - 1}.")
+        places = np.ascontiguousarray(named, dtype=np.int64)
         columns: dict[str, FloatArray | None] = {}
         given = {"exposure": exposure, "limit": limit, "stop": stop, "take_profit": take_profit, "trail": trail}
         for name, values in given.items():
             array = None if values is None else np.asarray(values, dtype=np.float64)
             if array is not None and array.shape not in ((), places.shape):
-                raise InvalidInput(f"There are {array.shape} values of {name} for {len(places)} rows of signals.")
+                raise InvalidInput(f"There are {array.size} values of {name} for {len(places)} rows of signals.")
             columns[name] = None if array is None else np.ascontiguousarray(np.broadcast_to(array, places.shape))
         made = object.__new__(cls)
         object.__setattr__(made, "sparse", Sparse(bars, places, columns))
