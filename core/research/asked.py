@@ -30,10 +30,9 @@ class Asked:
 
     def since(self, skip: int) -> "Asked":
         """Without what is asked before a row, which becomes row 0."""
-        if skip == 0:
-            return self
-        places = np.arange(int(np.searchsorted(self.rows, skip)), len(self.rows))
-        return self.taken(places, self.rows[places] - skip)
+        first = int(np.searchsorted(self.rows, skip))
+        columns = tuple(None if values is None else values[first:] for values in self.columns)
+        return Asked(self.rows[first:] - skip, columns) if skip else self
 
 
 def asked(strategy: Strategy, signals: Signals, bars: int) -> Asked:
@@ -52,15 +51,18 @@ def asked(strategy: Strategy, signals: Signals, bars: int) -> Asked:
     if columns[0] is None:
         raise InvalidInput(f"{name} gave no exposure.")
     said = ~np.isnan(columns[0])
-    for values in columns[1:]:
-        if values is not None:
+    for each, values in zip(SIGNALS, columns, strict=True):
+        if values is not None and each != "limit":  # which alone asks for nothing
             said |= ~np.isnan(values)
     whole = Asked(np.arange(bars), columns)
     return whole if said.all() else whole.taken(np.flatnonzero(said))
 
 
 def _column(strategy: str, name: str, given: object, bars: int) -> Floats | None:
-    array = None if given is None else np.ascontiguousarray(given, dtype=np.float64)
+    try:
+        array = None if given is None else np.ascontiguousarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidInput(f"{strategy} gave values of {name} that are not all numbers.") from None
     if array is not None and array.shape != (bars,):
         raise InvalidInput(f"{strategy} gave {array.shape} values of {name} for {bars} bars.")
     return array

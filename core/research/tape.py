@@ -245,7 +245,7 @@ def _run(
         steps += done
         if wrong >= 0:
             now = int(tape.columns[0][0][first[0] + done - 1] if lone else times[steps - 1])
-            values = [None if array is None else array[places[wrong]] for array in laid[wrong][1:]]
+            values = [None if each is None else each[places[wrong]] for each in plan.asked[wrong].columns]
             raise _refused(plan.name, list(tape.bars)[wrong], now, values)
         first = end
         if progress:
@@ -279,7 +279,9 @@ def laid_out(tape: Tape, plan: Signalled) -> list[list[Any]]:
 def _refused(name: str, symbol: str, now: int, values: list[float | None]) -> InvalidInput:
     """What is wrong with the signals of an instrument at this time."""
     at = f"for {symbol} at {from_ms(now):%Y-%m-%d %H:%M}"
-    for key, given in zip(SIGNALS, values, strict=False):
+    if values[0] is None or np.isnan(values[0]):
+        values[1] = None  # without an exposure a limit asks for nothing
+    for key, given in zip(SIGNALS, values, strict=True):
         value = np.nan if given is None else float(given)
         low, high, told = MEANT.get(key, (0.0, np.inf, "a price lies above 0"))
         if value < low or value > high or np.isinf(value) or (value == 0.0 and key != "exposure"):

@@ -317,7 +317,7 @@ def fill_order(
             cancel(book, orders, s)
         return
     if mode == BY_QUANTITY:
-        orders[s, O_AMOUNT] = nearest(down(orders[s, O_AMOUNT], lot, per) - quantity, lot, per)
+        orders[s, O_AMOUNT] = nearest(orders[s, O_AMOUNT] - quantity, lot, per)
     elif mode == BY_SPEND:
         orders[s, O_AMOUNT] = orders[s, O_AMOUNT] - (price * quantity + side * price * quantity * rate)
 

@@ -158,7 +158,7 @@ def reached(signals: Addresses, i: int, k: int, row: int) -> int:
 
 @inlined
 def wished(signals: Addresses, i: int, k: int) -> int:
-    """The first place, from `k` on, that has an exposure, or the end: without a position the others do nothing."""
+    """The first place, from `k` on, that has an exposure, or the end: without a position no other counts."""
     while row_of(signals, i, k) != NEVER and np.isnan(floats_at(signals[i, EXPOSURE], k + 1)[k]):
         k += 1
     return k
@@ -191,7 +191,10 @@ def act(
 
     Returns how many slots may hold an order now, -1 when a value cannot be meant.
     """
-    wish, limit = given(signals, i, EXPOSURE, k), given(signals, i, LIMIT, k)
+    wish = given(signals, i, EXPOSURE, k)
+    if np.isnan(wish) and book[i, B_QUANTITY] == 0.0:
+        return live  # nothing is asked for, so nothing of it can be wrong
+    limit = np.nan if np.isnan(wish) else given(signals, i, LIMIT, k)
     stop, target = given(signals, i, STOP, k), given(signals, i, TARGET, k)
     trail = given(signals, i, TRAIL, k)
     if not sound(wish, limit, stop, target, trail):
@@ -335,7 +338,7 @@ def run(
     signals: of the rows that ask for something, ascending, NEVER after the last; of the exposure, limit, stop, target
         and trail in each of them; of the funding due at the open of every bar, NaN where unknown; 0 for what is not
         given
-    places: how many of those rows lie before the first that is run, per instrument; moved on
+    places: per instrument, a place in those rows before which all lie before the first row that is run; moved on
     firsts, ends: the rows of each instrument to run; instruments advance together by timestamp
     aligned: these rows of all instruments have the same times, so that quiet stretches can be rested through
     share: into how many parts the exposures divide the equity

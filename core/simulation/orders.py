@@ -68,7 +68,7 @@ Floats = NDArray[np.float64]
 def place(account: Floats, book: Floats, orders: Floats, ticket: Floats) -> int:
     """Copies the ticket (an order row) into a free slot and returns the slot, or -1 when none is free.
 
-    Order prices go to the nearest tick; the order may fill from the next bar on, plus latency.
+    Order prices go to the nearest tick and quantities down to the lot; it may fill from the next bar on, plus latency.
     """
     used = 0
     for s in range(orders.shape[0]):  # close the gaps, so that slots stay in the order of placing
@@ -88,6 +88,9 @@ def place(account: Floats, book: Floats, orders: Floats, ticket: Floats) -> int:
     orders[used, O_TRIGGER] = nearest(ticket[O_TRIGGER], tick, per)
     orders[used, O_STOP] = nearest(ticket[O_STOP], tick, per)
     orders[used, O_TARGET] = nearest(ticket[O_TARGET], tick, per)
+    if ticket[O_MODE] == BY_QUANTITY:
+        whole = down(ticket[O_AMOUNT], book[i, B_LOT], book[i, B_LOT_PER])
+        orders[used, O_AMOUNT] = whole if whole > 0.0 else ticket[O_AMOUNT]  # its fill tells that it is too small
     orders[used, O_PEAK] = book[i, B_MARK]
     orders[used, O_TRIGGERED] = 0.0
     orders[used, O_ELIGIBLE] = book[i, B_BARS] + 1.0 + account[A_LATENCY] if ticket[O_PARENT] == 0.0 else np.inf
@@ -215,7 +218,7 @@ def shrink(
             if orders[other, O_MODE] == BY_QUANTITY:
                 i = int(orders[other, O_INSTRUMENT])
                 lot, per = book[i, B_LOT], book[i, B_LOT_PER]
-                worth, left = quantity, nearest(down(amount, lot, per) - quantity, lot, per)
+                worth, left = quantity, nearest(amount - quantity, lot, per)
             orders[other, O_AMOUNT] = left
             if left > EMPTY * worth:
                 continue

@@ -7,7 +7,7 @@ and orders, a PortfolioStrategy weighs many instruments against each other.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -63,7 +63,7 @@ class Sparse:
 
 
 class _Kept:
-    """What Signals.at was given."""
+    """What Signals.at was given, as long as no array per bar was made of it."""
 
     __slots__ = ("sparse",)
     sparse: Sparse | None
@@ -85,6 +85,9 @@ class Signals(_Kept):
     take_profit: FloatArray | None = None
     trail: FloatArray | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sparse", None)
+
     @classmethod
     def at(
         cls,
@@ -96,40 +99,62 @@ class Signals(_Kept):
         take_profit: ArrayLike | None = None,
         trail: ArrayLike | None = None,
     ) -> "Signals":
-        """Signals of some rows only, NaN in all others: the (bars,) arrays are made when they are first read.
+        """Signals of some rows only, NaN in all others. The (bars,) arrays are made when one of them is first read, and
+        are what counts from then on; a copy has them too.
 
         rows: (k,) ascending, from 0 to bars - 1; the rest: one value for each of the rows, or one for all
         Raises InvalidInput for other rows or values.
         """
-        named = np.asarray(rows)
-        whole = named.ndim == 1 and (named.dtype.kind in "iu" or not len(named))
-        if not whole or (named[1:] <= named[:-1]).any() or (len(named) and not 0 <= named[0] <= named[-1] < bars):
-            raise InvalidInput(f"The rows of signals must be whole numbers that ascend, from 0 to at most {bars - 1}.")
-        places = np.ascontiguousarray(named, dtype=np.int64)
-        columns: dict[str, FloatArray | None] = {}
+        places = _rows(bars, rows)
         given = {"exposure": exposure, "limit": limit, "stop": stop, "take_profit": take_profit, "trail": trail}
-        for name, values in given.items():
-            array = None if values is None else np.asarray(values, dtype=np.float64)
-            if array is not None and array.shape not in ((), places.shape):
-                raise InvalidInput(f"There are {array.size} values of {name} for {len(places)} rows of signals.")
-            columns[name] = None if array is None else np.ascontiguousarray(np.broadcast_to(array, places.shape))
+        if exposure is None:
+            raise InvalidInput("Signals need an exposure; NaN is one that changes nothing.")
+        columns = {name: None if each is None else _values(name, each, len(places)) for name, each in given.items()}
         made = object.__new__(cls)
         object.__setattr__(made, "sparse", Sparse(bars, places, columns))
         return made
 
-    def __getattr__(self, name: str) -> Any:
-        """Of `at`: an array that is read for the first time."""
-        sparse = None if name == "sparse" else self.sparse
-        if sparse is None or name not in sparse.columns:
-            if name == "sparse":
-                return None
-            raise AttributeError(f"Signals have no {name}.")
-        values = sparse.columns[name]
-        whole = None if values is None else np.full(sparse.bars, np.nan)
-        if whole is not None:
-            whole[sparse.rows] = values
-        object.__setattr__(self, name, whole)
-        return whole
+    if not TYPE_CHECKING:  # a name that is wrong stays wrong there
+
+        def __getattr__(self, name: str) -> Any:
+            """Of `at`: an array that is read for the first time."""
+            sparse = self.sparse if name in self.__dataclass_fields__ else None
+            if sparse is None:
+                raise AttributeError(f"Signals have no {name}.")
+            for each, values in sparse.columns.items():
+                whole = None if values is None else np.full(sparse.bars, np.nan)
+                if whole is not None:
+                    whole[sparse.rows] = values
+                object.__setattr__(self, each, whole)
+            object.__setattr__(self, "sparse", None)
+            return getattr(self, name)
+
+
+def _rows(bars: Any, given: ArrayLike) -> NDArray[np.int64]:
+    """The rows, if signals may be of them."""
+    if isinstance(bars, bool) or not isinstance(bars, int | np.integer) or bars < 0:
+        raise InvalidInput(f"Signals are of a whole number of bars from 0 on, not of {bars!r}.")
+    try:
+        rows = np.asarray(given)
+    except ValueError:  # lists of unequal lengths
+        rows = np.empty((0, 0))
+    whole = rows.ndim == 1 and (rows.dtype.kind in "iu" or not len(rows))
+    if not whole or (rows[1:] <= rows[:-1]).any() or (len(rows) and not 0 <= rows[0] <= rows[-1] < bars):
+        hint = "np.flatnonzero(mask) gives those of a mask." if rows.dtype.kind == "b" else ""
+        end = f"from 0 to at most {bars - 1}" if bars else "and of no bars there are none"
+        raise InvalidInput(f"The rows of signals must be whole numbers that ascend, {end}.", hint=hint or None)
+    return np.array(rows, dtype=np.int64)
+
+
+def _values(name: str, given: ArrayLike, rows: int) -> FloatArray:
+    """One value for each of the rows."""
+    try:
+        values = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidInput(f"The values of {name} must be numbers, one for each of the {rows} rows.") from None
+    if values.shape not in ((), (rows,)):
+        raise InvalidInput(f"There are {values.shape} values of {name} for {rows} rows of signals.")
+    return np.array(np.broadcast_to(values, rows))
 
 
 @dataclass(frozen=True, slots=True)

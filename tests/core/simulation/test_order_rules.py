@@ -77,7 +77,41 @@ def test_an_order_filled_in_parts_never_fills_more_than_it_asked_for() -> None:
     simulated.place(0, Ticket("market", 1, quantity=3.7))
     steps = play(simulated, *[(100, 101, 99, 100, 4.0)] * 3)
     assert [[fill.quantity for fill in fills] for fills in steps] == [[2.0], [1.0], []]
+    assert [fill.remaining for fills in steps for fill in fills] == [1.0, 0.0]
     assert simulated.open_refs() == []
+
+
+@pytest.mark.parametrize("room", [3.2, 3.0, 5.0])
+def test_an_order_ends_with_its_last_whole_lot(room: float) -> None:
+    simulated = SimulatedAccount(10_000.0, replace(FREE, volume_share=0.5))
+    simulated.add(LOTS)
+    play(simulated, FLAT)
+    simulated.place(0, Ticket("limit", 1, quantity=3.7, limit=99.0))
+    assert [fill.quantity for fill in play(simulated, (100, 101, 98, 100, 2 * room))[0]] == [3.0]
+    assert simulated.open_refs() == []
+
+
+def test_orders_of_a_group_share_whole_lots() -> None:
+    simulated = SimulatedAccount(10_000.0, replace(FREE, volume_share=0.5))
+    simulated.add(LOTS)
+    play(simulated, FLAT)
+    simulated.place(0, Ticket("market", 1, quantity=5.0))
+    play(simulated, FLAT)
+    limit = simulated.place(0, sell("limit", 3.7, limit=110.0))
+    stop = simulated.place(0, sell("stop", 3.7, trigger=95.0))
+    play(simulated, (105, 111, 104, 108, 2.0))
+    assert (simulated.remaining(limit), simulated.remaining(stop)) == (2.0, 2.0)
+    assert [fill.quantity for fill in play(simulated, (94, 94, 90, 92, 100.0))[0]] == [2.0]
+    assert (simulated.position(0), simulated.open_refs()) == (2.0, [])
+
+
+def test_an_order_below_a_lot_ends_with_that_reason() -> None:
+    simulated = SimulatedAccount(10_000.0, FREE)
+    simulated.add(LOTS)
+    play(simulated, FLAT)
+    ref = simulated.place(0, Ticket("market", 1, quantity=0.7))
+    assert play(simulated, FLAT) == [[]]
+    assert simulated.ended() == [(ref, "below_minimum")]
 
 
 def test_a_group_over_two_instruments_ends_with_the_first_part_of_one() -> None:
