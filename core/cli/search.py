@@ -12,6 +12,7 @@ from core.cli.inputs import archive, archived, parameters_of, source_of
 from core.cli.progress import bar
 from core.cli.reports import demand_place, write_found
 from core.cli.terms import STOPPED, Terms, with_terms
+from core.research.interruption import held
 
 Strategy = Annotated[str, typer.Argument(help="A strategy's name, or path.py:Class.")]
 Grid = Annotated[
@@ -57,12 +58,14 @@ def sweep(
     kind, space = searched(strategy, grid, param)
     demand_place(report)
     agreed = terms.agreed()
-    with bar(f"Sweeping {kind.name}") as told:
-        found = run(
-            kind, agreed.bars, space, agreed.costs, metric=metric, workers=workers, progress=told,
-            scheduler=_scheduler(local), **agreed.options,
-        )  # fmt: skip
-    _done(found, "sweep", _Wish(agreed.told, strategy, keep, as_json, report, top), lambda: show_sweep(found, top))
+    with held():
+        with bar(f"Sweeping {kind.name}") as told:
+            found = run(
+                kind, agreed.bars, space, agreed.costs, metric=metric, workers=workers, progress=told,
+                scheduler=_scheduler(local), **agreed.options,
+            )  # fmt: skip
+        wish = _Wish(agreed.told, strategy, keep, as_json, report, top)
+        _done(found, "sweep", wish, lambda: show_sweep(found, top))
 
 
 @with_terms
@@ -98,15 +101,17 @@ def optimize(
     agreed = terms.agreed()
     chosen = settings.load() if study is not None else None
     database = None if chosen is None else address(chosen.database, chosen.data_dir)
-    with bar(f"Optimizing {kind.name}") as told:
-        found = run(
-            kind, agreed.bars, space, agreed.costs, metrics=metric or ["sharpe"], sampler=sampler, trials=trials,
-            pruner=pruner, holdout=holdout, seed=seed, study=study, database=database, resume=resume, workers=workers,
-            progress=told, scheduler=_scheduler(local), **agreed.options,
-        )  # fmt: skip
-    if found.partial and study:
-        note(f"Go on with --study {study} --resume.")
-    _done(found, "optimize", _Wish(agreed.told, strategy, keep, as_json, report, top), lambda: show_optimum(found, top))
+    with held():
+        with bar(f"Optimizing {kind.name}") as told:
+            found = run(
+                kind, agreed.bars, space, agreed.costs, metrics=metric or ["sharpe"], sampler=sampler, trials=trials,
+                pruner=pruner, holdout=holdout, seed=seed, study=study, database=database, resume=resume,
+                workers=workers, progress=told, scheduler=_scheduler(local), **agreed.options,
+            )  # fmt: skip
+        if found.partial and study:
+            note(f"Go on with --study {study} --resume.")
+        wish = _Wish(agreed.told, strategy, keep, as_json, report, top)
+        _done(found, "optimize", wish, lambda: show_optimum(found, top))
 
 
 @with_terms
@@ -131,12 +136,13 @@ def walk_forward(
     kind, space = searched(strategy, grid, param)
     demand_place(report)
     agreed = terms.agreed()
-    with bar(f"Walking forward with {kind.name}") as told:
-        found = run(
-            kind, agreed.bars, space, agreed.costs, train=train, test=test, anchored=anchored, metric=metric,
-            workers=workers, progress=told, scheduler=_scheduler(local), **agreed.options,
-        )  # fmt: skip
-    _done(found, "walk-forward", _Wish(agreed.told, strategy, keep, as_json, report), lambda: show_walk(found))
+    with held():
+        with bar(f"Walking forward with {kind.name}") as told:
+            found = run(
+                kind, agreed.bars, space, agreed.costs, train=train, test=test, anchored=anchored, metric=metric,
+                workers=workers, progress=told, scheduler=_scheduler(local), **agreed.options,
+            )  # fmt: skip
+        _done(found, "walk-forward", _Wish(agreed.told, strategy, keep, as_json, report), lambda: show_walk(found))
 
 
 def searched(

@@ -18,6 +18,7 @@ from core.errors import InvalidInput
 from core.jobs import Cancelled
 from core.research import histories
 from core.research.histories import Histories
+from core.research.interruption import held
 from core.research.jitter import Jitter
 from core.research.result import Result, finite
 from core.research.workers import Crew, chosen_scheduler, crew
@@ -148,6 +149,7 @@ class MonteCarlo:
         }
 
 
+@held()
 def monte_carlo(
     result: Result,
     kind: Kind = "trades",

@@ -14,11 +14,13 @@ from typing import Any, Literal
 import numpy as np
 
 from core.errors import AppError, Conflict, InvalidInput, NotFound
+from core.jobs import Cancelled
 from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.research.backtest import Moment, moment
+from core.research.interruption import held, safe_point
 from core.research.optimum import Goals, OptimizeResult, Outcome
-from core.research.ranges import Dimension, dimensions_of, suggested
+from core.research.ranges import Dimension, chosen, dimensions_of, suggested, written
 from core.research.running import Runner
 from core.research.space import Given, values_of
 from core.research.studies import optuna, storage
@@ -38,6 +40,7 @@ REFUSED = 50  # combinations in a row that a strategy refuses, per trial of a ba
 BLOCKS = 256  # returns kept of each trial
 
 
+@held()
 def optimize(
     kind: type[Any],
     bars: Bars | Mapping[str, Bars],
@@ -94,10 +97,11 @@ def optimize(
         search = _Search(kept, ground, dimensions, goals, sampler, pruner, seed, inside, runner)
         outcomes = search.run(trials, progress)
         used = runner.kind
+    if search.stopped and not outcomes:
+        raise search.stopped
     result = OptimizeResult(
-        ground, goals, inside, outside, outcomes, described, study, search.refused, len(outcomes) < trials
+        ground, goals, inside, outside, outcomes, described, study, search.refused, search.stopped is not None
     )
-    result.partial = search.stopped
     result.workers = used
     result.seconds = time.perf_counter() - began
     return result
@@ -159,12 +163,26 @@ def _study(name: str | None, database: str | None, resume: bool, goals: Goals, d
     if not resume:
         raise Conflict(f"There is a study '{name}' already.", hint="Resume it, or choose another name.")
     before = json.loads(kept.user_attrs.get("described", "{}"))
-    changed = [key for key, value in json.loads(json.dumps(described)).items() if before.get(key) != value]
-    if changed:
+    after = json.loads(json.dumps(described))
+    changed = [key for key, value in after.items() if before.get(key) != value]
+    if changed == ["space"]:
         raise Conflict(
-            f"The study '{name}' was begun with other values of {', '.join(changed)}.", hint="Choose another name."
+            f"The study '{name}' was begun with {_ranges(before['space'], after['space'])}, and it is to go on with"
+            f" {_ranges(after['space'], before['space'])}.",
+            hint="Give the ranges that it was begun with, or choose another name to begin another study.",
+        )
+    if changed:
+        told = ["ranges" if key == "space" else key for key in changed]
+        raise Conflict(
+            f"The study '{name}' was begun with other values of {', '.join(told)}.", hint="Choose another name."
         )
     return kept
+
+
+def _ranges(space: Mapping[str, list[int | float]], other: Mapping[str, list[int | float]]) -> str:
+    """Those that differ from another's, as they are given: fast=2:30 and slow=10:90:5."""
+    names = [name for name in {**space, **other} if space.get(name) != other.get(name)]
+    return " and ".join(f"{name}={written(space[name])}" if name in space else f"no range of {name}" for name in names)
 
 
 @dataclass(slots=True)
@@ -191,7 +209,7 @@ class _Search:
         self._fewest = min(len(each.between(None, span.end)) for each in ground.bars.values())
         self._known: dict[tuple[int | float, ...], tuple[Floats, Floats]] = {}
         self.refused = 0
-        self.stopped = False
+        self.stopped: BaseException | None = None  # what has interrupted it
         if pruner == "median":
             study.pruner = self._library.pruners.MedianPruner(n_startup_trials=BATCH)
         elif pruner == "halving":
@@ -202,15 +220,41 @@ class _Search:
 
     def run(self, wanted: int, progress: Callable[[float], None] | None) -> list[Outcome]:
         """The outcomes of all trials of the study, up to `wanted`. An interruption keeps those that are done."""
-        if self._sampler == "grid":
-            wanted = self._lay_out(wanted)
-        while not self.stopped and (done := len(self._finished())) < wanted:
-            told = None if progress is None else self._told(progress, done, min(BATCH, wanted - done), wanted)
-            if not self._batch(min(BATCH, wanted - done), told):
-                break
+        try:
+            if self._sampler == "grid":
+                wanted = self._lay_out(wanted)
+            self._recall(None if progress is None else self._told(progress, 0, len(self._finished()), wanted))
+            while (done := len(self._finished())) < wanted:
+                safe_point()
+                told = None if progress is None else self._told(progress, done, min(BATCH, wanted - done), wanted)
+                if not self._batch(min(BATCH, wanted - done), told):
+                    break
+        except (KeyboardInterrupt, Cancelled) as interruption:
+            self.stopped = interruption
         if progress and not self.stopped:
             progress(1.0)
         return self._outcomes()
+
+    def _recall(self, progress: Callable[[float], None] | None) -> None:
+        """Measures the trials of an earlier run once more: the study has kept their statistics, not their returns."""
+        found = [each for each in self._finished() if "stats" in each.user_attrs]
+        parameters = {each.number: values_of(self._strategy(each)) for each in found}
+        new = {self._key(self._span, each): each for each in parameters.values()}
+        if not new:
+            return
+        measured = self._runner.run(self._span, list(new.values()), progress)
+        for key, row, blocks, done in zip(new, measured.table, measured.blocks, measured.done, strict=True):
+            if done:
+                self._known[key] = (row, blocks)
+        for number, each in parameters.items():
+            if (key := self._key(self._span, each)) in self._known:
+                self._blocks[number] = self._known[key][1]
+        if measured.stopped:
+            raise measured.stopped
+
+    def _strategy(self, trial: Any) -> Any:
+        """The strategy that one of the study's trials has run."""
+        return self._ground.kind(**{name: chosen(trial.params, name, each) for name, each in self._dimensions.items()})
 
     def _told(self, progress: Callable[[float], None], done: int, size: int, wanted: int) -> Callable[[float], None]:
         return lambda fraction: progress((done + size * fraction) / wanted)
@@ -247,11 +291,7 @@ class _Search:
                 None if progress is None
                 else lambda done, number=number: progress((number + done) / len(steps))
             )  # fmt: skip
-            if not self._measure(alive, span, step, told):
-                for each in asked:
-                    self._study.tell(each.trial, state=self._library.trial.TrialState.FAIL, skip_if_finished=True)
-                self.stopped = True
-                return False
+            self._measure(alive, span, step, told)
             alive = [each for each in alive if not each.pruned]
         return True
 
@@ -265,6 +305,7 @@ class _Search:
             warnings.simplefilter("ignore")  # Optuna's, of experimental features
             self._study.sampler = self._made(seed)
             for _ in range(REFUSED * size):
+                safe_point()  # what was asked for is told to have failed when the study is resumed
                 trial = self._study.ask()
                 parameters = {name: suggested(trial, name, each) for name, each in self._dimensions.items()}
                 try:
@@ -301,24 +342,23 @@ class _Search:
         first = next(iter(self._ground.bars.values())).between(self._span.start, self._span.end)
         return Span(self._span.start, int(first.timestamp[max(1, int(len(first) * share))]))
 
-    def _measure(self, alive: list[_Asked], span: Span, step: int, told: Callable[[float], None] | None) -> bool:
-        """Measures the trials on a stretch; step 0 is the whole. False when it was interrupted."""
+    def _measure(self, alive: list[_Asked], span: Span, step: int, told: Callable[[float], None] | None) -> None:
+        """Measures the trials on a stretch; step 0 is the whole. Raises what has interrupted it."""
         there = min(len(each.between(None, span.end)) for each in self._ground.bars.values())
         able = [each for each in alive if self._ground.kind(**each.parameters).warmup() < there]
-        new = {self._key(span, each): each.parameters for each in able}
+        new = {self._key(span, each.parameters): each.parameters for each in able}
         missing = {key: parameters for key, parameters in new.items() if key not in self._known}
         found = self._runner.run(span, list(missing.values()), told)
-        if not found.done.all():
-            return False
+        if found.stopped:
+            raise found.stopped
         for key, row, blocks in zip(missing, found.table, found.blocks, strict=True):
             self._known[key] = (row, blocks)
         for each in able:
-            row, blocks = self._known[self._key(span, each)]
+            row, blocks = self._known[self._key(span, each.parameters)]
             self._tell(each, row, blocks, step)
-        return True
 
-    def _key(self, span: Span, asked: _Asked) -> tuple[int | float, ...]:
-        return (span.end or 0, *asked.parameters.values())
+    def _key(self, span: Span, parameters: Mapping[str, int | float]) -> tuple[int | float, ...]:
+        return (span.end or 0, *parameters.values())
 
     def _tell(self, asked: _Asked, row: Floats, blocks: Floats, step: int) -> None:
         states, trial = self._library.trial.TrialState, asked.trial
@@ -343,7 +383,7 @@ class _Search:
         for each in self._finished():
             stats = each.user_attrs.get("stats")
             row = [np.nan if stats is None or stats[name] is None else float(stats[name]) for name in COLUMNS]
-            parameters = {name: each.params[name] for name in self._dimensions if name in each.params}
-            strategy = self._ground.kind(**parameters)
-            found.append(Outcome(each.number, strategy, stats, np.array(row), self._blocks.get(each.number)))
+            found.append(
+                Outcome(each.number, self._strategy(each), stats, np.array(row), self._blocks.get(each.number))
+            )
         return found

@@ -1,5 +1,6 @@
 """Dimensions: the ranges and choices of parameters that a sampler draws from."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -74,9 +75,33 @@ def suggested(trial: Any, name: str, dimension: Dimension) -> Number:
         case Range(low, high, step) if isinstance(low, int):
             return int(trial.suggest_int(name, low, high, step=step))
         case Range(low, high, step):
-            drawn = trial.suggest_float(name, low, high, step=step)
-            steps = round((Decimal(str(drawn)) - Decimal(str(low))) / Decimal(str(step)))
-            return float(Decimal(str(low)) + steps * Decimal(str(step)))  # without the rounding of sums of steps
+            return _on_steps(trial.suggest_float(name, low, high, step=step), dimension)
+
+
+def chosen(drawn: Mapping[str, Number], name: str, dimension: Dimension) -> Number:
+    """What `suggested` gave for what Optuna has kept, which is nothing where there was one choice only."""
+    match dimension:
+        case OneOf(choices):
+            return choices[0] if len(choices) == 1 else drawn[name]
+        case Range(low) if isinstance(low, int):
+            return int(drawn[name])
+        case Range():
+            return _on_steps(drawn[name], dimension)
+
+
+def written(document: Sequence[Number]) -> str:
+    """A dimension's document as a person gives it: 5:50, 5:50:5, or 5,10,20."""
+    if len(document) == 3 and document[2] > 0 and document[0] <= document[1]:
+        low, high, step = (Decimal(str(each)) for each in document)
+        if low == high or (step <= high - low and (high - low) % step == 0):
+            return f"{low}:{high}" + (f":{step}" if step != 1 else "")
+    return ",".join(f"{each:g}" for each in document)
+
+
+def _on_steps(drawn: Number, dimension: Range) -> float:
+    """The step that was drawn, without the rounding of sums of steps."""
+    low, step = Decimal(str(dimension.low)), Decimal(str(dimension.step))
+    return float(low + round((Decimal(str(drawn)) - low) / step) * step)
 
 
 def _around(parameter: Parameter) -> Range:

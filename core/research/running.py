@@ -10,6 +10,7 @@ import numpy as np
 
 from core.indicators.shared import shared
 from core.jobs import Cancelled
+from core.research.interruption import safe_point, striking
 from core.research.trial import COLUMNS, Chunk, Floats, Ground, Span, run_chunk
 from core.research.workers import Crew, Kind, cores, crew
 
@@ -72,6 +73,7 @@ class Runner:
         trials = Trials(np.full((len(parameters), len(COLUMNS)), np.nan), np.empty((len(parameters), 0)),
                         np.zeros(len(parameters), dtype=np.bool_))  # fmt: skip
         try:
+            safe_point()
             if progress:
                 progress(0.0)
             with shared():
@@ -103,7 +105,9 @@ class Runner:
 
     def _timed(self, span: Span, parameters: Sequence[Parameters], number: int, trials: Trials) -> float:
         began = time.perf_counter()
-        trials.note(number, *run_chunk(self.ground, Chunk(span, (parameters[number],))))
+        with striking():
+            found = run_chunk(self.ground, Chunk(span, (parameters[number],)))
+        trials.note(number, *found)
         return time.perf_counter() - began
 
     def _rest(

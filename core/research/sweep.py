@@ -14,6 +14,7 @@ from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.research.backtest import Moment, Result, moment, shared_bars
 from core.research.doubt import doubt
+from core.research.interruption import held
 from core.research.result import described, described_kind, tried_as
 from core.research.running import Runner, Trials
 from core.research.space import Given, Grid, combinations, grid_of, values_of
@@ -193,6 +194,7 @@ class SweepResult:
         return found
 
 
+@held()
 def sweep(
     kind: type[Any],
     bars: Bars | Mapping[str, Bars],

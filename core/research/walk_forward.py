@@ -17,6 +17,7 @@ from core.market import timeframes
 from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.research.backtest import Moment, moment
+from core.research.interruption import held
 from core.research.result import Result, described, described_kind, tried_as
 from core.research.running import Runner
 from core.research.space import Given, combinations, grid_of, values_of
@@ -241,6 +242,7 @@ class WalkForwardResult:
         }
 
 
+@held()
 def walk_forward(
     kind: type[Any],
     bars: Bars | Mapping[str, Bars],

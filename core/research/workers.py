@@ -14,20 +14,24 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, Protocol, Self
 
 from core.errors import InvalidInput, Unavailable
 from core.indicators.shared import shared
+from core.research.interruption import safe_point
 
 Kind = Literal["threads", "processes"]
 Told = Callable[[float], None]
 Work = Callable[[Any, Any], Any]
+_Ended = tuple[int, Any, BaseException | None]  # place, answer, what has failed
 
 TOLD_EVERY = 0.2  # seconds between calls of progress, which is also how soon a cancellation is noticed
 ANSWERS_WITHIN = 10.0  # seconds that a scheduler has to answer
@@ -86,29 +90,54 @@ def chosen_scheduler(given: str | None) -> str | None:
 
 
 class Threads:
-    """Threads of this process, for work that lets go of the interpreter."""
+    """Threads of this process, for work that lets go of the interpreter.
+
+    They share no lock with the one who waits for them, and do not keep the program from ending.
+    """
 
     kind = "threads"
 
     def __init__(self, shared: Any, workers: int) -> None:
         self.workers = workers
         self._shared = shared
-        self._stop = threading.Event()
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="search")
+        self._over = False
+        self._threads: list[threading.Thread] = []
 
     def each(self, function: Work, items: Sequence[Any], progress: Told | None = None) -> Iterator[tuple[int, Any]]:
-        def work(item: Any) -> Any:
-            return None if self._stop.is_set() else function(self._shared, item)
+        ended = queue.SimpleQueue[_Ended]()
+        left = enumerate(items)  # each of its steps is one of the interpreter's, so no item is handed out twice
+        dropped = threading.Event()
+
+        def work() -> None:
+            for place, item in left:
+                if self._over or dropped.is_set():
+                    return
+                try:
+                    ended.put((place, function(self._shared, item), None))
+                except BaseException as failed:
+                    ended.put((place, None, failed))
 
         # each thread takes part in what its caller shares (core.indicators.shared)
-        return gathered([self._pool.submit(copy_context().run, work, item) for item in items], progress)
+        started = [
+            threading.Thread(target=copy_context().run, args=(work,), name=f"search-{number}", daemon=True)
+            for number in range(min(self.workers, len(items)))
+        ]
+        self._threads = [each for each in self._threads if each.is_alive()] + started
+        for each in started:
+            each.start()
+        try:
+            yield from gathered(ended, len(items), progress)
+        finally:
+            dropped.set()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *failure: Any) -> None:
-        self._stop.set()
-        self._pool.shutdown(cancel_futures=True)
+        self._over = True
+        for each in self._threads:
+            if each.ident is not None:
+                each.join()
 
 
 class Processes:
@@ -127,15 +156,22 @@ class Processes:
         self._pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_open, initargs=(str(path),))
 
     def each(self, function: Work, items: Sequence[Any], progress: Told | None = None) -> Iterator[tuple[int, Any]]:
+        ended = queue.SimpleQueue[_Ended]()
         with _without_main():  # the first calls start the processes
             futures: list[Future[Any]] = [self._pool.submit(_by_process, function, item) for item in items]
+        for place, future in enumerate(futures):
+            future.add_done_callback(partial(_put, ended, place))
         try:
-            yield from gathered(futures, progress)
+            yield from gathered(ended, len(items), progress)
         except BrokenProcessPool:
+            safe_point()  # Ctrl-C may have reached a process that was starting
             raise Unavailable(
                 "A worker process ended before its work was done.",
                 hint="Perhaps the memory was not enough: try fewer workers.",
             ) from None
+        finally:
+            for future in futures:
+                future.cancel()
 
     def __enter__(self) -> Self:
         return self
@@ -184,6 +220,7 @@ class Cluster:
                 future.add_done_callback(ended.put)
             try:
                 while waiting:
+                    safe_point()
                     with contextlib.suppress(queue.Empty):
                         future = ended.get(timeout=TOLD_EVERY)
                         waiting.discard(future)
@@ -232,20 +269,27 @@ def lost_errors() -> tuple[type[BaseException], ...]:
     )
 
 
-def gathered(futures: Sequence[Future[Any]], progress: Told | None) -> Iterator[tuple[int, Any]]:
-    """(place, answer) of each future as it is done; the rest is cancelled when one fails or nobody listens."""
-    places = {future: place for place, future in enumerate(futures)}
-    waiting = set(futures)
-    try:
-        while waiting:
-            done, waiting = wait(waiting, TOLD_EVERY, FIRST_COMPLETED)
-            for future in sorted(done, key=places.__getitem__):
-                yield places[future], future.result()
-            if progress:
-                progress((len(futures) - len(waiting)) / len(futures))
-    finally:
-        for future in waiting:
-            future.cancel()
+def gathered(ended: "queue.SimpleQueue[_Ended]", total: int, progress: Told | None) -> Iterator[tuple[int, Any]]:
+    """(place, answer) of what is put there, until all is; raises what has failed."""
+    done, told = 0, time.monotonic()
+    while done < total:
+        safe_point()
+        with contextlib.suppress(queue.Empty):
+            place, answer, failed = ended.get(timeout=TOLD_EVERY)
+            if failed is not None:
+                raise failed
+            done += 1
+            yield place, answer
+        if progress and (done == total or ended.empty() or time.monotonic() - told > TOLD_EVERY):
+            progress(done / total)
+            told = time.monotonic()
+
+
+def _put(ended: "queue.SimpleQueue[_Ended]", place: int, future: Future[Any]) -> None:
+    """Called with a future that is over."""
+    if not future.cancelled():
+        failed = future.exception()
+        ended.put((place, None if failed else future.result(), failed))
 
 
 def packed(value: Any) -> bytes:
@@ -292,10 +336,16 @@ def _by_cluster(pack: bytes, *, sent: bytes, digest: str) -> Any:
 
 @contextlib.contextmanager
 def _without_main() -> Iterator[None]:
-    """Hides the program's main module while processes start, which would run it once more in each of them."""
+    """Hides the program's main module while processes start, which would run it once more in each of them.
+
+    They begin deaf to Ctrl-C, which reaches every process of the terminal.
+    """
     main = sys.modules["__main__"]
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if os.name == "posix" else None
     sys.modules["__main__"] = ModuleType("__main__")
     try:
         yield
     finally:
         sys.modules["__main__"] = main
+        if mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)

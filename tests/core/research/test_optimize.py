@@ -65,18 +65,64 @@ def test_a_resumed_study_ends_where_an_uninterrupted_one_does(tmp_path: Path) ->
     assert (tmp_path / "optuna.db").exists()
     assert [each.parameters for each in resumed.outcomes] == [each.parameters for each in whole.outcomes]
     np.testing.assert_array_equal(resumed.values, whole.values)
+    once_more = optimize(SmaCross, bars, SPACE, trials=24, study="a study", resume=True, **options)
+    assert whole.overfitting["compared"] == 24
+    assert resumed.overfitting == once_more.overfitting == whole.overfitting
+
+
+@pytest.mark.parametrize("pruner", ["median", "halving"])
+def test_a_resumed_study_of_pruned_trials_doubts_as_an_uninterrupted_one(tmp_path: Path, pruner: str) -> None:
+    bars, database = walk(2500, 3), address("sqlite+aiosqlite:///x", tmp_path)
+    whole = optimize(SmaCross, bars, SPACE, trials=32, pruner=pruner)
+    optimize(SmaCross, bars, SPACE, trials=16, pruner=pruner, study="a study", database=database)
+    resumed = optimize(SmaCross, bars, SPACE, trials=32, pruner=pruner, study="a study", database=database, resume=True)
+    assert whole.pruned
+    assert resumed.overfitting == whole.overfitting
+
+
+def test_an_interruption_while_a_study_is_recalled_keeps_its_trials(tmp_path: Path) -> None:
+    def told(fraction: float) -> None:
+        raise Cancelled("Enough.")
+
+    bars, database = walk(800, 4), address("sqlite+aiosqlite:///x", tmp_path)
+    options: dict[str, Any] = {"study": "a study", "database": database}
+    optimize(SmaCross, bars, SPACE, trials=16, **options)
+    found = optimize(SmaCross, bars, SPACE, trials=24, resume=True, progress=told, **options)
+    assert (len(found), found.partial) == (16, True)
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "grid"])
+def test_a_parameter_with_one_value_has_it_in_what_is_found(sampler: str) -> None:
+    found = optimize(SmaCross, walk(800, 4), {"fast": "7", "slow": "20:60:5"}, trials=9, sampler=sampler)
+    assert {each.parameters["fast"] for each in found.outcomes} == {7}
+
+
+def test_trials_in_fractions_are_those_that_were_measured() -> None:
+    bars = walk(800, 4)
+    found = optimize(BollingerBreakout, bars, {"width": "0.7:2.3:0.1"}, trials=8, holdout=0.0)
+    for each in found.outcomes:
+        assert each.parameters["width"] == round(float(each.parameters["width"]), 1)
 
 
 def test_a_study_is_not_mixed_with_another(tmp_path: Path) -> None:
     bars, database = walk(800, 4), address("sqlite+aiosqlite:///x", tmp_path)
 
     def run(**options: Any) -> None:
-        optimize(SmaCross, bars, SPACE, trials=2, database=database, **options)
+        optimize(SmaCross, bars, trials=2, database=database, **{"space": SPACE, **options})
 
     run(study="mine")
     for options, sentence in (
         ({"study": "mine"}, "There is a study 'mine' already"),
         ({"study": "mine", "resume": True, "seed": 9}, "was begun with other values of seed"),
+        (
+            {"study": "mine", "resume": True, "space": {"fast": "2:40", "slow": "10,20,50"}},
+            "The study 'mine' was begun with fast=2:30 and slow=10:90:5,"
+            " and it is to go on with fast=2:40 and slow=10,20,50.",
+        ),
+        (
+            {"study": "mine", "resume": True, "space": {"fast": "2:30"}},
+            "begun with slow=10:90:5, and it is to go on with no range of slow. Give the ranges that it was begun with",
+        ),
         ({"study": "yours", "resume": True}, "There is no study 'yours' to resume. There are: mine."),
         ({"resume": True}, "can be resumed by its name only"),
     ):
