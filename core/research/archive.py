@@ -155,6 +155,8 @@ class Archive:
         """An owner's runs, the newest first. last: at most so many. A file that cannot be read is left out."""
         if kind is not None and kind not in KINDS:
             raise InvalidInput(f"'{kind[:40]}' is not a kind of run; accepted are {', '.join(KINDS)}.")
+        if last is not None and last < 1:
+            raise InvalidInput(f"At least 1 run can be listed, not {last}.")
         found: Runs = []
         for _, path in sorted(self._files(owner), reverse=True):
             try:
