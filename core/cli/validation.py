@@ -13,7 +13,6 @@ from core.cli.terms import STOPPED, Terms, with_terms
 
 if TYPE_CHECKING:
     from core.research.causality import Causality
-    from core.research.monte_carlo import MonteCarlo
 
 
 def causality(
@@ -90,7 +89,9 @@ def monte_carlo(
     if as_json:
         emit(document | ({} if saved is None else {"number": saved.number, "id": saved.id}))
     else:
-        _show_bands(found)
+        from core.cli.findings import show_bands
+
+        show_bands(document)
     if report is not None:
         from core.research.monte_carlo_report import write_bands
 
@@ -99,28 +100,6 @@ def monte_carlo(
     if found.partial:
         note(f"Stopped after {found.runs:,} of {found.asked:,} histories.")
         raise typer.Exit(STOPPED)
-
-
-def _show_bands(found: "MonteCarlo") -> None:
-    """Percentiles as a table on a terminal."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from core.analytics.paths import FIGURES
-    from core.research.monte_carlo import KINDS, LEVELS
-
-    document = found.document()
-    table = Table(title=f"{document['strategy']['name']}: {KINDS[found.kind]}")
-    table.add_column("")
-    for title in ("result", *(f"{level} %" for level in LEVELS)):
-        table.add_column(title, justify="right")
-    for name in FIGURES:
-        values = [document["stats"][name], *document["percentiles"][name].values()]
-        form = "{:.1%}" if name == "max_drawdown" else "{:,.2f}" if name == "sharpe" else "{:,.0f}"
-        table.add_row(name.replace("_", " "), *("–" if each is None else form.format(each) for each in values))
-    console = Console()
-    console.print(table)
-    console.print(found.sentence)
 
 
 def _show(found: "Causality", made_up: bool) -> None:

@@ -4,6 +4,7 @@ A list of runs reads no array (see core.research.runfile). Files are named OWNER
 creating its file, which only one process can, and is never given twice.
 """
 
+import json
 import os
 import re
 import uuid
@@ -33,6 +34,7 @@ LUCK = (
     "probabilistic_sharpe", "deflated_sharpe", "trials", "sharpe_low", "sharpe_high", "minimum_track_record",
     "overfitting", "reality_check", "superior_ability",
 )  # fmt: skip
+FORMULA = 40  # letters of a formula in a title
 OWNER = "owner"
 PATTERN = re.compile(r"(?P<owner>[A-Za-z0-9_-]{1,64})\.(?P<number>\d{1,9})\.arrow")
 
@@ -61,6 +63,22 @@ class Saved:
     @property
     def strategy(self) -> str:
         return str(self.document.get("strategy", {}).get("name", ""))
+
+    @property
+    def named(self) -> str:
+        """The strategy's name; of a formula without a name of its own its text as well, shortened."""
+        text = " ".join(self.formula.split()) if self.strategy == "formula" else ""
+        return f"{self.strategy} {text if len(text) <= FORMULA else text[: FORMULA - 1] + '…'}".strip()
+
+    @property
+    def formula(self) -> str:
+        """The text of the formula that was run, and nothing that would steer a terminal; empty for other strategies."""
+        try:
+            told = json.loads(self.document.get("strategy", {}).get("formula") or "{}")
+            text = str(told.get("text", ""))
+        except (AttributeError, TypeError, ValueError):
+            return ""
+        return "".join(each if each.isprintable() or each == "\n" else " " for each in text)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -93,11 +111,11 @@ class Saved:
 
     @property
     def title(self) -> str:
-        """'sma_cross on BTC/USDT 1h'."""
+        """'sma_cross on BTC/USDT 1h'; a formula without a name of its own by its text, shortened."""
         symbols = [str(each.get("symbol", "?")) for each in self.data]
         named = ", ".join(symbols[:3]) + (f" and {len(symbols) - 3} more" if len(symbols) > 3 else "")
         frame = str(self.data[0].get("timeframe", "")) if self.data else ""
-        return f"{self.strategy or self.kind} on {named} {frame}".strip() if named else self.strategy or self.kind
+        return f"{self.named or self.kind} on {named} {frame}".strip() if named else self.named or self.kind
 
     def summary(self) -> dict[str, Any]:
         """The run in plain values, without its arrays."""

@@ -130,7 +130,7 @@ def side_of(run: SavedRun | Result, name: str | None = None) -> Side:
         strategy = run.strategy.name
     else:
         stats, costs, data = run.stats, run.saved.costs, run.saved.data
-        parameters, label = run.saved.parameters, name or f"{run.number} {run.saved.strategy}"
+        parameters, label = run.saved.parameters, name or f"{run.number} {run.saved.named}"
         cash, strategy = run.cash if len(run.equity) else 1.0, run.saved.strategy
     frame = str(data[0].get("timeframe") or "") if data else ""
     length = timeframes.milliseconds(frame) if frame else 0

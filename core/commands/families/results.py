@@ -75,6 +75,8 @@ async def result(ctx: Context, number: int | None = None, kind: str = "") -> Rep
     usual = all(stats.get(name) is not None for name in ("total_return", "buy_and_hold", "win_rate", "exposure"))
     facts = facts_of(stats, currency) if usual else few(stats)
     blocks: list[Any] = [Facts(f"Result {number}: {saved.kind} of {saved.title}", facts, note)]
+    if saved.formula:
+        blocks.append(Text(f"Formula: {saved.formula.strip()}"))
     if saved.partial:
         blocks.append(Text("It was stopped early: this is what was found until then.", "warning"))
     if len(run.equity) > 1:
@@ -218,7 +220,25 @@ def row_of(saved: Saved) -> tuple[str, ...]:
 
 
 FRACTIONS = frozenset(
-    {"total_return", "cagr", "max_drawdown", "volatility", "win_rate", "exposure", "buy_and_hold", "var_95", "cvar_95"}
+    {
+        "total_return",
+        "cagr",
+        "max_drawdown",
+        "volatility",
+        "win_rate",
+        "exposure",
+        "buy_and_hold",
+        "var_95",
+        "cvar_95",
+        "probabilistic_sharpe",
+        "deflated_sharpe",
+        "overfitting",
+        "reality_check",
+        "superior_ability",
+        "probability_of_loss",
+        "probability_of_ruin",
+        "max_drawdown_p95",
+    }
 )
 
 

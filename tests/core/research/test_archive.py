@@ -323,4 +323,15 @@ def test_each_formula_is_a_try_of_its_own_and_is_run_again_as_it_was(tmp_path: P
         document_, frames_ = result.kept()
         archive.save(kind="backtest", document=document_, frames=frames_)
     assert archive.trials("formula", result.data).count == 2
+    assert archive.find(1).title.startswith("formula close > sma(close, 5) on ")
+    assert side_of(archive.open(2)).name == "2 formula close > sma(close, 9)"
     assert archive.open(1).rerun(bars).same
+
+
+def test_a_long_formula_is_shortened_in_lists_and_steers_no_terminal(tmp_path: Path) -> None:
+    text = "close > sma(close, 5)\x1b[2J and " + "close > open and " * 9 + "true"
+    told = {"strategy": {"name": "formula", "parameters": {}, "formula": json.dumps({"text": text})}, "data": DATA}
+    saved = Archive(tmp_path).save(kind="backtest", document=told)
+    assert saved.title == f"formula {text[:21]} {text[22:39]}… on BTC/USDT 1h"
+    assert saved.formula == text.replace("\x1b", " ")
+    assert Archive(tmp_path).save(kind="backtest", document={"strategy": {"name": "x", "formula": "["}}).title == "x"
