@@ -3,6 +3,7 @@
 import asyncio
 import re
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +79,8 @@ async def result(ctx: Context, number: int | None = None, kind: str = "") -> Rep
     if saved.partial:
         blocks.append(Text("It was stopped early: this is what was found until then.", "warning"))
     if len(run.equity) > 1:
-        label = "SIMULATED" if any(str(each.get("instrument")).startswith("sandbox:") for each in saved.data) else None
         blocks.append(
-            charts.equity(run.timestamps, run.equity, f"{saved.title}: equity", currency, label or "BACKTEST")
+            charts.equity(run.timestamps, run.equity, f"{saved.title}: equity", currency, label_of(saved.data))
         )
     forms = ("html", "parquet", "csv", "json")
     blocks.append(Choices("As a file?", tuple(Choice(form.upper(), f"export {number} {form}") for form in forms)))
@@ -163,7 +163,8 @@ async def compare(ctx: Context, *numbers: str) -> Reply:
         alt = ". ".join(
             f"{name} ends at {curve[-1]:.2f}" for name, curve in zip(names, found.growth, strict=True) if len(curve)
         )
-        blocks.append(Chart("Equity from 1", (Pane(tuple(lines)),), "BACKTEST", f"{alt}."))
+        label = label_of([each for side in found.sides for each in side.data])
+        blocks.append(Chart("Equity from 1", (Pane(tuple(lines)),), label, f"{alt}."))
         told = [
             f"The returns of {names[i]} and {names[j]} have a correlation of {ratio(float(found.correlation[i, j]))}."
             for i in range(len(names))
@@ -200,6 +201,12 @@ def written(run: SavedRun, name: str, form: str) -> bytes:
 
     with tempfile.TemporaryDirectory() as folder:
         return write(run, Path(folder) / name, form).read_bytes()
+
+
+def label_of(data: Sequence[Mapping[str, Any]]) -> str:
+    """How a chart of results on these data is marked: that prices were made up weighs more than that it is the past."""
+    made_up = any(str(each.get("instrument")).startswith("sandbox:") for each in data)
+    return wording.SIMULATED if made_up else "BACKTEST"
 
 
 def row_of(saved: Saved) -> tuple[str, ...]:
