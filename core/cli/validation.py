@@ -82,7 +82,7 @@ def monte_carlo(
     chosen = load(strategy, parameters_of(param or []))
     demand_place(report)
     agreed = terms.agreed()
-    shares = {name: share for name, share in (("missed", missed), ("late", late)) if share is not None}
+    shares: dict[str, Any] = {name: share for name, share in (("missed", missed), ("late", late)) if share is not None}
     jitter = Jitter(**shares) if shares else None
     given: Any = kind
     with bar(f"{runs:,} histories of {chosen.name}") as told:

@@ -75,7 +75,7 @@ class Costs:
 
 def _number(name: str, value: object, like: str) -> float:
     """The value, if it is a number. Raises InvalidInput."""
-    if not isinstance(value, Real) or isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise InvalidInput(f"{name} {value!r} is not a number ({like}).")
     return float(value)
 
