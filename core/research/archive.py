@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from core.research.result import Trials
 
 KINDS = ("backtest", "sweep", "optimize", "walk-forward", "monte-carlo", "compare")
+LUCK = (
+    "probabilistic_sharpe", "deflated_sharpe", "trials", "sharpe_low", "sharpe_high", "minimum_track_record",
+    "overfitting", "reality_check", "superior_ability",
+)  # fmt: skip
 OWNER = "owner"
 PATTERN = re.compile(r"(?P<owner>[A-Za-z0-9_-]{1,64})\.(?P<number>\d{1,9})\.arrow")
 
@@ -68,7 +72,12 @@ class Saved:
 
     @property
     def stats(self) -> dict[str, Any]:
-        return dict(self.document.get("stats") or {})
+        """The statistics; of a search with what tells skill from luck, judged by all of its trials."""
+        found = dict(self.document.get("stats") or {})
+        judged = self.document.get("overfitting") or {}
+        return found | {
+            name: judged[name] for name in LUCK if name in judged and (name in found or judged[name] is not None)
+        }
 
     @property
     def costs(self) -> dict[str, Any]:
@@ -93,7 +102,8 @@ class Saved:
     def summary(self) -> dict[str, Any]:
         """The run in plain values, without its arrays."""
         head = {"number": self.number, "id": self.id, "kind": self.kind, "owner": self.owner}
-        return head | {"created": self.created.isoformat(), "title": self.title} | self.document
+        told = head | {"created": self.created.isoformat(), "title": self.title} | self.document
+        return told | {"stats": self.stats} if self.stats else told
 
 
 Runs = list[Saved]
@@ -145,6 +155,8 @@ class Archive:
         """An owner's runs, the newest first. last: at most so many. A file that cannot be read is left out."""
         if kind is not None and kind not in KINDS:
             raise InvalidInput(f"'{kind[:40]}' is not a kind of run; accepted are {', '.join(KINDS)}.")
+        if last is not None and last < 1:
+            raise InvalidInput(f"At least 1 run can be listed, not {last}.")
         found: Runs = []
         for _, path in sorted(self._files(owner), reverse=True):
             try:
@@ -162,15 +174,16 @@ class Archive:
         text = str(which).strip().removeprefix("#")
         if text.isdigit() and len(text) < 10:
             path = self._path(owner, int(text))
-            if not _filled(path):
-                numbers = sorted((number for number, _ in self._files(owner)), reverse=True)
-                hint = f"The latest is {numbers[0]}." if numbers else "No result has been kept yet."
-                raise NotFound(f"There is no result {text}.", hint=hint)
-            return _saved(header(path), path)
-        if len(text) >= 6:
+            if _filled(path):
+                return _saved(header(path), path)
+        if len(text) >= 6:  # an id may begin with digits alone
             for saved in self.list(owner):
                 if saved.id.startswith(text.lower()):
                     return saved
+        if text.isdigit() and len(text) < 10:
+            numbers = sorted((number for number, _ in self._files(owner)), reverse=True)
+            hint = f"The latest is {numbers[0]}." if numbers else "No result has been kept yet."
+            raise NotFound(f"There is no result {text}.", hint=hint)
         raise NotFound(f"There is no result '{text[:40]}'.", hint="`results` lists the numbers.")
 
     def open(self, which: int | str, owner: str = OWNER) -> "SavedRun":

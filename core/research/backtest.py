@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from core.clock import from_ms, to_ms
-from core.errors import AppError, InvalidInput
+from core.errors import InvalidInput
 from core.market.bars import Bars
 from core.market.funding import Funding
 from core.market.instrument import Instrument
@@ -28,7 +28,7 @@ from core.trading.strategy import (
     Signals,
     SignalStrategy,
     Strategy,
-    failure,
+    blame,
     is_shared,
     is_stepped,
 )
@@ -70,7 +70,7 @@ def backtest(
     costs = Costs() if costs is None else costs
     _demand_strategy(strategy)
     if not _number(cash) or not 0.0 < cash < 1e15:
-        raise InvalidInput(f"Starting cash {cash} is not between 0 and 1e15.")
+        raise InvalidInput(f"Starting cash must be above 0 and below 1e15, not {cash}.")
     held = shared_bars(bars, instruments)
     fine = {} if detail is None else by_symbol(detail if isinstance(detail, Bars) else dict(detail), held)
     first, last = moment(start), moment(end)
@@ -94,20 +94,16 @@ def strategy_signals(strategy: SignalStrategy, bars: Bars, context: Context) -> 
     """The strategy's signals; what goes wrong inside a user's own code is told in one sentence with its place."""
     try:
         return strategy.signals(bars, context)
-    except AppError:
-        raise
     except Exception as broken:  # a user's strategy may fail in any way
-        raise failure(strategy, broken) from broken
+        blame(strategy, broken)
 
 
 def allocation(strategy: PortfolioStrategy, bars: Mapping[str, Bars]) -> dict[str, Signals]:
     """The strategy's signals of each instrument. Raises InvalidInput where it fails or names other instruments."""
     try:
         given = dict(strategy.allocate(bars, Context()))
-    except AppError:
-        raise
     except Exception as broken:  # a user's strategy may fail in any way
-        raise failure(strategy, broken) from broken
+        blame(strategy, broken)
     if given.keys() != bars.keys():
         told = ", ".join(map(str, given)) or "none"
         raise InvalidInput(f"{strategy.name} gave signals of {told}; it was asked about {', '.join(bars)}.")

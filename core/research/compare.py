@@ -21,8 +21,9 @@ LEAST = 20  # common periods below which nothing is compared
 MOST = 12  # results in one comparison
 YEAR = 365 * 86_400_000
 ROWS = (
-    "total_return", "cagr", "sharpe", "sharpe_low", "sharpe_high", "deflated_sharpe", "trials", "sortino", "calmar",
-    "max_drawdown", "volatility", "var_95", "trades", "win_rate", "profit_factor", "expectancy", "exposure",
+    "total_return", "cagr", "sharpe", "sharpe_low", "sharpe_high", "probabilistic_sharpe", "deflated_sharpe", "trials",
+    "overfitting", "reality_check", "superior_ability", "sortino", "calmar", "max_drawdown", "volatility",
+    "var_95", "trades", "win_rate", "profit_factor", "expectancy", "exposure",
     "fees_paid", "final_equity", "buy_and_hold",
 )  # fmt: skip
 
