@@ -12,7 +12,7 @@ NEEDED = {
     "sweep": {"space", "top", "metric", "skipped", "overfitting"},
     "optimize": {"space", "front", "metrics", "holdout", "overfitting"},
     "walk-forward": {"space", "windows", "stability", "overfitting"},
-    "monte-carlo": {"percentiles", "method", "runs"},
+    "monte-carlo": {"percentiles", "method", "runs", "settings"},
 }  # what the document of a kind must hold to be shown
 SHOWN = ("total_return", "sharpe", "max_drawdown", "trades", "win_rate")  # beside the metric, in 80 columns
 WALKED = (
@@ -95,9 +95,10 @@ def show_walk(found: Document, most: int | None = None) -> None:
 def show_bands(found: Document) -> None:
     """The result beside the percentiles of its histories, and what they mean."""
     from core.analytics.paths import FIGURES
-    from core.research.monte_carlo import KINDS, LEVELS
+    from core.research.monte_carlo import KINDS, LEVELS, WITH_REPLACEMENT
 
-    table = Table(title=f"{found['strategy']['name']}: {KINDS[found['method']]}")
+    made = WITH_REPLACEMENT if found["settings"].get("replace") else KINDS[found["method"]]
+    table = Table(title=f"{found['strategy']['name']}: {made}")
     table.add_column("")
     for title in ("result", *(f"{level} %" for level in LEVELS)):
         table.add_column(title, justify="right")

@@ -22,6 +22,7 @@ from core.simulation.view import values_of
 from core.trading.costs import Costs
 from core.trading.sizing import Sizing
 from core.trading.strategy import (
+    METHODS,
     Context,
     PortfolioStrategy,
     Signals,
@@ -67,6 +68,7 @@ def backtest(
     """
     began = time.perf_counter()
     costs = Costs() if costs is None else costs
+    _demand_strategy(strategy)
     if not _number(cash) or not 0.0 < cash < 1e15:
         raise InvalidInput(f"Starting cash must be above 0 and below 1e15, not {cash}.")
     held = shared_bars(bars, instruments)
@@ -181,6 +183,18 @@ def rows_before(name: str, bars: Bars, first: int | None) -> int:
     if rows >= len(bars):
         raise InvalidInput(f"{name} has no bars from {from_ms(first or 0):%Y-%m-%d %H:%M} on.")
     return rows
+
+
+def _demand_strategy(given: Any) -> None:
+    """Raises InvalidInput for what a strategy is easily taken for: its name, its class, or something else."""
+    if isinstance(given, str):
+        raise InvalidInput(f"'{given[:60]}' is a strategy's name, not a strategy; give load(\"{given[:60]}\", {{}}).")
+    if isinstance(given, type):
+        raise InvalidInput(f"{given.__name__} is a class, not a strategy with its parameters; give {given.__name__}().")
+    if not any(callable(getattr(given, name, None)) for name in METHODS):
+        raise InvalidInput(
+            f"{given!r:.60} is not a strategy: it has none of the methods {', '.join(METHODS.values())}.",
+        )
 
 
 def _number(value: Any) -> bool:

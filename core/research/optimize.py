@@ -18,7 +18,7 @@ from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.research.backtest import Moment, moment
 from core.research.optimum import Goals, OptimizeResult, Outcome
-from core.research.ranges import Dimension, dimensions_of, suggested
+from core.research.ranges import Dimension, dimensions_of, single, suggested
 from core.research.running import Runner
 from core.research.space import Given, values_of
 from core.research.studies import optuna, storage
@@ -81,6 +81,12 @@ def optimize(
     goals = Goals(tuple(Metric.of(each) for each in ([metrics] if isinstance(metrics, str) else metrics)))
     _check(goals, sampler, pruner, trials, holdout, seed)
     dimensions = dimensions_of(kind, space)
+    if all(single(each) is not None for each in dimensions.values()):
+        told = " ".join(f"{name}={single(each):g}" for name, each in dimensions.items())
+        raise InvalidInput(
+            f"{told} leaves nothing to search: give {next(iter(dimensions))} a range or several values, such as"
+            " fast=5:50, fast=5:50:5 or fast=5,10,20.",
+        )
     ground = ground_of(kind, bars, costs, cash, instruments, detail, options, BLOCKS)
     inside, outside = divided(ground, Span(moment(start), moment(end)), holdout)
     described = {
@@ -340,10 +346,12 @@ class _Search:
 
     def _outcomes(self) -> list[Outcome]:
         found = []
+        alone = {name: only for name, each in self._dimensions.items() if (only := single(each)) is not None}
         for each in self._finished():
             stats = each.user_attrs.get("stats")
             row = [np.nan if stats is None or stats[name] is None else float(stats[name]) for name in COLUMNS]
-            parameters = {name: each.params[name] for name in self._dimensions if name in each.params}
-            strategy = self._ground.kind(**parameters)
+            # a parameter of one value is never drawn, so that the trial does not hold it
+            chosen = alone | each.params
+            strategy = self._ground.kind(**{name: chosen[name] for name in self._dimensions})
             found.append(Outcome(each.number, strategy, stats, np.array(row), self._blocks.get(each.number)))
         return found

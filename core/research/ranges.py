@@ -65,6 +65,15 @@ def dimensions_of(kind: type[Any], given: Given | None = None) -> dict[str, Dime
     return found
 
 
+def single(dimension: Dimension) -> Number | None:
+    """The value of a dimension that has no other; None for one that can vary."""
+    match dimension:
+        case OneOf(choices):
+            return choices[0] if len(choices) == 1 else None
+        case Range(low, high, step):
+            return low if low + step > high else None
+
+
 def suggested(trial: Any, name: str, dimension: Dimension) -> Number:
     """What Optuna's trial draws."""
     match dimension:
