@@ -1,15 +1,19 @@
 """What the searching verbs print: tables on a terminal, and the doubt in a sentence."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-if TYPE_CHECKING:
-    from core.research.optimum import OptimizeResult
-    from core.research.sweep import SweepResult
-    from core.research.walk_forward import WalkForwardResult
-
+Document = Mapping[str, Any]  # as `--json` prints it, and as it is kept
+LISTED = 8  # values of a parameter that was searched
+NEEDED = {
+    "sweep": {"space", "top", "metric", "skipped", "overfitting"},
+    "optimize": {"space", "front", "metrics", "holdout", "overfitting"},
+    "walk-forward": {"space", "windows", "stability", "overfitting"},
+    "monte-carlo": {"percentiles", "method", "runs", "settings"},
+}  # what the document of a kind must hold to be shown
 SHOWN = ("total_return", "sharpe", "max_drawdown", "trades", "win_rate")  # beside the metric, in 80 columns
 WALKED = (
     "final_equity", "total_return", "buy_and_hold", "cagr", "sharpe", "calmar", "max_drawdown", "trades", "win_rate",
@@ -19,81 +23,130 @@ PERCENT = ("total_return", "cagr", "max_drawdown", "volatility", "win_rate", "ex
 LIMIT = 1e6  # percents and ratios beyond are told as powers
 
 
-def show_sweep(found: "SweepResult", top: int) -> None:
+def show_sweep(found: Document, top: int) -> None:
     """The best trials and what they are worth."""
     console = Console()
-    names = list(found.grid)
-    columns = list(dict.fromkeys((found.metric.name, *SHOWN)))
-    table = Table(title=f"{found.ground.kind.name} on {', '.join(found.ground.bars)}, by {found.metric.name}")
+    names, metric = list(found["space"]), str(found["metric"])
+    columns = list(dict.fromkeys((metric, *SHOWN)))
+    table = Table(title=_titled(found, f"by {metric}"))
     _columns(table, names + columns)
-    for each in found.top(top):
-        table.add_row(*_row(each.parameters, each.stats, names, columns))
+    for each in found["top"][:top]:
+        table.add_row(*_row(each["parameters"], each["stats"], names, columns))
     console.print(table)
-    skipped = f", {found.skipped:,} left out ({found.reason})" if found.skipped else ""
-    asked = f" of {found.asked:,}" if found.partial else ""
-    console.print(
-        f"{len(found):,}{asked} trials{skipped}{_before(found)}, {found.seconds:.2f} s by {found.workers}",
-        highlight=False,
-    )
-    _doubt(console, found.overfitting)
+    skipped = f", {found['skipped']:,} left out ({found['reason']})" if found["skipped"] else ""
+    asked = f" of {found['asked']:,}" if found["partial"] else ""
+    _line(console, f"{found['trials']:,}{asked} trials{skipped}{_before(found)}{_worked(found)}")
+    _doubt(console, found["overfitting"])
 
 
-def show_optimum(found: "OptimizeResult", top: int) -> None:
+def show_optimum(found: Document, top: int) -> None:
     """The best on both parts of the history, the front of several metrics, and what it is worth."""
     console = Console()
-    names = list(found.described["space"])
-    wanted = [each.name for each in found.goals.metrics]
+    names, wanted = list(found["space"]), [str(each).removeprefix("-") for each in found["metrics"]]
     columns = list(dict.fromkeys((*wanted, *SHOWN)))
-    table = Table(title=f"{found.ground.kind.name} on {', '.join(found.ground.bars)}, by {', '.join(wanted)}")
+    table = Table(title=_titled(found, f"by {', '.join(wanted)}"))
     _columns(table, ["", *names, *columns])
-    if len(wanted) > 1:
-        for each, after in zip(found.front[:top], found.held_out[:top], strict=True):
-            table.add_row("searched", *_row(each.parameters, each.stats or {}, names, columns))
-            if after is not None:
-                table.add_row("held out", *_row({}, after, names, columns), style="dim")
-    elif found.front:
-        best, after = found.best, found.held_out[0]
-        table.add_row("searched", *_row(best.parameters, best.stats or {}, names, columns))
-        if after is not None:
-            table.add_row("held out", *_row({}, after, names, columns), end_section=True)
-        for each in found.top(top)[1:]:
-            table.add_row("", *_row(each.parameters, each.stats or {}, names, columns), style="dim")
+    several = len(wanted) > 1
+    for each in found["front"][: top if several else 1]:
+        table.add_row("searched", *_row(each["parameters"], each["stats"] or {}, names, columns))
+        if each["out_of_sample"] is not None:
+            after = _row({}, each["out_of_sample"], names, columns)
+            table.add_row("held out", *after, style="dim" if several else None, end_section=not several)
+    for each in [] if several else found["top"][1:top]:
+        table.add_row("", *_row(each["parameters"], each["stats"] or {}, names, columns), style="dim")
     console.print(table)
-    pruned = f", {found.pruned:,} of them given up early" if found.pruned else ""
-    console.print(
-        f"{len(found):,} trials{pruned}{_before(found)}, {found.seconds:.2f} s by {found.workers}", highlight=False
-    )
-    if found.degradation is not None:
+    pruned = f", {found['pruned']:,} of them given up early" if found["pruned"] else ""
+    _line(console, f"{found['trials']:,} trials{pruned}{_before(found)}{_worked(found)}")
+    if found["degradation"] is not None:
         name = wanted[0].replace("_", " ")
-        console.print(f"On what was held out the {name} was {found.degradation:.0%} of that found.", highlight=False)
-    _doubt(console, found.overfitting)
+        _line(console, f"On what was held out the {name} was {found['degradation']:.0%} of that found.")
+    _doubt(console, found["overfitting"])
 
 
-def show_walk(found: "WalkForwardResult") -> None:
-    """The windows, the stitched run, and what it is worth."""
+def show_walk(found: Document, most: int | None = None) -> None:
+    """The windows (at most so many of them), the stitched run, and what it is worth."""
     console = Console()
-    names, metric = list(found.described["space"]), found.metric.name
-    table = Table(title=f"{found.ground.kind.name} on {', '.join(found.ground.bars)}, chosen by {metric}")
+    names, metric, steps = list(found["space"]), str(found["metric"]), found["windows"]
+    table = Table(title=_titled(found, f"chosen by {metric}"))
     _columns(table, ["traded from", "to", *names, f"{metric} before", f"{metric} after", "return after"])
-    for each in found.steps:
-        step = each.document()
+    for step in steps[:most]:
+        after = step["out_of_sample"]
         table.add_row(
-            step["test_start"][:10], step["test_end"][:10],
-            *(f"{each.parameters[name]:g}" for name in names), value(metric, each.inside[metric]),
-            value(metric, each.outside[metric]), value("total_return", each.outside["total_return"]),
+            step["test_start"][:10], step["test_end"][:10], *(f"{step['parameters'][name]:g}" for name in names),
+            value(metric, step["in_sample"][metric]), value(metric, after[metric]),
+            value("total_return", after["total_return"]),
         )  # fmt: skip
     console.print(table)
+    if most is not None and len(steps) > most:
+        _line(console, f"… and {len(steps) - most:,} windows more")
     stats = Table(show_header=False)
     for name in WALKED:
-        stats.add_row(name.replace("_", " "), value(name, found.stats[name]))
-    stats.add_row("efficiency (growth after / before)", value("ratio", found.efficiency))
-    stats.add_row("rank correlation before and after", value("ratio", found.correlation))
-    for name, chosen in found.stability.items():
+        stats.add_row(name.replace("_", " "), value(name, found["stats"][name]))
+    stats.add_row("efficiency (growth after / before)", value("ratio", found["efficiency"]))
+    stats.add_row("rank correlation before and after", value("ratio", found["rank_correlation"]))
+    for name, chosen in found["stability"].items():
         told = f"{chosen['mean']:.4g} ± {chosen['deviation']:.3g}, {chosen['distinct']} different"
         stats.add_row(f"{name} chosen", told)
     console.print(stats)
-    console.print(f"{len(found)} windows{_before(found)}, {found.seconds:.2f} s by {found.workers}", highlight=False)
-    _doubt(console, found.overfitting)
+    _line(console, f"{len(steps)} windows{_before(found)}{_worked(found)}")
+    _doubt(console, found["overfitting"])
+
+
+def show_bands(found: Document) -> None:
+    """The result beside the percentiles of its histories, and what they mean."""
+    from core.analytics.paths import FIGURES
+    from core.research.monte_carlo import KINDS, LEVELS, WITH_REPLACEMENT
+
+    made = WITH_REPLACEMENT if found["settings"].get("replace") else KINDS[found["method"]]
+    table = Table(title=f"{found['strategy']['name']}: {made}")
+    table.add_column("")
+    for title in ("result", *(f"{level} %" for level in LEVELS)):
+        table.add_column(title, justify="right")
+    for name in FIGURES:
+        values = [found["stats"][name], *found["percentiles"][name].values()]
+        form = "{:.1%}" if name == "max_drawdown" else "{:,.2f}" if name == "sharpe" else "{:,.0f}"
+        table.add_row(name.replace("_", " "), *("–" if each is None else form.format(each) for each in values))
+    console = Console()
+    console.print(table)
+    console.print(found["sentence"])
+
+
+def show_kept(kind: str, found: Document, top: int = 10) -> bool:
+    """What the verb printed, of a kept run of a kind in NEEDED; False when its document lacks what that takes."""
+    if not NEEDED[kind] <= found.keys():
+        return False
+    if kind == "monte-carlo":
+        show_bands(found)
+        _line(Console(), f"Kind {found['method']}, {found['runs']:,} runs, seed {found['seed']}")
+        return True
+    match kind:
+        case "sweep":
+            show_sweep(found, top)
+        case "optimize":
+            show_optimum(found, top)
+        case _:
+            show_walk(found, top)
+    _line(Console(), f"Searched: {ranges(found)}")
+    if kind == "optimize":
+        told = f"held out: the last {found['holdout']:.0%}" if found["holdout"] else "nothing was held out"
+        _line(Console(), f"By {found['sampler']}, seed {found['seed']}; {told}")
+    if kind == "walk-forward":
+        _line(Console(), f"Chosen on {found['train']}, traded on {found['test']}")
+    return True
+
+
+def ranges(found: Document) -> str:
+    """'fast 5, 10, 20; slow 20 to 200': what was searched."""
+    told = []
+    for name, values in found["space"].items():
+        if "sampler" in found and len(values) == 3 and values[0] < values[1] and values[2] < values[1]:
+            low, high, step = values  # an optimisation keeps ranges so
+            told.append(f"{name} {low:g} to {high:g} by {step:g}")
+            continue
+        few = ", ".join(f"{each:g}" for each in values[:LISTED])
+        more = f" … {values[-1]:g} ({len(values)} values)" if len(values) > LISTED else ""
+        told.append(f"{name} {few}{more}")
+    return "; ".join(told)
 
 
 def value(name: str, number: Any) -> str:
@@ -117,8 +170,21 @@ def _row(parameters: dict[str, Any], stats: dict[str, Any], names: list[str], co
     return [*chosen, *(value(name, stats.get(name)) for name in columns)]
 
 
-def _before(found: "SweepResult | OptimizeResult | WalkForwardResult") -> str:
-    return f", {found.earlier:,} earlier ones count as well" if found.earlier else ""
+def _titled(found: Document, how: str) -> str:
+    return f"{found['strategy']['name']} on {', '.join(str(each['symbol']) for each in found['data'])}, {how}"
+
+
+def _line(console: Console, text: str) -> None:
+    console.print(text, highlight=False, markup=False)
+
+
+def _worked(found: Document) -> str:
+    return f", {found['seconds']:.2f} s by {found['workers']}"
+
+
+def _before(found: Document) -> str:
+    earlier = found["overfitting"].get("earlier")
+    return f", {earlier:,} earlier ones count as well" if earlier else ""
 
 
 def _doubt(console: Console, facts: dict[str, Any]) -> None:

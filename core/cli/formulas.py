@@ -22,12 +22,13 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Text = Annotated[str, typer.Argument(help="A formula in quotes, such as 'rsi(close, 14) < 30'; - reads it from stdin.")]
 Name = Annotated[str, typer.Argument(help="The formula's name.")]
+DASHES = {"ignore_unknown_options": True}  # a formula may begin with a minus
 KINDS = {
     "number": "a number: an indicator", "truth": "true or false: an indicator and a strategy", "rules": "a strategy",
 }  # fmt: skip
 
 
-@app.command("check")
+@app.command("check", context_settings=DASHES)
 def check(formula: Text, as_json: Json = False) -> None:
     """Tell what a formula is, how many bars it needs and what can be varied, or where it is wrong."""
     text = _written(formula)
@@ -38,7 +39,7 @@ def check(formula: Text, as_json: Json = False) -> None:
         _tell(checked)
 
 
-@app.command("save")
+@app.command("save", context_settings=DASHES)
 def save(
     name: Name,
     formula: Text,

@@ -42,13 +42,22 @@ def listed(
 @app.command("show")
 def shown(number: Which, as_json: Json = False) -> None:
     """Show one: statistics, parameters, data, costs and the code that made it."""
+    from core.cli.findings import NEEDED, show_kept
+
     run = archive().open(number)
     if as_json:
         emit(run.saved.summary())
         return
     saved = run.saved
     judged = saved.document.get("overfitting") or {}
-    show(f"Result {saved.number}: {saved.title}", saved.stats, str(judged.get("sentence", "")))
+    searched = saved.kind in NEEDED
+    show(f"Result {saved.number}: {saved.title}", saved.stats, "" if searched else str(judged.get("sentence", "")))
+    if searched:
+        print()
+    if searched and not show_kept(saved.kind, saved.document | {"stats": saved.stats}):
+        print(judged.get("sentence", ""))
+    if saved.formula:
+        print("Formula: " + saved.formula.strip().replace("\n", "\n  "))
     for name, values in (("Parameters", saved.parameters), ("Costs", saved.costs)):
         if values:
             print(f"{name}: {', '.join(f'{key} {value}' for key, value in values.items())}")

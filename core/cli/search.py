@@ -65,7 +65,7 @@ def sweep(
                 scheduler=_scheduler(local), **agreed.options,
             )  # fmt: skip
         wish = _Wish(agreed.told, strategy, keep, as_json, report, top)
-        _done(found, "sweep", wish, lambda: show_sweep(found, top))
+        _done(found, "sweep", wish, lambda told: show_sweep(told, top))
 
 
 @with_terms
@@ -111,7 +111,7 @@ def optimize(
         if found.partial and study:
             note(f"Go on with --study {study} --resume.")
         wish = _Wish(agreed.told, strategy, keep, as_json, report, top)
-        _done(found, "optimize", wish, lambda: show_optimum(found, top))
+        _done(found, "optimize", wish, lambda told: show_optimum(told, top))
 
 
 @with_terms
@@ -142,7 +142,7 @@ def walk_forward(
                 kind, agreed.bars, space, agreed.costs, train=train, test=test, anchored=anchored, metric=metric,
                 workers=workers, progress=told, scheduler=_scheduler(local), **agreed.options,
             )  # fmt: skip
-        _done(found, "walk-forward", _Wish(agreed.told, strategy, keep, as_json, report), lambda: show_walk(found))
+        _done(found, "walk-forward", _Wish(agreed.told, strategy, keep, as_json, report), show_walk)
 
 
 def searched(
@@ -176,7 +176,7 @@ class _Wish:
     top: int | None = None
 
 
-def _done(found: Any, kind: str, wish: _Wish, show: Callable[[], None]) -> None:
+def _done(found: Any, kind: str, wish: _Wish, show: Callable[[Mapping[str, Any]], None]) -> None:
     """Keeps and shows what was found; what was interrupted too, with the exit code of an interruption."""
     from core.research.sweep import data_of
 
@@ -188,7 +188,7 @@ def _done(found: Any, kind: str, wish: _Wish, show: Callable[[], None]) -> None:
     if wish.as_json:
         emit(document | ({} if saved is None else {"number": saved.number, "id": saved.id}))
     else:
-        show()
+        show(document)
     write_found(wish.report, kind, document, frames, saved)
     if found.partial:
         note("Stopped before the end: this is what was done until then.")

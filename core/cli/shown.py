@@ -5,17 +5,21 @@ from typing import Any
 
 PERCENT = (
     "total_return", "buy_and_hold", "cagr", "max_drawdown", "volatility", "var_95", "cvar_95", "win_rate", "exposure",
-    "ulcer_index", "probabilistic_sharpe", "deflated_sharpe",
+    "ulcer_index", "probabilistic_sharpe", "deflated_sharpe", "overfitting", "reality_check",
+    "superior_ability",
 )  # fmt: skip
 SHOWN = (
     "final_equity", "total_return", "buy_and_hold", "cagr", "sharpe", "sortino", "calmar", "omega", "max_drawdown",
     "max_drawdown_duration", "ulcer_index", "volatility", "var_95", "cvar_95", "tail_ratio", "skew", "kurtosis",
     "trades", "open_trades", "win_rate", "profit_factor", "payoff_ratio", "expectancy", "sqn", "exposure", "turnover",
     "fees_paid", "funding_paid", "interest_paid", "liquidations", "sharpe_low", "sharpe_high", "probabilistic_sharpe",
-    "deflated_sharpe", "trials", "minimum_track_record",
+    "deflated_sharpe", "trials", "minimum_track_record", "overfitting", "reality_check", "superior_ability",
 )  # fmt: skip
 NAMES = {
     "minimum_track_record": "bars needed to tell",
+    "overfitting": "overfitting, chance",
+    "reality_check": "reality check, p",
+    "superior_ability": "superior ability, p",
     "sharpe_low": "sharpe, 95 % from",
     "sharpe_high": "sharpe, 95 % to",
 }

@@ -13,7 +13,6 @@ from core.cli.terms import STOPPED, Terms, with_terms
 
 if TYPE_CHECKING:
     from core.research.causality import Causality
-    from core.research.monte_carlo import MonteCarlo
 
 
 def causality(
@@ -57,11 +56,17 @@ def monte_carlo(
     runs: Annotated[int, typer.Option(help="Histories to make.")] = 1000,
     seed: Annotated[int, typer.Option(help="Decides every history.")] = 0,
     ruin: Annotated[float, typer.Option(help="Share of the cash; equity at or below it is ruin.")] = 0.5,
-    replace: Annotated[bool, typer.Option("--replace", help="Draw trades with replacement.")] = False,
-    block: Annotated[float | None, typer.Option(help="Average bars in a block; chosen when not given.")] = None,
-    noise: Annotated[float, typer.Option(help="How far prices move, in ranges of their bars.")] = 0.25,
-    missed: Annotated[float, typer.Option(help="Share of the decisions that are not carried out.")] = 0.01,
-    late: Annotated[float, typer.Option(help="Share of the decisions that are a bar late.")] = 0.1,
+    replace: Annotated[bool, typer.Option("--replace", help="Of trades: draw them with replacement.")] = False,
+    block: Annotated[float | None, typer.Option(help="Of blocks: average bars in one; chosen when not given.")] = None,
+    noise: Annotated[
+        float | None, typer.Option(help="Of prices: how far they move, in ranges of their bars; 0.25 when not given.")
+    ] = None,
+    missed: Annotated[
+        float | None, typer.Option(help="Of costs: share of the decisions not carried out; 0.01 when not given.")
+    ] = None,
+    late: Annotated[
+        float | None, typer.Option(help="Of costs: share of the decisions a bar late; 0.1 when not given.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Threads; one per core unless given.")] = None,
     local: Annotated[bool, typer.Option("--local", help="On this machine, whatever the settings say.")] = False,
     report: Annotated[Path | None, typer.Option(help="Write a self-contained HTML report here.")] = None,
@@ -76,7 +81,8 @@ def monte_carlo(
     chosen = load(strategy, parameters_of(param or []))
     demand_place(report)
     agreed = terms.agreed()
-    jitter = Jitter(missed=missed, late=late)
+    shares: dict[str, Any] = {name: share for name, share in (("missed", missed), ("late", late)) if share is not None}
+    jitter = Jitter(**shares) if shares else None
     given: Any = kind
     with bar(f"{runs:,} histories of {chosen.name}") as told:
         result = backtest(chosen, agreed.bars, costs=agreed.costs, **agreed.options)
@@ -90,7 +96,9 @@ def monte_carlo(
     if as_json:
         emit(document | ({} if saved is None else {"number": saved.number, "id": saved.id}))
     else:
-        _show_bands(found)
+        from core.cli.findings import show_bands
+
+        show_bands(document)
     if report is not None:
         from core.research.monte_carlo_report import write_bands
 
@@ -99,28 +107,6 @@ def monte_carlo(
     if found.partial:
         note(f"Stopped after {found.runs:,} of {found.asked:,} histories.")
         raise typer.Exit(STOPPED)
-
-
-def _show_bands(found: "MonteCarlo") -> None:
-    """Percentiles as a table on a terminal."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from core.analytics.paths import FIGURES
-    from core.research.monte_carlo import KINDS, LEVELS
-
-    document = found.document()
-    table = Table(title=f"{document['strategy']['name']}: {KINDS[found.kind]}")
-    table.add_column("")
-    for title in ("result", *(f"{level} %" for level in LEVELS)):
-        table.add_column(title, justify="right")
-    for name in FIGURES:
-        values = [document["stats"][name], *document["percentiles"][name].values()]
-        form = "{:.1%}" if name == "max_drawdown" else "{:,.2f}" if name == "sharpe" else "{:,.0f}"
-        table.add_row(name.replace("_", " "), *("–" if each is None else form.format(each) for each in values))
-    console = Console()
-    console.print(table)
-    console.print(found.sentence)
 
 
 def _show(found: "Causality", made_up: bool) -> None:

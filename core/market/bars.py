@@ -23,6 +23,7 @@ IntArray = NDArray[np.int64]
 Where = Callable[[int], str]  # index of a row -> how a person finds that row
 
 PRICES = ("open", "high", "low", "close")
+NAME_TELLS = "Or give the file a name that tells it, such as BTCUSDT-1h.csv."
 COLUMNS = ("timestamp", *PRICES, "volume")
 
 
@@ -104,7 +105,7 @@ class Bars:
         guessed, named = files.describe_name(Path(path))
         return cls.checked(
             _instrument(instrument) or guessed,
-            timeframe or infer_timeframe(columns.timestamp, files.label(Path(path)), named),
+            timeframe or infer_timeframe(columns.timestamp, files.label(Path(path)), named, NAME_TELLS),
             columns.timestamp,
             columns.open,
             columns.high,
@@ -124,7 +125,7 @@ class Bars:
         columns = frames.columns_of(frame)
         return cls.checked(
             _instrument(instrument) or Instrument("file", "ASSET", "USDT"),
-            timeframe or infer_timeframe(columns["timestamp"], "The frame", None),
+            timeframe or infer_timeframe(columns["timestamp"], "The frame", None, "Or give the timeframe."),
             **columns,
             where=partial(row_from_zero, "frame"),
         )
@@ -229,13 +230,15 @@ def row_from_zero(name: str, index: int) -> str:
     return f"{name} row {index} (counting from 0)"
 
 
-def infer_timeframe(timestamp: IntArray, name: str, named: str | None) -> str:
-    """The timeframe of the commonest spacing; of fewer than two rows, the one in the file's name. Raises BadData."""
+def infer_timeframe(timestamp: IntArray, name: str, named: str | None, otherwise: str) -> str:
+    """The timeframe of the commonest spacing; of fewer than two rows, the one in the file's name. Raises BadData.
+
+    otherwise: what else tells it, a sentence
+    """
     if timestamp.size < 2:
         if named is None:
-            raise BadData(
-                f"{name} has {timestamp.size} rows, too few to tell its timeframe.", hint="Give the timeframe."
-            )
+            rows = "1 row" if timestamp.size else "no rows"
+            raise BadData(f"{name} has {rows}, too few to tell its timeframe; two are the least.", hint=otherwise)
         return named
     spacings, counts = np.unique(np.diff(timestamp), return_counts=True)
     common = int(spacings[counts.argmax()])

@@ -46,6 +46,11 @@ def open_data(
     Raises NotFound, BadData, InvalidInput.
     """
     if is_file(name):
+        if Path(name).is_dir():
+            raise NotFound(
+                f"'{name}' is a folder.",
+                hint="Give a file of bars or VENUE:SYMBOL:TIMEFRAME, e.g. sandbox:BTC/USDT:1h.",
+            )
         if not Path(name).is_file() and not Path(name).suffix:
             raise NotFound(
                 f"There is no file '{name}'.",

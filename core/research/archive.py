@@ -4,6 +4,7 @@ A list of runs reads no array (see core.research.runfile). Files are named OWNER
 creating its file, which only one process can, and is never given twice.
 """
 
+import json
 import os
 import re
 import uuid
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
     from core.research.result import Trials
 
 KINDS = ("backtest", "sweep", "optimize", "walk-forward", "monte-carlo", "compare")
+LUCK = (
+    "probabilistic_sharpe", "deflated_sharpe", "trials", "sharpe_low", "sharpe_high", "minimum_track_record",
+    "overfitting", "reality_check", "superior_ability",
+)  # fmt: skip
+FORMULA = 40  # letters of a formula in a title
 OWNER = "owner"
 PATTERN = re.compile(r"(?P<owner>[A-Za-z0-9_-]{1,64})\.(?P<number>\d{1,9})\.arrow")
 
@@ -59,6 +65,22 @@ class Saved:
         return str(self.document.get("strategy", {}).get("name", ""))
 
     @property
+    def named(self) -> str:
+        """The strategy's name; of a formula without a name of its own its text as well, shortened."""
+        text = " ".join(self.formula.split()) if self.strategy == "formula" else ""
+        return f"{self.strategy} {text if len(text) <= FORMULA else text[: FORMULA - 1] + '…'}".strip()
+
+    @property
+    def formula(self) -> str:
+        """The text of the formula that was run, and nothing that would steer a terminal; empty for other strategies."""
+        try:
+            told = json.loads(self.document.get("strategy", {}).get("formula") or "{}")
+            text = str(told.get("text", ""))
+        except (AttributeError, TypeError, ValueError):
+            return ""
+        return "".join(each if each.isprintable() or each == "\n" else " " for each in text)
+
+    @property
     def parameters(self) -> dict[str, Any]:
         return dict(self.document.get("strategy", {}).get("parameters") or {})
 
@@ -68,7 +90,12 @@ class Saved:
 
     @property
     def stats(self) -> dict[str, Any]:
-        return dict(self.document.get("stats") or {})
+        """The statistics; of a search with what tells skill from luck, judged by all of its trials."""
+        found = dict(self.document.get("stats") or {})
+        judged = self.document.get("overfitting") or {}
+        return found | {
+            name: judged[name] for name in LUCK if name in judged and (name in found or judged[name] is not None)
+        }
 
     @property
     def costs(self) -> dict[str, Any]:
@@ -84,16 +111,17 @@ class Saved:
 
     @property
     def title(self) -> str:
-        """'sma_cross on BTC/USDT 1h'."""
+        """'sma_cross on BTC/USDT 1h'; a formula without a name of its own by its text, shortened."""
         symbols = [str(each.get("symbol", "?")) for each in self.data]
         named = ", ".join(symbols[:3]) + (f" and {len(symbols) - 3} more" if len(symbols) > 3 else "")
         frame = str(self.data[0].get("timeframe", "")) if self.data else ""
-        return f"{self.strategy or self.kind} on {named} {frame}".strip() if named else self.strategy or self.kind
+        return f"{self.named or self.kind} on {named} {frame}".strip() if named else self.named or self.kind
 
     def summary(self) -> dict[str, Any]:
         """The run in plain values, without its arrays."""
         head = {"number": self.number, "id": self.id, "kind": self.kind, "owner": self.owner}
-        return head | {"created": self.created.isoformat(), "title": self.title} | self.document
+        told = head | {"created": self.created.isoformat(), "title": self.title} | self.document
+        return told | {"stats": self.stats} if self.stats else told
 
 
 Runs = list[Saved]
@@ -145,6 +173,8 @@ class Archive:
         """An owner's runs, the newest first. last: at most so many. A file that cannot be read is left out."""
         if kind is not None and kind not in KINDS:
             raise InvalidInput(f"'{kind[:40]}' is not a kind of run; accepted are {', '.join(KINDS)}.")
+        if last is not None and last < 1:
+            raise InvalidInput(f"At least 1 run can be listed, not {last}.")
         found: Runs = []
         for _, path in sorted(self._files(owner), reverse=True):
             try:
@@ -162,15 +192,16 @@ class Archive:
         text = str(which).strip().removeprefix("#")
         if text.isdigit() and len(text) < 10:
             path = self._path(owner, int(text))
-            if not _filled(path):
-                numbers = sorted((number for number, _ in self._files(owner)), reverse=True)
-                hint = f"The latest is {numbers[0]}." if numbers else "No result has been kept yet."
-                raise NotFound(f"There is no result {text}.", hint=hint)
-            return _saved(header(path), path)
-        if len(text) >= 6:
+            if _filled(path):
+                return _saved(header(path), path)
+        if len(text) >= 6:  # an id may begin with digits alone
             for saved in self.list(owner):
                 if saved.id.startswith(text.lower()):
                     return saved
+        if text.isdigit() and len(text) < 10:
+            numbers = sorted((number for number, _ in self._files(owner)), reverse=True)
+            hint = f"The latest is {numbers[0]}." if numbers else "No result has been kept yet."
+            raise NotFound(f"There is no result {text}.", hint=hint)
         raise NotFound(f"There is no result '{text[:40]}'.", hint="`results` lists the numbers.")
 
     def open(self, which: int | str, owner: str = OWNER) -> "SavedRun":

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from core.clock import from_ms, to_ms
-from core.errors import AppError, InvalidInput
+from core.errors import InvalidInput
 from core.market.bars import Bars
 from core.market.funding import Funding
 from core.market.instrument import Instrument
@@ -22,12 +22,13 @@ from core.simulation.view import values_of
 from core.trading.costs import Costs
 from core.trading.sizing import Sizing
 from core.trading.strategy import (
+    METHODS,
     Context,
     PortfolioStrategy,
     Signals,
     SignalStrategy,
     Strategy,
-    failure,
+    blame,
     is_shared,
     is_stepped,
 )
@@ -67,8 +68,9 @@ def backtest(
     """
     began = time.perf_counter()
     costs = Costs() if costs is None else costs
+    _demand_strategy(strategy)
     if not _number(cash) or not 0.0 < cash < 1e15:
-        raise InvalidInput(f"Starting cash {cash} is not between 0 and 1e15.")
+        raise InvalidInput(f"Starting cash must be above 0 and below 1e15, not {cash}.")
     held = shared_bars(bars, instruments)
     fine = {} if detail is None else by_symbol(detail if isinstance(detail, Bars) else dict(detail), held)
     first, last = moment(start), moment(end)
@@ -92,20 +94,16 @@ def strategy_signals(strategy: SignalStrategy, bars: Bars, context: Context) -> 
     """The strategy's signals; what goes wrong inside a user's own code is told in one sentence with its place."""
     try:
         return strategy.signals(bars, context)
-    except AppError:
-        raise
     except Exception as broken:  # a user's strategy may fail in any way
-        raise failure(strategy, broken) from broken
+        blame(strategy, broken)
 
 
 def allocation(strategy: PortfolioStrategy, bars: Mapping[str, Bars]) -> dict[str, Signals]:
     """The strategy's signals of each instrument. Raises InvalidInput where it fails or names other instruments."""
     try:
         given = dict(strategy.allocate(bars, Context()))
-    except AppError:
-        raise
     except Exception as broken:  # a user's strategy may fail in any way
-        raise failure(strategy, broken) from broken
+        blame(strategy, broken)
     if given.keys() != bars.keys():
         told = ", ".join(map(str, given)) or "none"
         raise InvalidInput(f"{strategy.name} gave signals of {told}; it was asked about {', '.join(bars)}.")
@@ -185,6 +183,18 @@ def rows_before(name: str, bars: Bars, first: int | None) -> int:
     if rows >= len(bars):
         raise InvalidInput(f"{name} has no bars from {from_ms(first or 0):%Y-%m-%d %H:%M} on.")
     return rows
+
+
+def _demand_strategy(given: Any) -> None:
+    """Raises InvalidInput for what a strategy is easily taken for: its name, its class, or something else."""
+    if isinstance(given, str):
+        raise InvalidInput(f"'{given[:60]}' is a strategy's name, not a strategy; give load(\"{given[:60]}\", {{}}).")
+    if isinstance(given, type):
+        raise InvalidInput(f"{given.__name__} is a class, not a strategy with its parameters; give {given.__name__}().")
+    if not any(callable(getattr(given, name, None)) for name in METHODS):
+        raise InvalidInput(
+            f"{given!r:.60} is not a strategy: it has none of the methods {', '.join(METHODS.values())}.",
+        )
 
 
 def _number(value: Any) -> bool:

@@ -21,8 +21,9 @@ LEAST = 20  # common periods below which nothing is compared
 MOST = 12  # results in one comparison
 YEAR = 365 * 86_400_000
 ROWS = (
-    "total_return", "cagr", "sharpe", "sharpe_low", "sharpe_high", "deflated_sharpe", "trials", "sortino", "calmar",
-    "max_drawdown", "volatility", "var_95", "trades", "win_rate", "profit_factor", "expectancy", "exposure",
+    "total_return", "cagr", "sharpe", "sharpe_low", "sharpe_high", "probabilistic_sharpe", "deflated_sharpe", "trials",
+    "overfitting", "reality_check", "superior_ability", "sortino", "calmar", "max_drawdown", "volatility",
+    "var_95", "trades", "win_rate", "profit_factor", "expectancy", "exposure",
     "fees_paid", "final_equity", "buy_and_hold",
 )  # fmt: skip
 
@@ -129,7 +130,7 @@ def side_of(run: SavedRun | Result, name: str | None = None) -> Side:
         strategy = run.strategy.name
     else:
         stats, costs, data = run.stats, run.saved.costs, run.saved.data
-        parameters, label = run.saved.parameters, name or f"{run.number} {run.saved.strategy}"
+        parameters, label = run.saved.parameters, name or f"{run.number} {run.saved.named}"
         cash, strategy = run.cash if len(run.equity) else 1.0, run.saved.strategy
     frame = str(data[0].get("timeframe") or "") if data else ""
     length = timeframes.milliseconds(frame) if frame else 0

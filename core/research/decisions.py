@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import AppError, InvalidInput
+from core.errors import InvalidInput
 from core.market.bars import Bars
 from core.research.asked import SIGNALS
 from core.research.backtest import backtest
 from core.trading.costs import FREE
-from core.trading.strategy import Context, Signals, failure
+from core.trading.strategy import Context, Signals, blame
 
 Column = NDArray[Any]  # floats, or texts (None where nothing was asked)
 Decisions = dict[tuple[str, str], Column]  # by symbol and column, one value for each bar of the symbol
@@ -46,10 +46,8 @@ def decisions(strategy: Any, bars: Mapping[str, Bars], *, orders: bool = True) -
             for name, each in held.items()
         }
         return _columns(strategy, signals, held)
-    except AppError:
-        raise
     except Exception as broken:  # a user's strategy may fail in any way
-        raise failure(strategy, broken) from broken
+        blame(strategy, broken)
 
 
 def _columns(strategy: Any, signals: Mapping[str, Signals], bars: Mapping[str, Bars]) -> Decisions:

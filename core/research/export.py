@@ -14,14 +14,16 @@ from core.research.trades import NEVER
 
 FORMS = ("html", "json", "parquet", "csv")
 ENDINGS = {".html": "html", ".htm": "html", ".json": "json", ".parquet": "parquet", ".pq": "parquet", ".csv": "csv"}
-FIRST = ("equity", "table", "windows", "bands", "trades")  # which frame stands for the run when one file is asked for
+MAIN = {"sweep": "table", "optimize": "table", "walk-forward": "windows", "monte-carlo": "bands"}
+FIRST = ("equity", "table", "windows", "bands", "trades")  # which frame stands for a run that has no such one
+STAMPS = (*TIMES, "train_start", "test_start", "test_end")
 
 
 def export(run: SavedRun, path: str | Path, form: str | None = None) -> Path:
     """Writes the run and returns the path. Raises InvalidInput for an unknown format or a place that cannot be written.
 
-    parquet, csv: one file of the run's main frame, or into a folder (a path without an ending) one file of each frame
-    and the document as run.json
+    parquet, csv: one file of the run's main frame (equity; of searches the trials, windows or bands), or into a folder
+    (a path without an ending) one file of each frame and the document as run.json
     """
     target = Path(path)
     chosen = (form or ENDINGS.get(target.suffix.lower(), "")).lower()
@@ -56,7 +58,7 @@ def to_json(run: SavedRun) -> str:
 def main_frame(run: SavedRun) -> Frame:
     """The frame that stands for the run. Raises InvalidInput when it has none."""
     names = run.frames
-    name = next((each for each in FIRST if each in names), names[0] if names else None)
+    name = next((each for each in (MAIN.get(run.kind), *FIRST) if each in names), names[0] if names else None)
     if name is None:
         raise InvalidInput(f"Result {run.number} has no tables; it can be exported as html or json.")
     return run.frame(name)
@@ -69,7 +71,7 @@ def _write(frame: Frame, path: Path, form: str) -> None:
     columns: dict[str, Any] = {}
     for name, values in frame.items():
         array = pa.array(values.tolist(), pa.string()) if values.dtype == object else pa.array(values)
-        if name in TIMES and pa.types.is_integer(array.type):
+        if name in STAMPS and pa.types.is_integer(array.type):
             array = pa.array(values, mask=values == NEVER).cast(pa.timestamp("ms", tz="UTC"))
         columns[name] = array
     table = pa.table(columns)

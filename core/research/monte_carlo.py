@@ -33,6 +33,9 @@ KINDS: Mapping[str, str] = {
     "prices": "the same market with noise on its prices",
     "costs": "the same signals, carried out with more or less luck",
 }
+WITH_REPLACEMENT = "as many of the same trades, drawn with replacement"
+SETTINGS = {"trades": "replace", "blocks": "block", "prices": "noise", "costs": "jitter (missed, late)"}
+NOISE = 0.25  # ranges of a bar
 LEVELS = (5, 25, 50, 75, 95)  # percentiles
 BATCHES, LARGEST = 100, 25  # parts in which the runs are done, and the most runs in one
 ABOUT = ("strategy", "data", "costs")  # of the result's document
@@ -96,16 +99,25 @@ class MonteCarlo:
         return {f"p{level}": float(np.percentile(known, level)) if len(known) else None for level in LEVELS}
 
     @property
+    def made(self) -> str:
+        """What each history is, in words."""
+        return WITH_REPLACEMENT if self.settings.get("replace") else KINDS[self.kind]
+
+    @property
     def sentence(self) -> str:
         """What it means, for a trader."""
         ends, drops = self.percentiles("final_equity"), self.percentiles("max_drawdown")
         worst = drops["p95"] or 0.0
-        told = f"{self.runs:,} histories ({KINDS[self.kind]})"
+        told = f"{self.runs:,} histories ({self.made})"
         if self.kind == "trades" and not self.settings["replace"]:
             return (
                 f"In {told} the deepest drawdown was {drops['p50'] or 0.0:.0%} in the middle and beyond {worst:.0%} in"
                 f" one of twenty; the end is the same in all. {self._ruin()}"
             )
+        low, high = float(self.final_equity.min()), float(self.final_equity.max())
+        if high - low <= 1e-9 * self.cash:  # nothing was traded, or every price was the same
+            fell = f" and one of twenty had a drawdown beyond {worst:.0%}" if worst > 0.0 else ""
+            return f"All of {told} ended at {high:,.0f}, from {self.cash:,.0f}{fell}. {self._ruin()}"
         return (
             f"Of {told} half ended below {ends['p50']:,.0f} and one of twenty below {ends['p5']:,.0f}, from"
             f" {self.cash:,.0f}; one of twenty had a drawdown beyond {worst:.0%}."
@@ -159,7 +171,7 @@ def monte_carlo(
     *,
     replace: bool = False,
     block: float | None = None,
-    noise: float = 0.25,
+    noise: float | None = None,
     jitter: Jitter | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -168,23 +180,26 @@ def monte_carlo(
     """Many histories beside that of a backtest.
 
     ruin: share of the starting cash; equity at or below it is ruin
-    replace: trades are drawn with replacement rather than put into another order
-    block: average bars in a block, chosen from the autocorrelation when not given
-    noise: how far prices are moved, in ranges of their bars; jitter: how signals are carried out
+    replace: of trades, which are drawn with replacement rather than put into another order
+    block: of blocks, average bars in one, chosen from the autocorrelation when not given
+    noise: of prices, how far they are moved, in ranges of their bars, 0.25 when not given
+    jitter: of costs, how signals are carried out
     workers: threads, one per core when not given; scheduler: a Dask scheduler, 'local' for none, by default that of
         ORCHESTRATOR_CLUSTER__SCHEDULER; the answer is the same
     progress: told the fraction done, 0 to 1; when it raises Cancelled, or on Ctrl-C, what is done is the result
-    Raises InvalidInput for impossible settings, or a result with too few trades or bars.
+    Raises InvalidInput for impossible settings and those of another kind, or a result with too few trades or bars.
     """
     began = time.perf_counter()
-    _check(kind, runs, seed, ruin, noise)
+    _check(kind, runs, seed, ruin, NOISE if noise is None else noise)
+    given = {"trades": replace, "blocks": block is not None, "prices": noise is not None, "costs": jitter is not None}
+    _demand_own(kind, given)
     match kind:
         case "trades":
             made = histories.trades(result, seed, replace)
         case "blocks":
             made = histories.blocks(result, seed, block)
         case "prices":
-            made = histories.prices(result, seed, noise)
+            made = histories.prices(result, seed, NOISE if noise is None else noise)
         case "costs":
             made = histories.costs(result, seed, jitter or Jitter())
     figures, kept = np.empty((runs, len(FIGURES))), np.empty((runs, len(made.marks)))
@@ -240,6 +255,15 @@ def _batch(shared: tuple[Histories, float], runs: tuple[int, int]) -> tuple[Floa
     for place, run in enumerate(range(first, end)):
         figures_of(made.path(run), cash, made.marks, figures[place], kept[place])
     return figures, kept
+
+
+def _demand_own(kind: str, given: Mapping[str, bool]) -> None:
+    """Raises InvalidInput for a setting of another kind, which would change nothing. given: by the kind it is of."""
+    for other, is_given in given.items():
+        if is_given and other != kind:
+            raise InvalidInput(
+                f"{SETTINGS[other]} is a setting of the kind {other}; the kind {kind} takes {SETTINGS[kind]}."
+            )
 
 
 def _check(kind: str, runs: int, seed: int, ruin: float, noise: float) -> None:

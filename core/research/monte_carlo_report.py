@@ -7,7 +7,7 @@ from typing import Any
 from core.analytics.catalogue import MEASURES
 from core.analytics.paths import FIGURES
 from core.research import page, sections
-from core.research.monte_carlo import KINDS, LEVELS, MonteCarlo
+from core.research.monte_carlo import LEVELS, MonteCarlo
 from core.research.page import Grid, Lines, Page, Section, number, percent
 
 
@@ -39,7 +39,7 @@ def render(found: MonteCarlo) -> str:
             ],
         ),
     ]
-    told = f"{found.runs:,} histories: {KINDS[found.kind]}. {data} Seed {found.seed}.{early}"
+    told = f"{found.runs:,} histories: {found.made}. {data} Seed {found.seed}.{early}"
     simulated = any(str(each["instrument"]).startswith("sandbox:") for each in document["data"])
     title = f"How far luck may move {document['strategy']['name']}"
     return page.render(Page(title, [told], parts, "SIMULATED MARKET" if simulated else ""))

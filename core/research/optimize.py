@@ -20,7 +20,7 @@ from core.market.instrument import Instrument
 from core.research.backtest import Moment, moment
 from core.research.interruption import held, safe_point
 from core.research.optimum import Goals, OptimizeResult, Outcome
-from core.research.ranges import Dimension, chosen, dimensions_of, suggested, written
+from core.research.ranges import Dimension, chosen, dimensions_of, single, suggested, written
 from core.research.running import Runner
 from core.research.space import Given, values_of
 from core.research.studies import optuna, storage
@@ -84,6 +84,12 @@ def optimize(
     goals = Goals(tuple(Metric.of(each) for each in ([metrics] if isinstance(metrics, str) else metrics)))
     _check(goals, sampler, pruner, trials, holdout, seed)
     dimensions = dimensions_of(kind, space)
+    if all(single(each) is not None for each in dimensions.values()):
+        told = " ".join(f"{name}={single(each):g}" for name, each in dimensions.items())
+        raise InvalidInput(
+            f"{told} leaves nothing to search: give {next(iter(dimensions))} a range or several values, such as"
+            " fast=5:50, fast=5:50:5 or fast=5,10,20.",
+        )
     ground = ground_of(kind, bars, costs, cash, instruments, detail, options, BLOCKS)
     inside, outside = divided(ground, Span(moment(start), moment(end)), holdout)
     described = {

@@ -66,6 +66,15 @@ def dimensions_of(kind: type[Any], given: Given | None = None) -> dict[str, Dime
     return found
 
 
+def single(dimension: Dimension) -> Number | None:
+    """The value of a dimension that has no other; None for one that can vary."""
+    match dimension:
+        case OneOf(choices):
+            return choices[0] if len(choices) == 1 else None
+        case Range(low, high, step):
+            return low if low + step > high else None
+
+
 def suggested(trial: Any, name: str, dimension: Dimension) -> Number:
     """What Optuna's trial draws."""
     match dimension:
@@ -80,9 +89,11 @@ def suggested(trial: Any, name: str, dimension: Dimension) -> Number:
 
 def chosen(drawn: Mapping[str, Number], name: str, dimension: Dimension) -> Number:
     """What `suggested` gave for what Optuna has kept, which is nothing where there was one choice only."""
+    if (only := single(dimension)) is not None:
+        return only
     match dimension:
-        case OneOf(choices):
-            return choices[0] if len(choices) == 1 else drawn[name]
+        case OneOf():
+            return drawn[name]
         case Range(low) if isinstance(low, int):
             return int(drawn[name])
         case Range():

@@ -256,7 +256,7 @@ def ground_of(
 ) -> Ground:
     """What the trials of a search share. Raises InvalidInput as `backtest` does."""
     if not 0.0 < cash < 1e15:
-        raise InvalidInput(f"Starting cash {cash} is not between 0 and 1e15.")
+        raise InvalidInput(f"Starting cash must be above 0 and below 1e15, not {cash}.")
     held = shared_bars(bars)
     symbol = next(iter(held))
     fine = {symbol: detail} if isinstance(detail, Bars) else dict(detail or {})

@@ -18,7 +18,7 @@ from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.research.backtest import Moment, moment
 from core.research.interruption import held
-from core.research.result import Result, described, described_kind, tried_as
+from core.research.result import JUDGED, Result, described, described_kind, tried_as
 from core.research.running import Runner
 from core.research.space import Given, combinations, grid_of, values_of
 from core.research.stitched import Leg, stitched
@@ -101,8 +101,10 @@ class WalkForwardResult:
 
     @property
     def stats(self) -> dict[str, Any]:
-        """The statistics of the stitched run, as of any backtest."""
-        return self.result.stats
+        """The statistics of the stitched run, as of any backtest; what tells skill from luck counts every trial."""
+        figures = self.result.figures
+        told = {name: value for name, value in figures.items() if name != "warnings"}
+        return told | {name: self.overfitting[name] for name in JUDGED} | {"warnings": figures["warnings"]}
 
     @cached_property
     def trials(self) -> int:
@@ -175,7 +177,7 @@ class WalkForwardResult:
 
     def verdict(self, chance: float | None) -> str:
         """One plain sentence."""
-        gained, held = self.stats["total_return"], self.stats["buy_and_hold"]
+        gained, held = self.result.figures["total_return"], self.result.figures["buy_and_hold"]
         if chance is None:
             return "Out of sample it hardly traded, so this says nothing about it."
         beside = "more" if gained > held else "less" if gained < held else "as much"

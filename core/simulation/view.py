@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import AppError, InvalidInput
+from core.errors import InvalidInput
 from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.simulation.account import SimulatedAccount, SimulatedFill
@@ -24,7 +24,7 @@ from core.trading.intents import (
     Protect,
     Unprotect,
 )
-from core.trading.strategy import StepStrategy, failure
+from core.trading.strategy import StepStrategy, blame
 from core.trading.tickets import SignalRow, Ticket
 
 Floats = NDArray[np.float64]
@@ -180,10 +180,8 @@ def intents_of(strategy: StepStrategy, view: AccountView) -> tuple[Intent, ...]:
         if given is None:
             return ()
         intents = tuple(given)  # a generator runs here
-    except AppError:
-        raise
     except Exception as broken:  # a user's strategy may fail in any way
-        raise failure(strategy, broken) from broken
+        blame(strategy, broken)
     for each in intents:
         if not isinstance(each, KINDS):
             names = ", ".join(kind.__name__ for kind in KINDS)
@@ -268,10 +266,8 @@ def values_of(strategy: StepStrategy, bars: Bars) -> dict[str, Floats]:
         return {}
     try:
         given = dict(method(bars))
-    except AppError:
-        raise
     except Exception as broken:  # a user's strategy may fail in any way
-        raise failure(strategy, broken) from broken
+        blame(strategy, broken)
     found = {}
     for name, values in given.items():
         array = np.asarray(values, dtype=np.float64)

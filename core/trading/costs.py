@@ -1,6 +1,7 @@
 """Costs: what trading really costs, with honest defaults; the only source of fees and fill assumptions."""
 
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Literal
 
 from core.errors import InvalidInput
@@ -45,9 +46,11 @@ class Costs:
             ("maintenance_margin", 0.0, 0.5), ("liquidation_fee", 0.0, 0.2), ("borrow_rate", 0.0, 10.0),
             ("funding_rate", -0.05, 0.05),
         ):  # fmt: skip
-            value = getattr(self, name)
+            value = _number(name, getattr(self, name), "0.001 is 10 basis points")
             if not low <= value <= high:
                 raise InvalidInput(f"{name} {value} is outside {low} to {high} (a fraction: 0.001 is 10 basis points).")
+        _number("latency", self.latency, "whole bars")
+        _number("leverage", self.leverage, "1 is none")
         if not (0 <= self.latency <= 10_000 and self.latency % 1 == 0):
             raise InvalidInput(f"latency {self.latency} is not a whole number of bars from 0 to 10,000.")
         if not 1.0 <= self.leverage <= 200.0:
@@ -68,6 +71,13 @@ class Costs:
             maker_fee=self.maker_fee * factor,
             slippage=self.slippage * factor,
         )
+
+
+def _number(name: str, value: object, like: str) -> float:
+    """The value, if it is a number. Raises InvalidInput."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise InvalidInput(f"{name} {value!r} is not a number ({like}).")
+    return float(value)
 
 
 FREE = Costs(taker_fee=0.0, maker_fee=0.0, slippage=0.0, volume_share=1.0)

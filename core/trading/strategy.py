@@ -4,20 +4,31 @@ A SignalStrategy computes signals for all bars at once, a StepStrategy is asked 
 and orders, a PortfolioStrategy weighs many instruments against each other.
 """
 
+import os
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import TypeIs
 
-from core.errors import InvalidInput
+from core.errors import AppError, InvalidInput
 from core.market.bars import Bars
 from core.trading.intents import Intent, View
 
 FloatArray = NDArray[np.float64]
+# whose code is not a user's own
+LIBRARIES = (
+    str(Path(__file__).parents[1]) + os.sep,
+    sys.prefix + os.sep,
+    sys.base_prefix + os.sep,
+    "<string>",
+    "<frozen",
+)
 Kind = TypeVar("Kind")
 
 
@@ -272,15 +283,21 @@ def demand_startable(strategy: Strategy) -> None:
         )
 
 
-def failure(strategy: Strategy, broken: Exception) -> InvalidInput:
-    """What went wrong inside a user's own code, in one sentence with its place."""
+def blame(strategy: Strategy, broken: Exception) -> NoReturn:
+    """Raises what went wrong inside a strategy's code as InvalidInput, in one sentence with its place.
+
+    A refusal of this product's that no code of a user's own led to is raised as it is.
+    """
     import traceback
 
-    place = traceback.extract_tb(broken.__traceback__)[-1]
-    told = " ".join(str(broken).split()) or "no reason given"
-    return InvalidInput(
-        f"{strategy.name} failed in {place.filename}, line {place.lineno}: {type(broken).__name__}: {told}"
-    )
+    frames = traceback.extract_tb(broken.__traceback__)
+    own = [each for each in frames if not each.filename.startswith(LIBRARIES)]
+    place = own[-1] if own else frames[-1]
+    said = " ".join(str(broken).split()) or "no reason given"
+    told = f"{strategy.name} failed in {place.filename}, line {place.lineno}"
+    if isinstance(broken, AppError):
+        raise InvalidInput(f"{told}: {said}", hint=broken.hint, **broken.details) if own else broken
+    raise InvalidInput(f"{told}: {type(broken).__name__}: {said}") from broken
 
 
 def strategy(kind: type[Kind]) -> type[Kind]:

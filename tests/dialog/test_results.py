@@ -20,16 +20,47 @@ async def test_a_backtest_is_kept_and_can_be_taken_up_again(room: Room) -> None:
     assert any(isinstance(block, Chart) for block in shown)
 
 
+async def test_a_search_is_shown_again_with_its_trials_or_windows(room: Room) -> None:
+    await room.says("sweep sma_cross btc 1h fast=5,9 slow=20,40 period=30d")
+    await room.says("walkforward sma_cross btc 1h period=30d train=300 test=30 fast=5,9 slow=20")
+    await room.says("montecarlo sma_cross btc 1h period=30d runs=20")
+    said = await room.says("result 1")
+    assert "The best of 4 trials by sharpe" in said
+    assert "after 4 tries" in await room.says("compare 1 2")
+    said = await room.says("result 2")
+    assert "Traded from" in said
+    assert "windows more." in said
+    assert "20 histories of kind blocks" in await room.says("result 3")
+
+
 async def test_results_stand_side_by_side(room: Room) -> None:
     for line in ("backtest sma_cross btc 1h period=30d", "backtest donchian btc 1h period=30d"):
         await room.says(line)
     said = await room.says("compare 1 and 2")
     assert "1 sma_cross" in said
+    assert "Equity from 1 [SIMULATED]" in said
     assert "have a correlation of" in said
     assert "higher Sharpe ratio" in said
     assert "two results or more" in await room.says("compare 1")
     assert "is not the number of a result" in await room.says("compare 1 x")
     assert "There is no result 9" in await room.says("compare 1 9")
+
+
+async def test_a_simulation_is_kept_too(room: Room) -> None:
+    said = await room.says("montecarlo sma_cross btc 1h method=blocks runs=100")
+    assert "Kept as result 1." in said
+    assert "monte-carlo: sma_cross on BTC/USDT 1h" in await room.says("results")
+    assert "Result 1: monte-carlo of sma_cross" in await room.says("result 1")
+    (file,) = [block for block in await room.reply("export 1 html") if isinstance(block, File)]
+    assert b"Over all histories" in file.content
+
+
+async def test_a_fixed_setting_stays_as_it_is_in_a_search(room: Room) -> None:
+    said = await room.says("optimize sma_cross btc 1h fast=5 trials=16")
+    assert "Best of 16" in said
+    assert "must be below" not in said
+    assert "fast 5" in said
+    assert "fast=5 slow=40 leaves nothing to search" in await room.says("optimize sma_cross btc 1h fast=5 slow=40")
 
 
 async def test_a_result_is_sent_as_a_file(room: Room) -> None:

@@ -94,6 +94,11 @@ async def test_a_walk_forward_is_read_anywhere(browser: Browser, bars: Bars, tmp
     archive.save(kind="walk-forward", document=found.document(), frames=found.frames())
     path = archive.export(1, tmp_path / "walk.html")
     await shown(browser, path, "report-walk-forward", tmp_path, 1230, ("", "-dark"))
+    page: Page = await browser.new_page(viewport=WIDE)  # type: ignore[arg-type]
+    await page.goto(path.as_uri())
+    box = page.get_by_role("region", name="Windows")
+    assert await box.evaluate("each => each.scrollWidth <= each.clientWidth")  # all columns can be seen at once
+    await page.close()
 
 
 async def test_simulated_histories_are_read_anywhere(browser: Browser, result: Result, tmp_path: Path) -> None:

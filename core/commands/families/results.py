@@ -3,6 +3,7 @@
 import asyncio
 import re
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from core.reply import Chart, Choice, Choices, Facts, File, Pane, Reply, Table, 
 from core.research.archive import KINDS, Saved, SavedRun
 
 LISTED = 15
+BEST, WINDOWS = 5, 10  # rows of trials, and of windows
 MOST_COMPARED = 8
 LARGEST = 20 * 2**20  # bytes of a file that is sent in a chat
 MIMES = {
@@ -75,12 +77,14 @@ async def result(ctx: Context, number: int | None = None, kind: str = "") -> Rep
     usual = all(stats.get(name) is not None for name in ("total_return", "buy_and_hold", "win_rate", "exposure"))
     facts = facts_of(stats, currency) if usual else few(stats)
     blocks: list[Any] = [Facts(f"Result {number}: {saved.kind} of {saved.title}", facts, note)]
+    blocks += told_again(saved)
+    if saved.formula:
+        blocks.append(Text(f"Formula: {saved.formula.strip()}"))
     if saved.partial:
         blocks.append(Text("It was stopped early: this is what was found until then.", "warning"))
     if len(run.equity) > 1:
-        label = "SIMULATED" if any(str(each.get("instrument")).startswith("sandbox:") for each in saved.data) else None
         blocks.append(
-            charts.equity(run.timestamps, run.equity, f"{saved.title}: equity", currency, label or "BACKTEST")
+            charts.equity(run.timestamps, run.equity, f"{saved.title}: equity", currency, label_of(saved.data))
         )
     forms = ("html", "parquet", "csv", "json")
     blocks.append(Choices("As a file?", tuple(Choice(form.upper(), f"export {number} {form}") for form in forms)))
@@ -163,7 +167,8 @@ async def compare(ctx: Context, *numbers: str) -> Reply:
         alt = ". ".join(
             f"{name} ends at {curve[-1]:.2f}" for name, curve in zip(names, found.growth, strict=True) if len(curve)
         )
-        blocks.append(Chart("Equity from 1", (Pane(tuple(lines)),), "BACKTEST", f"{alt}."))
+        label = label_of([each for side in found.sides for each in side.data])
+        blocks.append(Chart("Equity from 1", (Pane(tuple(lines)),), label, f"{alt}."))
         told = [
             f"The returns of {names[i]} and {names[j]} have a correlation of {ratio(float(found.correlation[i, j]))}."
             for i in range(len(names))
@@ -202,6 +207,12 @@ def written(run: SavedRun, name: str, form: str) -> bytes:
         return write(run, Path(folder) / name, form).read_bytes()
 
 
+def label_of(data: Sequence[Mapping[str, Any]]) -> str:
+    """How a chart of results on these data is marked: that prices were made up weighs more than that it is the past."""
+    made_up = any(str(each.get("instrument")).startswith("sandbox:") for each in data)
+    return wording.SIMULATED if made_up else "BACKTEST"
+
+
 def row_of(saved: Saved) -> tuple[str, ...]:
     """Number, when, what, return, Sharpe ratio, drawdown."""
     settings = " ".join(f"{name}={value}" for name, value in saved.parameters.items())
@@ -217,8 +228,50 @@ def row_of(saved: Saved) -> tuple[str, ...]:
     )
 
 
+def told_again(saved: Saved) -> list[Table | Text]:
+    """The table of a search or simulation: best trials, windows with what was chosen, or percentiles."""
+    from core.commands.families import search, validation
+
+    found = saved.document
+    if saved.kind == "monte-carlo" and found.get("percentiles"):
+        told = Text(f"{found.get('runs', 0):,} histories of kind {found.get('method')}. {found.get('sentence', '')}")
+        return [validation.percentiles(saved.stats, found["percentiles"], saved.title), told]
+    names = list(found.get("space") or {})
+    if saved.kind == "walk-forward" and found.get("windows"):
+        return search.walked(found["windows"], names, str(found["metric"]), saved.title, WINDOWS)
+    if saved.kind not in ("sweep", "optimize") or not found.get("top"):
+        return []
+    metric = str(found.get("metric") or found["metrics"][0]).removeprefix("-")
+    held = found.get("out_of_sample")
+    later = [search.trial_row({}, held, names, metric)] if held else []
+    best = [search.trial_row(each["parameters"], each["stats"] or {}, names, metric) for each in found["top"][:BEST]]
+    marked = [("searched" if held else "", *row) for row in best[:1]] + [("held out", *row) for row in later]
+    rows = (*marked, *(("", *row) for row in best[1:]))
+    title = f"The best of {int(found.get('trials') or 0):,} trials by {metric.replace('_', ' ')}: {saved.title}"
+    columns = ("On", *search.trial_columns(names, metric))
+    return [Table(title, columns, rows, tuple(range(1, len(columns))))]
+
+
 FRACTIONS = frozenset(
-    {"total_return", "cagr", "max_drawdown", "volatility", "win_rate", "exposure", "buy_and_hold", "var_95", "cvar_95"}
+    {
+        "total_return",
+        "cagr",
+        "max_drawdown",
+        "volatility",
+        "win_rate",
+        "exposure",
+        "buy_and_hold",
+        "var_95",
+        "cvar_95",
+        "probabilistic_sharpe",
+        "deflated_sharpe",
+        "overfitting",
+        "reality_check",
+        "superior_ability",
+        "probability_of_loss",
+        "probability_of_ruin",
+        "max_drawdown_p95",
+    }
 )
 
 

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from core import wording
-from core.clock import from_ms
 from core.commands import charts
 from core.commands.bars import past_bars
 from core.commands.context import Context
@@ -69,8 +68,8 @@ async def sweep(
     if not len(found.ranked):
         return [Text(found.overfitting["sentence"], "warning")]
     names = list(found.grid)
-    columns = _columns(names, found.metric.name)
-    rows = [_row(each.parameters, each.stats, names, found.metric.name) for each in found.top(SHOWN)]
+    columns = trial_columns(names, found.metric.name)
+    rows = [trial_row(each.parameters, each.stats, names, found.metric.name) for each in found.top(SHOWN)]
     skipped = f"; {found.skipped:,} left out, as {found.reason}".rstrip(".") if found.skipped else ""
     best = found.best
     return [
@@ -140,14 +139,14 @@ async def optimize(
         return [Text(found.overfitting["sentence"], "warning")]
     name, best = found.goals.metrics[0].name, found.best
     names = list(found.described["space"])
-    columns = ("On", *_columns(names, name))
+    columns = ("On", *trial_columns(names, name))
     rows = []
     several = len(found.goals.metrics) > 1
     shown = zip(found.front[:SHOWN], found.held_out, strict=False) if several else [(best, found.held_out[0])]
     for each, after in shown:
-        rows.append(("searched", *_row(each.parameters, each.stats or {}, names, name)))
+        rows.append(("searched", *trial_row(each.parameters, each.stats or {}, names, name)))
         if after is not None:
-            rows.append(("held out", *_row({}, after, names, name)))
+            rows.append(("held out", *trial_row({}, after, names, name)))
     return [
         Table(f"Search: {title}", columns, tuple(rows), tuple(range(1, len(columns)))),
         Facts(
@@ -215,16 +214,6 @@ async def walkforward(
     found, number = await _run(ctx, doing, _walked, kind, bars, space, options)
     title, name = _title(strategy, instrument, timeframe), found.metric.name
     names = list(found.described["space"])
-    rows = tuple(
-        (
-            f"{from_ms(each.cut):%Y-%m-%d}", *(f"{each.parameters[key]:g}" for key in names),
-            _value(name, each.inside[name]), _value(name, each.outside[name]),
-            _value("total_return", each.outside["total_return"]),
-        )
-        for each in found.steps
-    )  # fmt: skip
-    spoken = name.replace("_", " ")
-    columns = ("Traded from", *names, f"{spoken} before", f"{spoken} after", "Return")
     stats, label = found.stats, ctx.services.market.label(instrument)
     facts = (
         ("Return", wording.percent(stats["total_return"], sign=True)),
@@ -235,7 +224,7 @@ async def walkforward(
         ("Kept of what was promised", "–" if found.efficiency is None else wording.percent(found.efficiency, 0)),
     )
     return [
-        Table(f"Walk forward: {title}", columns, rows, tuple(range(1, len(columns)))),
+        *walked([each.document() for each in found.steps], names, name, title),
         Facts(
             f"Without hindsight: {title}",
             facts,
@@ -358,12 +347,33 @@ def _told(parameters: Mapping[str, Any], between: str = " ") -> str:
     return ", ".join(told) if between == " " else " ".join(told)
 
 
-def _columns(names: list[str], metric: str) -> tuple[str, ...]:
+def walked(
+    windows: list[dict[str, Any]], names: list[str], metric: str, title: str, most: int | None = None
+) -> list[Table | Text]:
+    """The windows with the settings chosen in them, at most so many, and how many more there are."""
+    rows = tuple(
+        (
+            str(each["test_start"])[:10], *(f"{each['parameters'][key]:g}" for key in names),
+            _value(metric, each["in_sample"][metric]), _value(metric, each["out_of_sample"][metric]),
+            _value("total_return", each["out_of_sample"]["total_return"]),
+        )
+        for each in windows[:most]
+    )  # fmt: skip
+    spoken = metric.replace("_", " ")
+    columns = ("Traded from", *names, f"{spoken} before", f"{spoken} after", "Return")
+    table = Table(f"Walk forward: {title}", columns, rows, tuple(range(1, len(columns))))
+    more = len(windows) - len(rows)
+    return [table, Text(f"And {more:,} windows more.")] if more else [table]
+
+
+def trial_columns(names: list[str], metric: str) -> tuple[str, ...]:
     first = () if metric in USUAL else (metric.replace("_", " "),)
     return (*names, *first, "Return", "Sharpe", "Drawdown", "Trades")
 
 
-def _row(parameters: Mapping[str, Any], stats: Mapping[str, Any], names: list[str], metric: str) -> tuple[str, ...]:
+def trial_row(
+    parameters: Mapping[str, Any], stats: Mapping[str, Any], names: list[str], metric: str
+) -> tuple[str, ...]:
     chosen = [f"{parameters[name]:g}" if name in parameters else "" for name in names]
     first = (
         [] if metric in ("sharpe", "total_return", "max_drawdown", "trades") else [_value(metric, stats.get(metric))]

@@ -1,5 +1,7 @@
 """Whether a backtest can be believed: that it sees no future, and how far luck alone may move it."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -10,7 +12,7 @@ from core.commands.bars import past_bars
 from core.commands.context import Context
 from core.commands.converters import HOURLY, Period, Timeframe
 from core.commands.families.research import ratio
-from core.commands.loading import strategy_named
+from core.commands.loading import results_of, source_of, strategy_named
 from core.commands.registry import command
 from core.commands.works import worked
 from core.errors import InvalidInput
@@ -18,6 +20,7 @@ from core.market.instrument import Instrument
 from core.reply import Chart, Choice, Choices, Pane, Reply, Table, Text, Tone
 
 if TYPE_CHECKING:
+    from core.research.archive import Archive
     from core.research.monte_carlo import MonteCarlo
 
 MOST_RUNS = 10_000
@@ -92,9 +95,9 @@ async def monte_carlo(
     if not 1 <= runs <= MOST_RUNS:
         raise InvalidInput(f"{runs:,} runs are not between 1 and {MOST_RUNS:,}.")
     bars = await past_bars(ctx, instrument, timeframe, period)
-    found = await worked(
-        ctx, f"Making {runs:,} histories of {chosen.name}", _simulated, chosen, bars, method, runs, seed
-    )
+    keep = _Keep(results_of(ctx), ctx.user.id, source_of(ctx, strategy))
+    subject = f"Making {runs:,} histories of {chosen.name}"
+    found, kept = await worked(ctx, subject, _simulated, chosen, bars, method, runs, seed, keep)
     label = ctx.services.market.label(instrument)
     title = f"{strategy} on {instrument.symbol} {timeframe}"
     times = np.linspace(int(bars.timestamp[0]), int(bars.timestamp[-1]), len(found.axis)).astype(np.int64)
@@ -103,27 +106,49 @@ async def monte_carlo(
     return [
         table(found, f"Monte Carlo: {title}"),
         bands(found, times if method == "trades" else found.axis, title, instrument.quote, label or "SIMULATION"),
-        Text(found.sentence),
+        Text(f"{found.sentence} {kept}"),
+        *([Text("It was stopped: this is what was done until then.", "warning")] if found.partial else []),
         Choices("Another way to ask?", tuple(Choice(each, f"{line} method={each}") for each in others)),
     ]
 
 
-def _simulated(chosen: Any, bars: Any, method: Method, runs: int, seed: int, *, progress: Any) -> "MonteCarlo":
+@dataclass(frozen=True, slots=True)
+class _Keep:
+    """Where a simulation is kept, and whose it is. source: the file that its strategy came from."""
+
+    archive: "Archive"
+    owner: str
+    source: str | None
+
+
+def _simulated(
+    chosen: Any, bars: Any, method: Method, runs: int, seed: int, keep: _Keep, *, progress: Any
+) -> tuple["MonteCarlo", str]:
+    """The histories, and under which number they are kept, or why they are not; runs in a job."""
+    from core.research.archive import NotKept
     from core.research.backtest import backtest
     from core.research.monte_carlo import monte_carlo as simulate
 
-    return simulate(backtest(chosen, bars), method, runs, seed, progress=progress)
+    found = simulate(backtest(chosen, bars), method, runs, seed, progress=progress)
+    document = found.document()
+    if keep.source:
+        document["strategy"] = {**document["strategy"], "source": keep.source}
+    try:
+        saved = keep.archive.save(kind="monte-carlo", document=document, frames=found.frames(), owner=keep.owner)
+    except NotKept as refused:
+        return found, refused.sentence()
+    return found, f"Kept as result {saved.number}."
 
 
 def table(found: "MonteCarlo", title: str) -> Table:
     """The result beside the percentiles."""
-    from core.analytics.paths import FIGURES
+    document = found.document()
+    return percentiles(document["stats"], document["percentiles"], title)
 
-    rows = []
-    for name, told in ROWS:
-        own = float(found.original[FIGURES.index(name)])
-        values = [own, *found.percentiles(name).values()]
-        rows.append((told, *(_told(name, each) for each in values)))
+
+def percentiles(stats: Mapping[str, Any], levels: Mapping[str, Mapping[str, float | None]], title: str) -> Table:
+    """The same of the plain values that are kept."""
+    rows = [(told, *(_told(name, each) for each in (stats.get(name), *levels[name].values()))) for name, told in ROWS]
     return Table(title, ("", "Result", "5 %", "25 %", "50 %", "75 %", "95 %"), tuple(rows), (1, 2, 3, 4, 5, 6))
 
 

@@ -15,7 +15,10 @@ class FormulaError(InvalidInput):
     def __init__(self, message: str, text: str, position: int, *, hint: str | None = None) -> None:
         self.text = text
         self.position = min(max(position, 0), len(text))
-        super().__init__(f"{message} (character {self.position + 1}).", hint=hint, position=self.position + 1)
+        above = text.count("\n", 0, self.position)
+        start = text.rfind("\n", 0, self.position) + 1
+        place = f"line {above + 1}, character" if "\n" in text.rstrip() else "character"
+        super().__init__(f"{message} ({place} {self.position - start + 1}).", hint=hint, position=self.position + 1)
         self.details["pointed"] = self.pointed()
 
     def pointed(self) -> str:

@@ -121,6 +121,9 @@ class _Parser:
         written = [default, low, high, *([step] if step else [])]
         whole = all(each[1] for each in written)
         steps = step[0] if step else (1.0 if whole else (high[0] - low[0]) / 20.0)
+        if low[0] > high[0]:
+            told = f"{low[0]:.12g} to {high[0]:.12g}"
+            raise self._wrong(f"A range goes from the lower number to the higher, not from {told}", name)
         if not low[0] <= default[0] <= high[0]:
             told = f"[{low[0]:.12g} .. {high[0]:.12g}]"
             raise self._wrong(f"{default[0]:.12g} is outside its own range {told}", name)

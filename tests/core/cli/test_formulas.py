@@ -60,6 +60,12 @@ def test_a_mistake_is_pointed_at(orchestrator: Orchestrator) -> None:
     assert json.loads(out)["error"]["pointed"] == "close >\n       ^"
 
 
+def test_a_formula_may_begin_with_a_minus(orchestrator: Orchestrator) -> None:
+    code, out, err = orchestrator("formula", "check", "-close < 5")
+    assert (code, err) == (0, "")
+    assert "true or false" in out
+
+
 def test_a_formula_is_saved_listed_shown_used_and_removed(orchestrator: Orchestrator) -> None:
     assert "No formula is saved yet" in orchestrator("formula", "list")[1]
     assert orchestrator("formula", "save", "average", "sma(close, 5)")[0] == 0

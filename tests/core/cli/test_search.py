@@ -69,6 +69,26 @@ def test_people_get_tables_of_eighty_columns_and_the_doubt_in_a_sentence(
         assert all(len(line) <= 80 for line in printed.splitlines() if line.startswith(("│", "┃", "┏")))
 
 
+def test_what_was_found_is_shown_again_as_it_was_told(
+    file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = (
+        (("sweep", "sma_cross", *GRID), "Searched: fast 2, 5, 9; slow 8, 24, 40"),
+        (("optimize", "sma_cross", "--range", "fast=2:9", "--trials", "6"), "held out: the last 30%"),
+        (("walk-forward", "sma_cross", *GRID, "--train", "300", "--test", "50"), "… and 2 windows more"),
+        (("monte-carlo", "sma_cross", "--kind", "blocks", "--runs", "30"), "Kind blocks, 30 runs, seed 0"),
+    )
+    for number, (words, more) in enumerate(runs, 1):
+        assert orchestrator(monkeypatch, *words, "--data", file) == 0
+        first = capsys.readouterr().out.splitlines()
+        assert orchestrator(monkeypatch, "results", "show", str(number)) == 0
+        again = capsys.readouterr().out
+        assert more in again
+        table = [line for line in first if line.startswith(("┃", "│"))]
+        assert [line for line in table[:8] if line not in again] == []
+        assert first[-1] in again
+
+
 def test_a_study_is_resumed_by_its_name(
     file: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

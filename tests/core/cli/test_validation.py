@@ -76,6 +76,11 @@ def test_the_verdict_is_one_json_document(folder: Path) -> None:
         (["causality"], 2, "Missing argument"),
         (["monte-carlo", "sma_cross", "--data", "{file}", "--kind", "luck"], 1, "'luck' is not a kind of simulation"),
         (["monte-carlo", "sma_cross", "--data", "{file}", "--late", "7"], 1, "late 7 is not a share"),
+        (
+            ["monte-carlo", "sma_cross", "--data", "{file}", "--kind", "blocks", "--noise", "0.5"],
+            1,
+            "noise is a setting of the kind prices; the kind blocks takes block.",
+        ),
         (["monte-carlo", "sma_cross"], 2, "Missing option"),
     ],
 )

@@ -105,8 +105,13 @@ def test_the_timeframe_is_the_commonest_spacing_unless_it_is_none(tmp_path: Path
     with pytest.raises(BadData, match="rows 420 s apart, which is no timeframe"):
         Bars.read(write(tmp_path / "odd.csv", f"timestamp,open,high,low,close,volume\n{odd}\n"))
     assert Bars.read(whole[:1].write(tmp_path / "BTCUSDT-15m.csv")).timeframe == "15m"
-    with pytest.raises(BadData, match="too few to tell its timeframe"):
-        Bars.read(whole[:1].write(tmp_path / "BTCUSDT.csv"))
+    for rows, told in ((0, "no rows"), (1, "1 row")):
+        with pytest.raises(BadData) as refused:
+            Bars.read(whole[:rows].write(tmp_path / "BTCUSDT.csv"))
+        assert refused.value.sentence() == (
+            f"BTCUSDT.csv has {told}, too few to tell its timeframe; two are the least."
+            " Or give the file a name that tells it, such as BTCUSDT-1h.csv."
+        )
 
 
 def test_freqtrade_and_binance_archives_are_read(tmp_path: Path) -> None:

@@ -15,8 +15,11 @@ from core.market.funding import Funding
 from core.research import archive as module
 from core.research.archive import Archive, NotKept
 from core.research.backtest import backtest
+from core.research.compare import compare, side_of
 from core.research.provenance import commit
-from core.strategies import Donchian, load
+from core.research.sweep import sweep
+from core.research.walk_forward import walk_forward
+from core.strategies import Donchian, SmaCross, load
 from core.trading.costs import Costs
 from core.trading.sizing import FixedCash, FixedQuantity, Fraction, Kelly, Sizing, VolatilityTarget
 from tests.core.simulation.market import COIN, walk
@@ -266,6 +269,46 @@ def test_a_run_is_exported(tmp_path: Path, form: str) -> None:
     assert trades["exit_time"].isna().sum() == result.stats["open_trades"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "main", "column"),
+    [("sweep", "table", "fast"), ("optimize", "table", "fast"), ("walk-forward", "windows", "test_start")],
+)
+def test_a_search_is_exported_as_its_trials_or_windows(tmp_path: Path, kind: str, main: str, column: str) -> None:
+    archive = Archive(tmp_path)
+    archive.save(kind=kind, document=document(), frames=frames() | {main: {column: np.array([5, 86_400_000])}})
+    table = pandas.read_parquet(archive.export(1, tmp_path / "run.parquet"))
+    assert list(table.columns) == [column]
+    assert len(table) == 2
+    assert (str(table[column].iloc[1])[:10] == "1970-01-02") is (kind == "walk-forward")
+
+
+def test_a_search_read_back_is_judged_by_all_of_its_trials(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    found = walk_forward(SmaCross, walk(900, 4), {"fast": [2, 5], "slow": [8, 20]}, train=400, test=150)
+    found.earlier = 500
+    kept = found.document()
+    assert kept["stats"]["trials"] == kept["overfitting"]["trials"] == 504
+    assert kept["stats"]["deflated_sharpe"] == kept["overfitting"]["deflated_sharpe"]
+    lenient = kept | {"stats": kept["stats"] | {"trials": 1, "deflated_sharpe": 0.9}}  # as it was once kept
+    archive.save(kind="walk-forward", document=lenient)
+    run = archive.open(1)
+    for stats in (run.stats, run.saved.summary()["stats"], side_of(run).stats):
+        assert stats["trials"] == 504
+        assert stats["deflated_sharpe"] == kept["overfitting"]["deflated_sharpe"]
+
+
+def test_a_sweep_read_back_tells_what_is_luck(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    found = sweep(SmaCross, walk(900, 4), {"fast": [2, 5], "slow": [8, 20]})
+    archive.save(kind="sweep", document=found.document(), frames=found.frames())
+    side = side_of(archive.open(1))
+    assert side.stats["trials"] == 4
+    for name in ("probabilistic_sharpe", "deflated_sharpe", "sharpe_low", "overfitting", "reality_check"):
+        assert side.stats[name] == found.overfitting[name] is not None
+    names = [name for name, _ in compare([side, side_of(archive.open(1), "again")]).rows]
+    assert {"deflated_sharpe", "trials", "overfitting", "reality_check"} <= {*names}
+
+
 def test_an_unknown_format_is_told(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     archive.save(kind="backtest", document={}, frames=frames())
@@ -280,4 +323,15 @@ def test_each_formula_is_a_try_of_its_own_and_is_run_again_as_it_was(tmp_path: P
         document_, frames_ = result.kept()
         archive.save(kind="backtest", document=document_, frames=frames_)
     assert archive.trials("formula", result.data).count == 2
+    assert archive.find(1).title.startswith("formula close > sma(close, 5) on ")
+    assert side_of(archive.open(2)).name == "2 formula close > sma(close, 9)"
     assert archive.open(1).rerun(bars).same
+
+
+def test_a_long_formula_is_shortened_in_lists_and_steers_no_terminal(tmp_path: Path) -> None:
+    text = "close > sma(close, 5)\x1b[2J and " + "close > open and " * 9 + "true"
+    told = {"strategy": {"name": "formula", "parameters": {}, "formula": json.dumps({"text": text})}, "data": DATA}
+    saved = Archive(tmp_path).save(kind="backtest", document=told)
+    assert saved.title == f"formula {text[:21]} {text[22:39]}… on BTC/USDT 1h"
+    assert saved.formula == text.replace("\x1b", " ")
+    assert Archive(tmp_path).save(kind="backtest", document={"strategy": {"name": "x", "formula": "["}}).title == "x"

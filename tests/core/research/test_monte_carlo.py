@@ -84,6 +84,8 @@ def test_trades_in_another_order_end_the_same_and_fall_differently(result: Resul
     drawn = monte_carlo(result, "trades", 200, replace=True)
     assert drawn.final_equity.std() > 0.0
     assert 0.0 < drawn.probability_of_loss <= 1.0
+    assert "(the same trades in other orders)" in found.sentence
+    assert "(as many of the same trades, drawn with replacement)" in drawn.sentence
 
 
 def test_an_open_trade_counts_too() -> None:
@@ -253,6 +255,9 @@ def test_a_history_without_variation_has_no_sharpe_ratio_and_gives_no_error() ->
     found = monte_carlo(backtest(BuyAndHold(), still, costs=FREE), "blocks", 5)
     assert found.percentiles("sharpe")["p50"] is None
     assert found.document()["stats"]["sharpe"] is None
+    assert found.sentence.startswith(
+        "All of 5 histories (the same returns, drawn anew in blocks) ended at 10,000, from 10,000. In 0.0%"
+    )
 
 
 @pytest.mark.parametrize("kind", ["trades", "blocks"])
@@ -294,6 +299,10 @@ def test_histories_of_a_real_market(shared_data: Path) -> None:
         ({"noise": -1.0}, "noise -1 is not between 0 and 10"),
         ({"workers": 0}, "0 workers"),
         ({"kind": "blocks", "block": 0.2}, "block length of 0.2"),
+        ({"kind": "blocks", "noise": 0.5}, "noise is a setting of the kind prices; the kind blocks takes block"),
+        ({"kind": "blocks", "replace": True}, "replace is a setting of the kind trades; the kind blocks takes block"),
+        ({"kind": "trades", "block": 5.0}, "block is a setting of the kind blocks; the kind trades takes replace"),
+        ({"kind": "prices", "jitter": Jitter()}, "jitter .* of the kind costs; the kind prices takes noise"),
     ],
 )
 def test_impossible_settings_are_refused(result: Result, settings: dict[str, Any], sentence: str) -> None:

@@ -168,6 +168,18 @@ def test_a_strategy_that_refuses_most_combinations_is_searched_all_the_same() ->
     assert found.refused > 0
 
 
+@pytest.mark.parametrize("sampler", ["tpe", "cmaes", "random", "grid", "nsga2"])
+def test_a_parameter_of_one_value_stays_at_it_in_every_trial(sampler: str) -> None:
+    found = optimize(SmaCross, walk(800, 3), {"slow": "10:60", "fast": "5"}, sampler=sampler, trials=12)
+    assert {each.parameters["fast"] for each in found.outcomes} == {5}
+    assert min(each.parameters["slow"] for each in found.outcomes) < 20  # below the default of fast
+    assert found.best.stats is not None
+    cut = found.inside.end
+    assert found.best.stats["sharpe"] == pytest.approx(
+        backtest(SmaCross(**found.best.parameters), walk(800, 3), end=cut).stats["sharpe"]
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -183,8 +195,10 @@ def test_a_strategy_that_refuses_most_combinations_is_searched_all_the_same() ->
         ({"space": {"fast": "30:2"}}, "must go up"),
         ({"space": {"fast": "2:9000"}}, "fast takes a whole number from 1 to 5000"),
         ({"space": {"fast": "2:30:0.5"}}, "its step cannot be 0.5"),
-        ({"space": {"fast": [30], "slow": [20]}}, "accepts none of"),
-        ({"space": {"slow": [900]}}, "accepts none of"),
+        ({"space": {"fast": [30, 40], "slow": [20]}}, "accepts none of"),
+        ({"space": {"slow": [900, 950]}}, "accepts none of"),
+        ({"space": {"fast": "5"}}, "fast=5 leaves nothing to search: give fast a range or several values, such as"),
+        ({"space": {"fast": "5:5", "slow": [30]}}, "fast=5 slow=30 leaves nothing to search"),
     ],
 )
 def test_a_mistake_is_told_in_a_sentence(options: dict[str, Any], sentence: str) -> None:

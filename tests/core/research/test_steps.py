@@ -295,11 +295,16 @@ def test_a_user_s_class_becomes_a_step_strategy_and_a_portfolio() -> None:
         strategy(type("Both", (), {"signals": lambda *_: None, "on_bar": lambda *_: None}))
 
 
+def refuse(view: View) -> list[Intent]:
+    return [Place(Ticket("market", 1, spend=-5.0))]
+
+
 def fail(view: View) -> None:
     raise ValueError("no\nidea")
 
 
 WRONG: list[tuple[Any, str]] = [
+    (refuse, r"asks failed in .*test_steps.py, line \d+: The spend -5.0"),
     (fail, r"asks failed in .*test_steps.py, line \d+: ValueError: no idea"),
     (5, r"asks failed in .*: TypeError: 'int' object is not iterable"),
     (["buy"], "asks asked for 'buy', which is no intent; intents are Place, Cancel"),

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.errors import AppError, BadData
+from core.errors import AppError, BadData, InvalidInput
 from core.market.bars import COLUMNS, Bars
 from core.market.higher import higher
 from core.research.backtest import backtest
 from core.strategies import BuyAndHold, Grid, MomentumRotation, SmaCross, TrendPullback, load
+from core.trading.costs import Costs
 from core.trading.strategy import Signals, strategy
 from tests.core.simulation.market import COIN, walk
 
@@ -124,9 +125,9 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "no bars": (run_of(BuyAndHold(), {}), "needs the bars of at least one instrument"),
     "no Bars": (run_of(BuyAndHold(), {"A": [1, 2]}), "needs the bars of at least one instrument"),
     "mixed timeframes": (run_of(BuyAndHold(), {"A": GOOD, "B": MINUTES}), "one timeframe; these have 1h, 1m"),
-    "cash not a number": (run_of(Grid(), cash=float("nan")), "Starting cash nan is not between 0 and 1e15"),
-    "no cash": (run_of(Grid(), cash=0.0), r"Starting cash 0\.0 is not between"),
-    "cash in words": (run_of(BuyAndHold(), cash="much"), "Starting cash much is not between"),
+    "cash not a number": (run_of(Grid(), cash=float("nan")), "Starting cash must be above 0 and below 1e15, not nan"),
+    "no cash": (run_of(Grid(), cash=0.0), "Starting cash must be above 0"),
+    "cash in words": (run_of(BuyAndHold(), cash="much"), "Starting cash must be above 0 and below 1e15, not much"),
     "no signals": (run_of(Nonsense()), "nonsense gave ndarray in the place of Signals"),
     "other instruments": (run_of(Elsewhere()), "elsewhere gave signals of ETH; it was asked about COIN/USDT"),
     "broken portfolio": (run_of(Breaks()), r"breaks failed in .*, line \d+: KeyError: 'nowhere'"),
@@ -171,3 +172,30 @@ def test_a_signal_that_cannot_be_meant_is_named_with_its_time(
     bars = {f"{base}/USDT": replace(GOOD, instrument=replace(COIN, base=base)) for base in ("UP", "DOWN")}
     with pytest.raises(AppError, match=re.escape(told)):
         backtest(Wild(), dict(list(bars.items())[:instruments]))
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("sma_cross", "'sma_cross' is a strategy's name, not a strategy; give load(\"sma_cross\", {})."),
+        (SmaCross, "SmaCross is a class, not a strategy with its parameters; give SmaCross()."),
+        (7, "7 is not a strategy: it has none of the methods signals(self, bars, context), on_bar(self, view)"),
+    ],
+)
+def test_what_is_easily_taken_for_a_strategy_is_refused_with_what_to_give(given: Any, told: str) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(told)):
+        backtest(given, GOOD)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"taker_fee": "x"}, "taker_fee 'x' is not a number (0.001 is 10 basis points)."),
+        ({"slippage": None}, "slippage None is not a number"),
+        ({"latency": "2"}, "latency '2' is not a number (whole bars)."),
+        ({"leverage": [3]}, "leverage [3] is not a number (1 is none)."),
+    ],
+)
+def test_costs_that_are_no_numbers_are_refused_with_the_value(given: Any, told: str) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(told)):
+        Costs(**given)

@@ -92,6 +92,7 @@ WRONG = [
     ("^$fast", "without $"),
     ("close ^? 1 : 2", "Write if(condition, a, b)"),
     ("param ^a = 5 [6 .. 9]; a", "outside its own range"),
+    ("param ^a = 5 [9 .. 1]; a", "from the lower number to the higher, not from 9 to 1"),
     ("param a = 5^; a", "needs its range"),
     ("param a = ^b [1 .. 2]; a", "plain number"),
     ("param a = 1 [0 .. ^1e99]; a", "too large"),
@@ -119,6 +120,13 @@ def test_a_mistake_is_told_in_one_sentence_at_its_character(marked: str, words: 
     line, caret = refused.value.pointed().split("\n")
     assert caret.index("^") == place
     assert line.replace(" ", "").isprintable()
+
+
+def test_a_mistake_in_a_formula_of_several_lines_names_the_line() -> None:
+    with pytest.raises(FormulaError) as refused:
+        parse("fast = ema(close, 5);\nfast > emaa(close, 9)\n")
+    assert "(line 2, character 8)." in refused.value.message
+    assert refused.value.pointed() == "fast > emaa(close, 9)\n       ^"
 
 
 HOSTILE = {
