@@ -41,6 +41,35 @@ class BarClosed:
     bar: Bar
 
 
+@dataclass(frozen=True, slots=True)
+class VenueChanged:
+    """A venue's health took another state. reason: a sentence"""
+
+    venue: str
+    time: datetime
+    state: Literal["healthy", "degraded", "stale", "down", "maintenance", "closed"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpportunityChanged:
+    """An arbitrage opportunity appeared, moved or went. path: what is bought and sold where, in order.
+
+    size: of the first leg, base; profit: quote, net of fees; fraction: profit over what is spent
+    lived: seconds since it appeared
+    """
+
+    id: str
+    kind: Literal["cross_venue", "triangular"]
+    time: datetime
+    state: Literal["appeared", "moved", "gone"]
+    path: tuple[str, ...]
+    size: Decimal
+    profit: Decimal
+    fraction: Decimal
+    lived: float = 0.0
+
+
 # -- money and people (durable, through the outbox) -----------------------------------------------------------
 
 
@@ -101,6 +130,6 @@ class AccountNotice:
     text: str
 
 
-MarketEvent = QuoteChanged | BarClosed
+MarketEvent = QuoteChanged | BarClosed | VenueChanged | OpportunityChanged
 DurableEvent = OrderChanged | FillRecorded | StrategyChanged | AlertFired | AccountNotice
 Event = MarketEvent | DurableEvent

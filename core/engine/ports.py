@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 from core.engine.views import Run
 from core.exchanges.record import PaperStore, PaperUnit
@@ -36,6 +36,20 @@ class EquityPoint:
     equity: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Something kept whole under its kind and id: a composite order's state, a user's limits, an arming, a mandate.
+
+    value: JSON as `core.outbox.encode` makes it; owner: the account or user it belongs to; open: still at work
+    """
+
+    kind: str
+    id: str
+    owner: str
+    value: Any
+    open: bool = True
+
+
 class TradingUnit(PaperUnit, Protocol):
     """One transaction on the trading record; nothing of it is kept unless it ends without an error."""
 
@@ -45,6 +59,11 @@ class TradingUnit(PaperUnit, Protocol):
         ...
 
     async def save_equity(self, point: EquityPoint) -> None: ...
+    async def save_document(self, document: Document) -> None:
+        """Keeps the document in place of the one with its kind and id."""
+        ...
+
+    async def drop_document(self, kind: str, document_id: str) -> None: ...
     async def drop_ledgers(self, account: str) -> None:
         """Forgets the simulated state of all of the account's ledgers (the journal stays)."""
         ...
@@ -77,6 +96,11 @@ class TradingStore(PaperStore, Protocol):
     async def runs(self, account: str | None = None) -> Sequence[Run]: ...
     async def run(self, run_id: str) -> Run | None: ...
     async def equity(self, account: str, since: int = 0) -> Sequence[EquityPoint]: ...
+    async def documents(self, kind: str, *, owner: str | None = None, open_only: bool = False) -> Sequence[Document]:
+        """Documents of a kind, in the order in which they were first kept."""
+        ...
+
+    async def document(self, kind: str, document_id: str) -> Document | None: ...
     async def take_lease(self, name: str, owner: str, now: datetime, seconds: float) -> bool:
         """True when `owner` now holds the lease: it was free, expired, or its own (then extended)."""
         ...

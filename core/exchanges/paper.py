@@ -12,7 +12,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from core.clock import Clock
+from core.clock import Clock, to_ms
 from core.errors import NotFound, OrderRefused
 from core.events import Bar, FillRecorded
 from core.exchanges.ledgers import Effects, Ledger, cancel, concerned, opened, place, restored, step
@@ -25,6 +25,8 @@ from core.trading.exchange import Acknowledgement, Capabilities
 from core.trading.orders import Order, OrderRequest
 from core.trading.portfolio import Fill, Transfer
 from core.trading.tickets import Ticket
+
+RECENT_FILLS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +328,11 @@ class PaperVenue:
         """The fills of the order, oldest first."""
         return await self._store.fills_of(order_id)
 
+    async def recent_fills(self, account: str, since: int) -> Sequence[Fill]:
+        """The account's fills since then (UTC ms), oldest first."""
+        found = await self._store.fills(account, limit=RECENT_FILLS)
+        return [fill for fill in reversed(found) if to_ms(fill.time) >= since]
+
     def cash(self, account: str, ledger: str) -> Decimal:
         """Cash of the simulated ledger. Raises NotFound."""
         return decimal_of(self._simulated(account, ledger).cash)
@@ -393,6 +400,10 @@ class PaperExchange:
 
     async def open_orders(self) -> Sequence[Order]:
         return self._venue.open_orders(self._account)
+
+    async def recent_fills(self, since: int) -> Sequence[Fill]:
+        """Every fill of the account since then (UTC ms), oldest first."""
+        return await self._venue.recent_fills(self._account, since)
 
     async def balances(self) -> dict[str, Decimal]:
         return self._venue.balances(self._account)

@@ -74,6 +74,10 @@ class PaperStore(Protocol):
         """The fills of one order, oldest first."""
         ...
 
+    async def fills(self, account: str, limit: int = 50) -> Sequence[Fill]:
+        """The newest fills first."""
+        ...
+
 
 Also = Callable[[Any], Awaitable[None]]
 

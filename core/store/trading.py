@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from core.engine.ports import AccountState, Entry, EquityPoint
+from core.engine.ports import AccountState, Document, Entry, EquityPoint
 from core.engine.views import Run
 from core.errors import NotFound
 from core.events import DurableEvent
@@ -126,6 +126,19 @@ class SqlTradingUnit:
             "epoch": await self._epoch(point.account),
         }  # fmt: skip
         await self._put(tables.equity, values, ["account", "time"])
+
+    async def save_document(self, document: Document) -> None:
+        """Keeps the document in place of the one with its kind and id."""
+        values = {
+            "kind": document.kind, "id": document.id, "owner": document.owner, "open": document.open,
+            "document": json.dumps(document.value), "updated": self._unit.now,
+        }  # fmt: skip
+        await self._put(tables.documents, values, ["kind", "id"])
+
+    async def drop_document(self, kind: str, document_id: str) -> None:
+        """Forgets the document."""
+        table = tables.documents
+        await self._unit.execute(delete(table).where(table.c.kind == kind, table.c.id == document_id))
 
     async def _put(self, table: Table, values: Mapping[str, Any], key: Sequence[str]) -> None:
         rest = {name: value for name, value in values.items() if name not in key}
@@ -262,6 +275,22 @@ class SqlTradingStore:
         rows = await self._rows(query.order_by(table.c.time))
         return [EquityPoint(row["account"], row["time"], row["equity"]) for row in rows]
 
+    async def documents(self, kind: str, *, owner: str | None = None, open_only: bool = False) -> Sequence[Document]:
+        """Documents of a kind, in the order in which they were first kept."""
+        table = tables.documents
+        query = select(table).where(table.c.kind == kind).order_by(table.c.position)
+        if owner is not None:
+            query = query.where(table.c.owner == owner)
+        if open_only:
+            query = query.where(table.c.open)
+        return [_document(row) for row in await self._rows(query)]
+
+    async def document(self, kind: str, document_id: str) -> Document | None:
+        """The document of that kind and id."""
+        table = tables.documents
+        rows = await self._rows(select(table).where(table.c.kind == kind, table.c.id == document_id))
+        return _document(rows[0]) if rows else None
+
     async def take_lease(self, name: str, owner: str, now: datetime, seconds: float) -> bool:
         """True when `owner` now holds the lease: it was free, expired, or its own (then extended)."""
         table = tables.leases
@@ -342,3 +371,7 @@ def _entry(row: Mapping[str, Any]) -> Entry:
 
 def _account(row: Mapping[str, Any]) -> AccountState:
     return AccountState(row["account"], row["currency"], row["epoch"], row["opened"], row["halted"])
+
+
+def _document(row: Mapping[str, Any]) -> Document:
+    return Document(row["kind"], row["id"], row["owner"], json.loads(row["document"]), row["open"])

@@ -12,6 +12,7 @@ from core.trading.costs import Costs
 from core.trading.orders import Order, OrderRequest
 from core.trading.portfolio import Fill
 
+ELSEWHERE = "elsewhere"  # the ledger of orders and fills that were made outside of this product
 RECEIVE_WINDOW = 10.0  # seconds; venues drop a request that took longer (5 s by default, on slow clocks twice that)
 
 
@@ -37,12 +38,14 @@ class Capabilities:
 
     receive_window: seconds after which an order that was sent can no longer arrive; until then, that the venue does not
     know it proves nothing. 0 where `find` knows at once, and surely.
+    unique_for_ever: whether the venue refuses a client id that it has ever seen; most look at open orders only
     """
 
     order_types: frozenset[str]
     paper: bool
     streaming: bool = False
     receive_window: float = RECEIVE_WINDOW
+    unique_for_ever: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,10 @@ class MarketData(Protocol):
 
 
 class Exchange(Protocol):
-    """Trading at a venue, for one account."""
+    """Trading at a venue, for one account.
+
+    Orders and fills that this product did not make carry the ledger ELSEWHERE, and an id 'VENUE:their id'.
+    """
 
     capabilities: Capabilities
 
@@ -92,8 +98,18 @@ class Exchange(Protocol):
         """Every fill of the order so far, oldest first, under the account and ledger of its request."""
         ...
 
-    async def open_orders(self) -> Sequence[Order]: ...
-    async def balances(self) -> dict[str, Decimal]: ...
+    async def open_orders(self) -> Sequence[Order]:
+        """All that is open at the venue, also what was placed elsewhere by hand."""
+        ...
+
+    async def recent_fills(self, since: int) -> Sequence[Fill]:
+        """Every fill of the account since then (UTC ms), oldest first, also of orders placed elsewhere."""
+        ...
+
+    async def balances(self) -> dict[str, Decimal]:
+        """What the venue holds for the account by asset, bound by open orders or not."""
+        ...
+
     async def costs(self, instrument: Instrument) -> Costs: ...
     def fills(self) -> AsyncIterator[Fill]:
         """Fills as they happen."""

@@ -62,10 +62,14 @@ class StopLimit:
 
 @dataclass(frozen=True, slots=True)
 class TrailingStop:
-    """A stop that follows the best price at a distance: fraction (0.05 is 5 %) or absolute, exactly one."""
+    """A stop that follows the best price at a distance: fraction (0.05 is 5 %) or absolute, exactly one.
+
+    activation: the price from which on it follows; at once when None
+    """
 
     fraction: Decimal | None = None
     distance: Decimal | None = None
+    activation: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,76 @@ class Bracket:
     trail: Decimal | None = None  # fraction
 
 
-OrderType = Market | Limit | Stop | StopLimit | TrailingStop | Bracket
+@dataclass(frozen=True, slots=True)
+class OneCancelsOther:
+    """A limit order at `price` and a stop at `trigger`; what fills first cancels the other.
+
+    stop_price: makes the stop leg a stop-limit order at this price
+    """
+
+    price: Decimal
+    trigger: Decimal
+    stop_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Iceberg:
+    """A limit order at `price` of which only `visible` (base) lies in the book at a time."""
+
+    price: Decimal
+    visible: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Twap:
+    """Equal slices over equal pieces of `duration` (seconds), each at market, or at `limit` or better."""
+
+    duration: int
+    slices: int
+    limit: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vwap:
+    """Slices over `duration` (seconds) sized like the volume the market usually trades in each piece of it.
+
+    participation: the largest share of the market's volume that it takes; limit: at this price or better
+    """
+
+    duration: int
+    slices: int
+    participation: Decimal = Decimal("0.1")
+    limit: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Limit orders at each of `prices` (averaging down); `weights` share out the quantity, else equally.
+
+    stop, target: protect what has filled so far, from its average price on
+    """
+
+    prices: tuple[Decimal, ...]
+    weights: tuple[Decimal, ...] = ()
+    stop: Decimal | None = None
+    target: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Buys at each of `levels` prices from `low` to `high` below the market, sells one level higher, again and again.
+
+    The request's quantity (base) is that of all levels together.
+    """
+
+    low: Decimal
+    high: Decimal
+    levels: int
+
+
+OrderType = (
+    Market | Limit | Stop | StopLimit | TrailingStop | Bracket | OneCancelsOther | Iceberg | Twap | Vwap | Ladder | Grid
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +163,7 @@ class OrderRequest:
     function in backtest and paper, and just before sending at a venue. `estimate` is the base quantity the limits
     were checked with when it is not `quantity`.
     id: unique for ever; client ids sent to a venue derive from it. ledger: "manual" or a strategy run's id.
+    parent: the composite order that owns this one. replaces: the order in whose place this one is sent.
     """
 
     id: str
@@ -106,6 +180,8 @@ class OrderRequest:
     reduce_only: bool = False
     expires: datetime | None = None
     created: datetime | None = None
+    parent: str | None = None
+    replaces: str | None = None
 
     def __post_init__(self) -> None:
         given = [name for name in ("quantity", "spend", "exposure") if getattr(self, name) is not None]

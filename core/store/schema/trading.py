@@ -107,3 +107,18 @@ leases = Table(
     Column("owner", Text, nullable=False),
     Column("expires", Moment, nullable=False),
 )
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("position", Serial, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("updated", Moment, nullable=False),
+    UniqueConstraint("kind", "id"),
+    sqlite_autoincrement=True,
+)
+Index("ix_documents_owner", documents.c.kind, documents.c.owner)
