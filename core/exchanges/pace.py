@@ -306,7 +306,7 @@ def too_fast(venue: str, seconds: float, *, paused: bool) -> Unavailable:
         f"{venue} {why}: the next one can be sent in {math.ceil(seconds)} s, so nothing was sent.",
         hint="Try again then, or choose another venue: venues lists them.",
         venue=venue,
-        trouble="rate",
+        kind="pace",
         seconds=seconds,
     )
 

@@ -1,4 +1,4 @@
-"""How much each venue may be asked, as data. A weight is ccxt's cost of a request; the unit differs by venue.
+"""How much each venue may be asked, as data. Weights are in the venue's own units.
 
 Each limit stays a tenth below what the venue publishes: requests bunch up on their way, and it counts them on arrival.
 """
@@ -19,24 +19,21 @@ class RateLimit:
 REQUESTS, ORDERS = "requests", "orders"  # pools; an account's own is written 'orders:ACCOUNT'
 
 RATES: Mapping[str, Mapping[str, Sequence[RateLimit]]] = {
-    # 6,000 of its own weight a minute, of which ccxt counts five as one; orders 100 in 10 s and 200,000 a day.
-    "binance": {
-        REQUESTS: (RateLimit(1_080, 60),),
+    "binance": {  # 6,000 a minute of its weights; orders 100 in 10 s and 200,000 a day for an account
+        REQUESTS: (RateLimit(5_400, 60),),
         ORDERS: (RateLimit(90, 10), RateLimit(180_000, 86_400)),
     },
-    "kucoin": {REQUESTS: (RateLimit(3_600, 30),), ORDERS: (RateLimit(40, 3),)},
-    # 30 a second with a key, 10 without one: ccxt counts a question without a key three times.
-    "coinbase": {REQUESTS: (RateLimit(27, 1),), ORDERS: (RateLimit(25, 1),)},
-    # One public question a second on average; a counter lets a few through at once.
-    "kraken": {REQUESTS: (RateLimit(13.5, 15),), ORDERS: (RateLimit(54, 60),)},
-    "bybit": {REQUESTS: (RateLimit(225, 5),), ORDERS: (RateLimit(9, 1),)},
-    "okx": {REQUESTS: (RateLimit(16, 2),), ORDERS: (RateLimit(54, 2),)},
+    "kucoin": {REQUESTS: (RateLimit(3_600, 30),), ORDERS: (RateLimit(40, 3),)},  # 4,000 in 30 s of its weights
+    "coinbase": {REQUESTS: (RateLimit(27, 1),), ORDERS: (RateLimit(25, 1),)},  # 30 a second
+    "kraken": {REQUESTS: (RateLimit(36, 45),), ORDERS: (RateLimit(54, 60),)},  # about one a second, a few at once
+    "bybit": {REQUESTS: (RateLimit(540, 5),), ORDERS: (RateLimit(9, 1),)},  # 600 in 5 s
+    "okx": {REQUESTS: (RateLimit(36, 2),), ORDERS: (RateLimit(54, 2),)},  # 40 to 60 in 2 s for most questions
 }
 UNKNOWN: Mapping[str, Sequence[RateLimit]] = {REQUESTS: (RateLimit(5, 1),), ORDERS: (RateLimit(5, 1),)}
 
 
 def rates_of(venue: str, interval: float | None = None) -> Mapping[str, Sequence[RateLimit]]:
-    """The limits of a venue. interval: seconds per unit of weight as ccxt knows it, for venues without data here."""
+    """The limits of a venue. interval: seconds per request as ccxt knows it, for venues without data here."""
     known = RATES.get(venue)
     if known is not None:
         return known

@@ -106,7 +106,7 @@ async def test_whoever_cannot_wait_that_long_is_told_at_once_and_nothing_is_coun
     await pace.pause("somewhere", 300)
     with pytest.raises(Unavailable, match="asked us to pause: the next one can be sent in 300 s") as told:
         await pace.take("somewhere", urgent=True)
-    assert told.value.details["trouble"] == "rate"
+    assert told.value.details["kind"] == "pace"
     clock.set(from_ms(NOW + 400_000))
     await pace.take("somewhere", 2)
 
