@@ -15,7 +15,8 @@ UNKNOWN = Raw(400, '{"code":-2013,"msg":"Order does not exist."}')
 def order(asked: dict[str, Any], number: int = 28, **changes: Any) -> dict[str, Any]:
     """A limit order of 0.5 BTC at 30,000 as Binance tells it."""
     return {
-        "symbol": "BTCUSDT", "orderId": number, "orderListId": -1, "clientOrderId": asked.get("newClientOrderId", "hand"),
+        "symbol": "BTCUSDT", "orderId": number, "orderListId": -1,
+        "clientOrderId": asked.get("newClientOrderId", "hand"),
         "price": "30000.00", "origQty": "0.50000000", "executedQty": "0.00000000", "cummulativeQuoteQty": "0.00000000",
         "status": "NEW", "timeInForce": "GTC", "type": "LIMIT", "side": "BUY", "stopPrice": "0.00",
         "icebergQty": "0.00000000", "time": NOW, "updateTime": NOW, "isWorking": True, "workingTime": NOW,
@@ -59,7 +60,8 @@ class Account:
             "GET /api/v3/openOrders": lambda _: [each for each in self.orders.values() if each["status"] == "NEW"],
             "GET /api/v3/myTrades": self._trades,
             "GET /api/v3/account": lambda _: {
-                "makerCommission": 10, "takerCommission": 10, "canTrade": True, "updateTime": NOW, "accountType": "SPOT",
+                "makerCommission": 10, "takerCommission": 10, "canTrade": True, "updateTime": NOW,
+                "accountType": "SPOT",
                 "balances": [
                     {"asset": "BTC", "free": "0.25000000", "locked": "0.50000000"},
                     {"asset": "USDT", "free": "1000.00", "locked": "0.00"},
