@@ -9,7 +9,7 @@ from typing import Protocol
 from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.trading.costs import Costs
-from core.trading.orders import Order, OrderRequest
+from core.trading.orders import Order, OrderRequest, OrderType, TrailingStop
 from core.trading.portfolio import Fill
 
 ELSEWHERE = "elsewhere"  # the ledger of orders and fills that were made outside of this product
@@ -46,6 +46,11 @@ class Capabilities:
     streaming: bool = False
     receive_window: float = RECEIVE_WINDOW
     unique_for_ever: bool = False
+
+    def works(self, kind: OrderType) -> bool:
+        """Whether the venue takes such an order as it is; none waits with a trailing stop for its activation."""
+        activated = isinstance(kind, TrailingStop) and kind.activation is not None
+        return type(kind).__name__ in self.order_types and not activated
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,13 +82,8 @@ def step(state: State, happening: Happening) -> tuple[State, tuple[Action, ...]]
 
 def material(before: State, after: State) -> bool:
     """Whether the step is worth writing down: more happened than that time went by and the price moved."""
-    return (
-        replace(before.work, **MOVING) != replace(after.work, **MOVING)
-        or replace(  # type: ignore[arg-type]
-            before, work=after.work
-        )
-        != after
-    )
+    still = replace(before.work, now=after.work.now, last=after.work.last)
+    return still != after.work or replace(before, work=after.work) != after
 
 
 def written(state: State) -> Any:

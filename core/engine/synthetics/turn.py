@@ -114,10 +114,10 @@ class Turn:
 
     def _redo(self) -> None:
         for child in self.work.children:
-            if child.status is OrderStatus.RECORDED:
-                self.actions.append(Place(child, self._reduces(child)))
             if child.live and child.cancelling:
                 self.actions.append(Cancel(child.n))
+            elif child.status is OrderStatus.RECORDED:
+                self.actions.append(Place(child, self._reduces(child)))
 
     def _learn(self, told: Changed) -> None:
         before = next((child for child in self.work.children if child.n == told.n), None)
