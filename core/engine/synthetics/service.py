@@ -366,7 +366,7 @@ def notices(order: Order, actions: Sequence[Action]) -> list[tuple[str, str]]:
     for action in actions:
         if isinstance(action, Tell):
             found.append((f"composite:{order.id}:{action.n}", f"Order #{order.number}: {action.text}"))
-        elif isinstance(action, Finish) and action.reason not in (None, "Cancelled on request."):
+        elif isinstance(action, Finish) and action.reason and not action.reason.startswith("Cancelled on request."):
             ended = action.status.value.replace("_", " ")
             found.append((f"composite:{order.id}:end", f"Order #{order.number} has ended ({ended}): {action.reason}"))
     return found
