@@ -9,7 +9,7 @@ import numpy as np
 from core.clock import Clock
 from core.market import timeframes
 from core.market.bars import Bars
-from core.market.book import BookChange
+from core.market.book import BookChange, Levels
 from core.market.instrument import Instrument
 from core.market.noise import key_of, uniform_pairs
 from core.market.synthetic import CLOSES, OPENS, VENUE, SandboxMarket
@@ -85,12 +85,12 @@ class SandboxData:
         step = max(float(listed.tick_size), float(quote.last) * STEP)
         steps = np.arange(depth)
         draws = uniform_pairs(key_of(self.market.seed, instrument.symbol, "depth"), now // 1000 * 64 + steps)
-        sides = []
+        sides: list[Levels] = []
         for sign, best, draw in ((-1, quote.bid, draws[0]), (1, quote.ask, draws[1])):
             prices = np.round((float(best) + sign * steps * step) / float(listed.tick_size)) * float(listed.tick_size)
             sizes = NOTIONAL / float(quote.last) * (0.5 + draw) * (1.0 + steps / 10)
             lots = np.maximum(1, np.round(sizes / float(listed.lot_size)))
-            rounded = np.round(np.column_stack((prices, lots * float(listed.lot_size))), 10)
+            rounded: Levels = np.round(np.column_stack((prices, lots * float(listed.lot_size))), 10)
             sides.append(rounded[rounded[:, 0] > 0])
         return BookChange(self.name, listed.symbol, now, sides[0], sides[1], snapshot=True)
 

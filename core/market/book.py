@@ -138,4 +138,6 @@ def _contiguous(levels: Levels) -> Levels:
 
 
 def _digits(level: list[float], places: tuple[int, int]) -> str:
-    return "".join(f"{value:.{count}f}".replace(".", "").lstrip("0") for value, count in zip(level, places, strict=True))
+    return "".join(
+        f"{value:.{count}f}".replace(".", "").lstrip("0") for value, count in zip(level, places, strict=True)
+    )

@@ -96,7 +96,18 @@ def test_the_other_binance_recording_is_unbroken_and_agrees_with_its_book_ticker
 
 
 def test_every_checksum_of_the_recorded_kraken_books_is_our_own(shared_data: Path) -> None:
-    names = ("WAVES/EUR", "XMR/USD", "KSM/BTC", "GRT/ETH", "SC/EUR", "ETH/CHF", "OCEAN/BTC", "OMG/USD", "BTC/CHF", "ADA/BTC")
+    names = (
+        "WAVES/EUR",
+        "XMR/USD",
+        "KSM/BTC",
+        "GRT/ETH",
+        "SC/EUR",
+        "ETH/CHF",
+        "OCEAN/BTC",
+        "OMG/USD",
+        "BTC/CHF",
+        "ADA/BTC",
+    )
     wire = Kraken({name: name for name in names})
     places: dict[str, int] = {}
     books: dict[str, Sequenced] = {}
@@ -107,9 +118,7 @@ def test_every_checksum_of_the_recorded_kraken_books_is_our_own(shared_data: Pat
                 price = re.search(rb'"as":\[\["\d+\.(\d+)"', raw)
                 assert price is not None
                 places[change.symbol] = len(price[1])
-                books[change.symbol] = Sequenced(
-                    Book("kraken", change.symbol, limit=1_000), (places[change.symbol], 8)
-                )
+                books[change.symbol] = Sequenced(Book("kraken", change.symbol, limit=1_000), (places[change.symbol], 8))
             assert books[change.symbol].apply(change), (change.symbol, books[change.symbol].reason)
             checked += change.checksum is not None
     assert len(books) == len(names)

@@ -67,9 +67,7 @@ def test_another_currency_is_converted_by_the_rate_that_was_given() -> None:
 
 
 def test_shares_are_whole_lots_and_the_rest_of_rounding_finds_a_place() -> None:
-    book = book_of(
-        (outlet("one", 0.001, "0.1"), [], [(100.0, 1.05)]), (outlet("two", 0.001, "0.01"), [], [(100.5, 5)])
-    )
+    book = book_of((outlet("one", 0.001, "0.1"), [], [(100.0, 1.05)]), (outlet("two", 0.001, "0.01"), [], [(100.5, 5)]))
     found = split(book, True, Decimal("2.13"), RICH)
     assert {part.outlet.venue: part.quantity for part in found.parts} == {
         "one": Decimal("1.0"), "two": Decimal("1.13"),
