@@ -90,7 +90,8 @@ class SandboxData:
             prices = np.round((float(best) + sign * steps * step) / float(listed.tick_size)) * float(listed.tick_size)
             sizes = NOTIONAL / float(quote.last) * (0.5 + draw) * (1.0 + steps / 10)
             lots = np.maximum(1, np.round(sizes / float(listed.lot_size)))
-            rounded: Levels = np.round(np.column_stack((prices, lots * float(listed.lot_size))), 10)
+            table = np.column_stack((prices, lots * float(listed.lot_size)))
+            rounded: Levels = np.asarray(np.round(table, 10), dtype=np.float64)
             sides.append(rounded[rounded[:, 0] > 0])
         return BookChange(self.name, listed.symbol, now, sides[0], sides[1], snapshot=True)
 
