@@ -109,7 +109,7 @@ async def test_market_orders_fill_and_pay_with_the_token(venues: Loopback, venue
         await exchange.create_market_buy_order_with_cost(PAIR, 1000)
         await exchange.create_order(PAIR, "market", "sell", 0.05)
         trades = await exchange.fetch_my_trades(PAIR)
-        assert sorted(trade["amount"] for trade in trades) == [0.01666, 0.05, 0.1]
+        assert sorted(trade["amount"] for trade in trades) == [0.01666 if name == "binance" else 0.01664, 0.05, 0.1]
         assert {trade["fee"]["currency"] for trade in trades} == {"BNB" if name == "binance" else "KCS"}
         assert sum(Decimal(str(trade["fee"]["cost"])) for trade in trades) == sum(fill.fee for fill in venue.fills)
         assert (await exchange.fetch_balance())["BTC"]["total"] == float(venue.balances(ann)["BTC"])
@@ -137,9 +137,12 @@ async def test_orders_and_balances_are_watched(venues: Loopback, venue: Venue, n
         (told,) = await orders
         assert (told["id"], told["status"], told["amount"]) == (placed["id"], "open", 0.1)
         balance = await watching(venue, exchange.watch_balance(), 3 if name == "kucoin" else 1)
-        await asyncio.sleep(0)
         venue.deposit(ann, "USDT", "500")
-        assert (await balance)["USDT"]["free"] == float(venue.matching.accounts.free(ann.id, "USDT"))
+        assert (await balance)["USDT"]["free"] > 94000
+        known = exchange.balance["spot" if name == "binance" else "trade"]
+        free = float(venue.matching.accounts.free(ann.id, "USDT"))
+        await when(lambda: exchange.balance["spot" if name == "binance" else "trade"]["USDT"]["free"] == free)
+        assert known["USDT"]["used"] >= 5900
 
 
 async def test_a_watched_book_follows_every_change(venues: Loopback, venue: Venue, name: str) -> None:
@@ -160,7 +163,7 @@ async def test_tickers_candles_and_trades_are_watched(venues: Loopback, venue: V
     async with client(venues, name, pro=True) as exchange:
         await exchange.load_markets()
         assert (await exchange.watch_ticker(PAIR))["last"] == 60000
-        assert (await exchange.watch_bids_asks([PAIR]))[PAIR if name == "binance" else "symbol"] is not None
+        assert (await exchange.watch_bids_asks([PAIR]))[PAIR]["ask"] == 60000.1
         assert (await exchange.watch_ohlcv(PAIR, "1m"))[-1][4] == 60000
         before = sum(len(each.subscriptions) for each in venue.sockets)
         watch = await watching(venue, exchange.watch_trades(PAIR), before + 1)
@@ -210,7 +213,7 @@ async def test_what_may_not_be_traded_is_refused_in_the_venues_words(
         await exchange.load_markets()
         with pytest.raises(ccxt.InsufficientFunds):
             await exchange.create_order(PAIR, "limit", "buy", 100, 59000)
-        with pytest.raises(ccxt.InvalidOrder):
+        with pytest.raises((ccxt.InvalidOrder, ccxt.BadRequest)):
             await exchange.create_order(PAIR, "limit", "buy", 0.00005, 59000)
         with pytest.raises(ccxt.InvalidOrder):
             await exchange.create_order(PAIR, "limit", "buy", 0.1, 60500, {"postOnly": True})
@@ -226,9 +229,8 @@ async def test_binance_lists_end_as_one(venues: Loopback) -> None:
     async with client(venues, "binance", ann) as exchange:
         await exchange.load_markets()
         legs = {"aboveType": "LIMIT_MAKER", "abovePrice": "65000", "belowType": "STOP_LOSS", "belowStopPrice": "55000"}
-        new = await exchange.private_post_orderlist_oco(
-            {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.1", **legs}
-        )
+        sold = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.1"}
+        new = await exchange.private_post_orderlist_oco({**sold, **legs})
         assert [each["type"] for each in new["orderReports"]] == ["LIMIT_MAKER", "STOP_LOSS"]
         old = {"price": "66000", "stopPrice": "54000", "stopLimitPrice": "53900", "stopLimitTimeInForce": "GTC"}
         other = await exchange.private_post_order_oco({**sold, **old})
