@@ -20,7 +20,9 @@ from core.cache import Cache, RedisCache, cache_at
 from core.clock import Clock, SystemClock
 from core.commands.context import Services
 from core.engine.engine import Engine
+from core.engine.opportunities import Opportunities
 from core.errors import AppError, ConfigError
+from core.exchanges.arbitrage import Arbitrage
 from core.exchanges.books import BookHub
 from core.exchanges.venues import profile_of
 from core.jobs import Jobs
@@ -215,6 +217,8 @@ def build(
     markets = sources or chosen_sources(settings, clock)
     engine = Engine(record, markets, clock, bus, load=load)
     books = BookHub({source.name: source for source in markets}, clock, costs=_schedule)
+    arbitrage = Arbitrage(books, clock, bus)
+    opportunities = Opportunities(record, bus)
     engine.feed.watch_for(alerts.watched)
     notifier = Notifier(SqlDeliveries(store), users, record, clock, bus, [name for name in PUSHED if name in chosen])
     relay = Relay(SqlOutbox(store), CODEC, bus.deliver, clock)
@@ -222,7 +226,8 @@ def build(
     services = Services(
         settings=settings, clock=clock, bus=bus, store=store, users=users, market=engine.feed, desk=engine.desk,
         strategies=engine.trader, alerts=alerts, jobs=jobs, history=History(settings.data_dir / "history"),
-        notifier=notifier, books=books, app_info={"version": version(), "local_token": instance.token, "roles": chosen},
+        notifier=notifier, books=books, arbitrage=arbitrage, opportunities=opportunities,
+        app_info={"version": version(), "local_token": instance.token, "roles": chosen},
     )  # fmt: skip
     chores = Chores(clock)
     chores.every(30, "heartbeat", _calling(instance.beat))
@@ -239,6 +244,8 @@ def build(
         Part("alerts", alerts.start, alerts.stop),
         Part("engine", engine.start, engine.stop),
         Part("books", _nothing, books.stop),
+        Part("opportunities", opportunities.start, opportunities.stop),
+        Part("arbitrage", _nothing, arbitrage.stop),
         Part("outbox", relay.start, relay.stop),
     ]
     if "scheduler" in chosen:
