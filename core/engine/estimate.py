@@ -11,7 +11,19 @@ from core.money import ZERO
 from core.risk import limits as risk
 from core.trading.costs import Costs
 from core.trading.exchange import Quote
-from core.trading.orders import Bracket, Limit, OrderRequest, Side, Stop, StopLimit, TrailingStop
+from core.trading.orders import (
+    Bracket,
+    Grid,
+    Iceberg,
+    Ladder,
+    Limit,
+    OneCancelsOther,
+    OrderRequest,
+    Side,
+    Stop,
+    StopLimit,
+    TrailingStop,
+)
 
 LARGE = Decimal("0.5")  # share of the equity in one order that is worth a warning
 
@@ -34,6 +46,12 @@ def expected(request: OrderRequest, quote: Quote, costs: Costs) -> Cost:
     slippage = Decimal(repr(costs.slippage))
     rate = Decimal(repr(costs.taker_fee))
     match kind:
+        case OneCancelsOther(price) | Iceberg(price):
+            slippage, rate = ZERO, Decimal(repr(costs.maker_fee))
+        case Ladder(prices):
+            price, slippage, rate = max(prices), ZERO, Decimal(repr(costs.maker_fee))  # what it may cost at most
+        case Grid(_, high):
+            price, slippage, rate = high, ZERO, Decimal(repr(costs.maker_fee))
         case Limit(price) if (last - price) * side < 0:
             price, slippage = last, ZERO  # it can be had at once, and better
         case Limit(price):
