@@ -14,6 +14,7 @@ from core.alerts import AlertService
 from core.app.attended import Attended
 from core.app.chores import Chores
 from core.app.instance import Instance
+from core.app.live import live_venues
 from core.app.sources import chosen_sources
 from core.bus import Bus
 from core.cache import Cache, RedisCache, cache_at
@@ -209,7 +210,10 @@ def build(
     alerts = AlertService(SqlAlerts(store), clock, bus)
     record = SqlTradingStore(store)
     load = partial(load_strategy, folder=settings.data_dir / "strategies")
-    engine = Engine(record, sources or chosen_sources(settings, clock), clock, bus, load=load)
+    engine = Engine(
+        record, sources or chosen_sources(settings, clock), clock, bus, load=load,
+        live=live_venues(settings, clock, record), factor=_factor(users),
+    )  # fmt: skip
     engine.feed.watch_for(alerts.watched)
     notifier = Notifier(SqlDeliveries(store), users, record, clock, bus, [name for name in PUSHED if name in chosen])
     relay = Relay(SqlOutbox(store), CODEC, bus.deliver, clock)
@@ -257,6 +261,16 @@ def _calling(function: Callable[[], None]) -> Callable[[], Awaitable[None]]:
         function()
 
     return call
+
+
+def _factor(users: UserService) -> Callable[[str, str], Awaitable[bool]]:
+    """Whether a code is a person's second factor now."""
+
+    async def proved(user_id: str, code: str) -> bool:
+        user = await users.user(user_id)
+        return user is not None and await users.check_totp(user, code)
+
+    return proved
 
 
 def _freeing(store: Store, settings: Settings) -> Callable[[], Awaitable[None]]:

@@ -19,6 +19,7 @@ from core.engine.drafting import demand_above, demand_protection, demand_sides, 
 from core.engine.estimate import expected, warnings
 from core.engine.execution import Execution
 from core.engine.feed import Feed
+from core.engine.live import LiveVenues
 from core.engine.means import Means
 from core.engine.ports import AccountState, TradingStore
 from core.engine.register import Adopt, Register
@@ -73,6 +74,7 @@ class Desk:
         arming: Arming,
         adopt: Adopt,
         exchange_for: Callable[[str], Exchange],
+        live: LiveVenues | None = None,
         limits: risk.Limits = risk.PAPER,
         opening: Decimal = OPENING,
         currency: str = CURRENCY,
@@ -83,7 +85,7 @@ class Desk:
         self._valuation, self.arming = valuation, arming
         self._means = Means(book, self._valuation)
         self._register = Register(store, book, venue, trader, clock, opening, currency, adopt)
-        self._exchange_for = exchange_for
+        self._exchange_for, self._live = exchange_for, live
 
     # -- orders -------------------------------------------------------------------------------------------------
 
@@ -360,6 +362,10 @@ class Desk:
     def account_for(self, user: str, venue: str) -> str:
         """The account with which a user trades who has chosen the venue: live while armed, else on paper."""
         return self.arming.account_for(user, venue)
+
+    async def live_accounts(self, user: str) -> list[str]:
+        """The user's accounts at venues there are keys for."""
+        return [] if self._live is None else await self._live.accounts(user)
 
     # -- the account as a whole -----------------------------------------------------------------------------------
 

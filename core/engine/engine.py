@@ -92,6 +92,7 @@ class Engine:
             arming=self.arming,
             adopt=self.reconciliation.adopt,
             exchange_for=self.exchange_for,
+            live=live,
             limits=limits,
             opening=opening,
             currency=currency,
