@@ -15,6 +15,7 @@ from core.engine.lease import Lease
 from core.engine.live import Absent, LiveVenues
 from core.engine.ports import TradingStore
 from core.engine.reconciliation import Reconciliation
+from core.engine.synthetics.service import Synthetics
 from core.engine.trader import HISTORY, Load, Trader
 from core.engine.valuation import Valuation
 from core.exchanges.paper import PaperVenue
@@ -68,6 +69,8 @@ class Engine:
         self.reconciliation = Reconciliation(
             store, self.book, self.execution, self.exchange_for, live, self.feed, clock, self._tend
         )
+        self.synthetics = Synthetics(store, self.book, self.execution, self.exchange_for, self.feed, bus, clock)
+        self.execution.synthetics = self.synthetics
         self.trader = Trader(
             store,
             self.book,
@@ -133,12 +136,12 @@ class Engine:
         await self.feed.choose()
         await self.feed.catch_up()
         await self.reconciliation.look_at_all()
-        if self.execution.synthetics is not None:
-            await self.execution.synthetics.load()
+        await self.synthetics.load()
         await self.trader.resume()
         if live:
             self.execution.start()
             self.reconciliation.start()
+            self.synthetics.start()
             await self.feed.start()
             await self.desk.snapshot()
 
@@ -146,6 +149,7 @@ class Engine:
         """Ends in order: nothing new is looked at, what stands is kept, the lease is given back."""
         await self.feed.stop()
         await self.reconciliation.stop()
+        await self.synthetics.stop()
         await self.execution.stop()
         await self.venue.close()
         if self.live is not None:
