@@ -260,13 +260,22 @@ async def test_what_is_done_by_hand_is_seen(place: Place) -> None:
 async def test_fills_are_told_as_they_happen(place: Place) -> None:
     stream = place.exchange.fills()
     waiting = asyncio.ensure_future(asyncio.wait_for(anext(stream), 25))
-    while not any(socket.question.host for socket in place.venue.sockets):
-        await asyncio.sleep(0.01)
-    await asyncio.sleep(0.3)  # until the venue has let the stream in
     asked = await place.placed(Limit(Decimal(29_000)))
     place.venue.trade_through("BTC/USDT", 28_900)
     fill = await waiting
     assert (fill.order, fill.price) == (asked.id, 29_000)
+    await stream.aclose()  # type: ignore[attr-defined]
+
+
+async def test_the_private_stream_tells_of_fills_at_once(place: Place) -> None:
+    stream = place.exchange.fills()
+    first = await place.placed(Market())
+    assert (await asyncio.wait_for(anext(stream), 25)).order == first.id
+    looked = len(place.venue.questions)
+    for number in range(3):
+        asked = await place.placed(Market(), Side.SELL if number % 2 else Side.BUY)
+        assert (await asyncio.wait_for(anext(stream), 25)).order == asked.id
+    assert len(place.venue.questions) - looked < 30
     await stream.aclose()  # type: ignore[attr-defined]
 
 
