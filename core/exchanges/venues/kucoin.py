@@ -46,7 +46,6 @@ PROFILE = Profile(
         "place": 1, "cancel": 1, "find": 2, "orders": 2, "fills": 10, "balances": 5,
         "book": 3, "ticker": 2, "bars": 3, "instruments": 4, "other": 2,
     },
-    budget=8_000,
     book_depth=100,
     patterns=(
         (r"400003|400004|400005|KC-API|Signature|passphrase", "auth"),
@@ -56,7 +55,7 @@ PROFILE = Profile(
         (r"200004|[Bb]alance insufficient", "funds"),
         (r"below the minimum|minimum order|400200.*min|min size|min funds", "minimum"),
         (r"900001|symbol .*not exist|Symbol doesn", "symbol"),
-        (r"market .*closed|200002.*market|trading is not|suspend", "closed"),
+        (r"Forbidden to place an order|market .*closed|200002.*market|trading is not|suspend", "closed"),
         (r"increment invalid", "lot"),
         (r"clientOid.*(exist|duplicat|repeat)", "duplicate"),
         (r"400302|not available in (this|your)|U\.S\.", "geo"),
