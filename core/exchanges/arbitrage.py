@@ -6,7 +6,7 @@ venues: coins that travel arrive after the price has gone.
 
 import asyncio
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -57,7 +57,7 @@ class Arbitrage:
         self._events: asyncio.Queue[OpportunityChanged] = asyncio.Queue()
         self._until = 0  # UTC ms
         self._tasks: list[asyncio.Task[None]] = []
-        self._unlisten = lambda: None
+        self._unlisten: Callable[[], None] = lambda: None
 
     @property
     def watched(self) -> tuple[Instrument, ...]:
@@ -112,6 +112,11 @@ class Arbitrage:
         self._settle(self.scanner.scan_all(now), list(self.alive), now)
         return sorted(self.alive.values(), key=lambda each: -each.now.profit)
 
+    async def told(self) -> None:
+        """Waits until everybody has heard of everything that happened."""
+        if self._tasks:
+            await self._events.join()
+
     def _settle(self, found: dict[Key, Opportunity], among: Collection[Key], now: int) -> None:
         """What was found takes the place of what was known among these keys."""
         self._end([key for key in among if key not in found], now)
@@ -148,7 +153,11 @@ class Arbitrage:
 
     async def _publish(self) -> None:
         while True:
-            await self._bus.publish(await self._events.get())
+            event = await self._events.get()
+            try:
+                await self._bus.publish(event)
+            finally:
+                self._events.task_done()
 
     async def _sweep(self) -> None:
         while True:

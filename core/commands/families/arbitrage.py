@@ -39,11 +39,11 @@ async def arbitrage(ctx: Context, *words: str) -> Reply:
     services, watcher = ctx.services, ctx.services.arbitrage
     instruments = await chosen(ctx, said)
     if not instruments:
-        venues = wording.listed(list(services.books.venues))
+        connected = wording.listed(list(services.books.venues))
         return [
             Text(
                 f"There is nothing to compare: arbitrage needs the same coin at two venues, or three pairs that form a "
-                f"circle at one. Connected is {venues}.",
+                f"circle at one. Connected is {connected}.",
                 "warning",
             )
         ]
@@ -73,6 +73,7 @@ async def arbitrage(ctx: Context, *words: str) -> Reply:
 
 async def history(ctx: Context) -> Reply:
     """What was there and went."""
+    await ctx.services.arbitrage.told()
     rows = tuple(
         (
             wording.moment(each.ended),

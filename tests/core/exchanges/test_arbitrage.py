@@ -1,6 +1,5 @@
 """Opportunities as they come, move and go, and the history of them."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -93,10 +92,7 @@ async def test_what_ended_is_kept_with_its_best_profit_and_its_life(desk: Desk, 
         await desk.clock.advance(1.0)
         await desk.two.say(desk.two.snapshot(99, 100, size=10))
         await desk.clock.advance(0.1)
-    for _ in range(200):
-        await asyncio.sleep(0)
-        if [each.profit > 30 for each in await kept.past()] == [True, True]:
-            break
+    await desk.watcher.told()
     found = await kept.past()
     assert [each.lived for each in found] == [1.0, 1.0]
     assert found[0].path == ("buy BTC/USDT at kucoin", "sell BTC/USDT at binance")
