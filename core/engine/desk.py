@@ -65,6 +65,10 @@ class Desk:
         self._means = Means(book, self._valuation)
         self._register = Register(store, book, venue, trader, clock, opening, currency)
 
+    def account_for(self, user: str, venue: str) -> str:
+        """The account with which a user trades at a venue: on paper until live trading is armed there."""
+        return user
+
     # -- orders -------------------------------------------------------------------------------------------------
 
     async def draft(

@@ -65,7 +65,7 @@ class Watch:
         if not self.vitals.breaker.allows():
             health = self.vitals.health()
             raise Unavailable(
-                f"{self.vitals.venue} is not asked now: {health.reason}.",
+                f"{self.vitals.venue} is not asked now: {health.reason}.{health.again}",
                 hint=health.hint,
                 venue=self.vitals.venue,
                 kind="breaker",
