@@ -22,8 +22,10 @@ from core.commands.context import Services
 from core.engine.engine import Engine
 from core.engine.preferences import Preferences
 from core.errors import AppError, ConfigError
+from core.exchanges.books import BookHub
 from core.exchanges.pace import pace_at
 from core.exchanges.router import Router
+from core.exchanges.venues import profile_of
 from core.jobs import Jobs
 from core.market.history import History
 from core.notify import Notifier
@@ -38,6 +40,7 @@ from core.store.registry import CODEC
 from core.store.sql import Store
 from core.store.trading import SqlTradingStore
 from core.strategies import load as load_strategy
+from core.trading.costs import Costs
 from core.trading.exchange import MarketData
 
 SURFACES = "orchestrator.surfaces"  # entry points
@@ -217,6 +220,7 @@ def build(
     router = Router(sources or chosen_sources(settings, clock, pace), clock, bus, policy_of(settings))
     preferences = Preferences(record, router.names)
     engine = Engine(record, router.sources, clock, bus, load=load)
+    books = BookHub({source.name: source for source in router.sources}, clock, costs=_schedule)
     engine.feed.watch_for(alerts.watched)
     notifier = Notifier(SqlDeliveries(store), users, record, clock, bus, [name for name in PUSHED if name in chosen])
     relay = Relay(SqlOutbox(store), CODEC, bus.deliver, clock)
@@ -224,7 +228,7 @@ def build(
     services = Services(
         settings=settings, clock=clock, bus=bus, store=store, users=users, market=engine.feed, desk=engine.desk,
         strategies=engine.trader, alerts=alerts, jobs=jobs, history=History(settings.data_dir / "history"),
-        notifier=notifier, venues=router, preferences=preferences,
+        notifier=notifier, venues=router, preferences=preferences, books=books,
         app_info={"version": version(), "local_token": instance.token, "roles": chosen},
     )  # fmt: skip
     chores = Chores(clock)
@@ -244,6 +248,7 @@ def build(
         Part("preferences", preferences.load, _nothing),
         Part("engine", engine.start, engine.stop),
         Part("venues", router.start, router.stop),
+        Part("books", _nothing, books.stop),
         Part("outbox", relay.start, relay.stop),
     ]
     if "scheduler" in chosen:
@@ -257,6 +262,12 @@ def version() -> str:
         return importlib.metadata.version("crypto-orchestrator")
     except importlib.metadata.PackageNotFoundError:
         return "0"
+
+
+def _schedule(venue: str) -> Costs:
+    """What a new account pays at the venue."""
+    tiers = profile_of(venue).tiers
+    return Costs(taker_fee=tiers[0].taker, maker_fee=tiers[0].maker) if tiers else Costs()
 
 
 async def _nothing() -> None:

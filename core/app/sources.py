@@ -37,7 +37,7 @@ def venue_data(settings: Settings, name: str, clock: Clock, pace: Pace | None = 
     from core.exchanges.ccxt import CcxtData
 
     keys = next((keys for each, keys in settings.exchanges.items() if each.lower() == name), None)
-    return CcxtData(name, keys.endpoint_base if keys else None, keys.sandbox if keys else False, clock=clock)
+    return CcxtData(name, keys.endpoint_base if keys else None, keys.sandbox if keys else False, clock=clock, pace=pace)
 
 
 def policy_of(settings: Settings) -> Policy:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from core.engine.feed import Feed
     from core.engine.preferences import Preferences
     from core.engine.trader import Trader
+    from core.exchanges.books import BookHub
     from core.exchanges.router import Router
     from core.jobs import Jobs
     from core.market.history import History
@@ -49,6 +50,7 @@ class Services:
     venues: Router
     preferences: Preferences
     notifier: Any  # core.notify.Notifier; the two layers stand beside each other and do not import one another
+    books: BookHub
     app_info: Mapping[str, Any] = field(default_factory=dict)
 
 
