@@ -14,6 +14,7 @@ from core.alerts import AlertService
 from core.app.attended import Attended
 from core.app.chores import Chores
 from core.app.instance import Instance
+from core.app.live import live_venues
 from core.app.sources import chosen_sources, policy_of
 from core.bus import Bus
 from core.cache import Cache, RedisCache, cache_at
@@ -219,7 +220,8 @@ def build(
     load = partial(load_strategy, folder=settings.data_dir / "strategies")
     router = Router(sources or chosen_sources(settings, clock, pace), clock, bus, policy_of(settings))
     preferences = Preferences(record, router.names)
-    engine = Engine(record, router.sources, clock, bus, load=load)
+    live = live_venues(settings, clock, record, pace, router.observed)
+    engine = Engine(record, router.sources, clock, bus, load=load, live=live, factor=_factor(users))
     books = BookHub({source.name: source for source in router.sources}, clock, costs=_schedule)
     engine.feed.watch_for(alerts.watched)
     notifier = Notifier(SqlDeliveries(store), users, record, clock, bus, [name for name in PUSHED if name in chosen])
@@ -279,6 +281,16 @@ def _calling(function: Callable[[], None]) -> Callable[[], Awaitable[None]]:
         function()
 
     return call
+
+
+def _factor(users: UserService) -> Callable[[str, str], Awaitable[bool]]:
+    """Whether a code is a person's second factor now."""
+
+    async def proved(user_id: str, code: str) -> bool:
+        user = await users.user(user_id)
+        return user is not None and await users.check_totp(user, code)
+
+    return proved
 
 
 def _freeing(store: Store, settings: Settings) -> Callable[[], Awaitable[None]]:

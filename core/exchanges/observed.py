@@ -133,17 +133,17 @@ class ObservedExchange:
 
     def __init__(self, exchange: Exchange, watch: Watch, refuse: Callable[[OrderRequest], Awaitable[None]]) -> None:
         self._exchange, self._watch, self._refuse = exchange, watch, refuse
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._exchange.capabilities
+        self.capabilities: Capabilities = exchange.capabilities
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._exchange, name)
 
     async def place(self, request: OrderRequest) -> Acknowledgement:
-        """Raises Unavailable before anything was sent, and what the venue's own `place` raises."""
-        await self._refuse(request)
+        """Raises OrderRefused where nothing was sent because the venue is out, and what the venue's `place` raises."""
+        try:
+            await self._refuse(request)
+        except Unavailable as out:
+            raise OrderRefused(out.message, hint=out.hint, **out.details) from out
         return await self._ask(self._exchange.place(request))
 
     async def cancel(self, order_id: str) -> bool:
