@@ -1,16 +1,18 @@
 """Book: the record of money as it stands, in memory. It folds what was committed and is never ahead of the record."""
 
-from collections import deque
+import asyncio
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from decimal import Decimal
 
-from core.clock import Clock
+from core.clock import Clock, to_ms
 from core.engine.ports import AccountState, TradingStore
 from core.exchanges.record import Change
 from core.market.instrument import Instrument
 from core.money import ZERO
 from core.trading.orders import Order, Side
 from core.trading.portfolio import Fill, Portfolio, Transfer, fold
+from core.trading.purses import owner_of
 
 MINUTE = 60_000
 
@@ -26,12 +28,15 @@ class Book:
         self._reserved: dict[str, Decimal] = {}
         self._accounts: dict[str, AccountState] = {}
         self._recent: dict[str, deque[int]] = {}
+        self._moves: dict[str, dict[int, Decimal]] = defaultdict(dict)
+        self._reserving: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.instruments: dict[str, Instrument] = {}
 
     async def load(self) -> None:
         """Reads the whole record anew."""
         self._accounts = {state.account: state for state in await self._store.accounts()}
         self._portfolios.clear()
+        self._moves.clear()
         for account in self._accounts:
             self.take(await self._store.entries(account))
         self._orders = {order.id: order for order in await self._store.orders(open_only=True)}
@@ -59,12 +64,23 @@ class Book:
         for entry in entries:
             key = (entry.account, entry.ledger)
             self._portfolios[key] = self._portfolios.get(key, Portfolio()).apply(entry)
+            if isinstance(entry, Transfer):
+                self._note(entry)
+
+    def _note(self, entry: Transfer) -> None:
+        state, time = self._accounts.get(entry.account), to_ms(entry.time)
+        if entry.asset == (state.currency if state is not None else "USDT"):
+            moves = self._moves[entry.account]
+            moves[time] = moves.get(time, ZERO) + entry.amount
+            if moves[time] == 0:  # between two ledgers of the account
+                del moves[time]
 
     def set_account(self, state: AccountState) -> None:
         """Takes in what stands beside an account; a new epoch begins with an empty book."""
         before = self._accounts.get(state.account)
         self._accounts[state.account] = state
         if before is not None and before.epoch != state.epoch:
+            self._moves.pop(state.account, None)
             self._portfolios = {key: each for key, each in self._portfolios.items() if key[0] != state.account}
             gone = [order.id for order in self._orders.values() if order.request.account == state.account]
             for order_id in gone:
@@ -128,6 +144,14 @@ class Book:
         while times and times[0] <= self._clock.now_ms() - MINUTE:
             times.popleft()
         return len(times)
+
+    def moves(self, account: str) -> tuple[tuple[int, Decimal], ...]:
+        """What came into the account (+) and left it (-) beside trading, by time (UTC ms), oldest first."""
+        return tuple(sorted(self._moves[account].items()))
+
+    def reserving(self, account: str) -> asyncio.Lock:
+        """Held from the checks of an order until it is recorded: one order of a person at a time, at all venues."""
+        return self._reserving[owner_of(account)]
 
     async def differences(self, account: str) -> list[str]:
         """Where this image departs from a full fold of the record; empty when it is true."""

@@ -20,6 +20,7 @@ from core.engine.feed import Feed
 from core.engine.means import Means
 from core.engine.ports import AccountState, TradingStore
 from core.engine.register import Register
+from core.engine.rules import Rules
 from core.engine.trader import Trader
 from core.engine.valuation import FRESH, Valuation
 from core.engine.views import MANUAL, AccountView, Panic, Preview, ProfitView
@@ -41,7 +42,7 @@ BAND = Decimal("0.01")  # how far the market may move between preview and confir
 class Desk:
     """Manual trading and the books of every account, on paper.
 
-    opening: what a new paper account starts with; limits: checked before every order
+    opening: what a new paper account starts with; rules: the limits checked before every order
     """
 
     def __init__(
@@ -54,15 +55,15 @@ class Desk:
         trader: Trader,
         clock: Clock,
         *,
-        limits: risk.Limits = risk.PAPER,
+        rules: Rules,
         opening: Decimal = OPENING,
         currency: str = CURRENCY,
     ) -> None:
         self._store, self._book, self._venue, self._execution = store, book, venue, execution
         self._feed, self._trader, self._clock = feed, trader, clock
-        self._limits, self._currency = limits, currency
+        self._currency = currency
         self._valuation = Valuation(store, book, venue, feed, clock, currency)
-        self._means = Means(book, self._valuation)
+        self.means = Means(book, self._valuation, store, rules, clock)
         self._register = Register(store, book, venue, trader, clock, opening, currency)
 
     # -- orders -------------------------------------------------------------------------------------------------
@@ -106,7 +107,7 @@ class Desk:
         if side is Side.SELL and target is not None:
             demand_above("target", target, "the market at", (await self._feed.quote(instrument)).last)
         if fraction is not None:
-            quantity, spend = self._means.part(account, side, instrument, fraction)
+            quantity, spend = self.means.part(account, side, instrument, fraction)
         if spend is not None and (side is Side.SELL or limit is not None):
             price = limit or (await self._feed.quote(instrument)).last
             rate = Decimal(repr(self._venue.costs.taker_fee)) if side is Side.BUY else ZERO
@@ -131,7 +132,8 @@ class Desk:
         quote = await self._feed.quote(request.instrument)
         cost = expected(request, quote, self._venue.costs)
         demand_sides(request, quote.last, cost.price)
-        looked_at = risk.checks(self._means.situation(request, quote, cost), self._limits)
+        await self.means.ready(request.account)
+        looked_at = self.means.checks(request, quote, cost)
         risk.demand(looked_at)
         held = self._valuation.held(request.account, request.instrument)
         equity = self._valuation.equity(request.account)
@@ -161,6 +163,7 @@ class Desk:
         """
         await self.open(request.account)
         instrument = request.instrument
+        await self.means.ready(request.account)
         quote = await self._fresh(instrument)
         if preview is not None and not preview.band_low <= quote.last <= preview.band_high:
             raise Conflict(
@@ -174,7 +177,7 @@ class Desk:
         def demand() -> Decimal:
             cost = expected(request, quote, self._venue.costs)
             demand_sides(request, quote.last, cost.price)
-            risk.demand(risk.checks(self._means.situation(request, quote, cost), self._limits))
+            self.means.demand(request, quote, cost)
             if request.side is Side.SELL:
                 return cost.quantity
             needed = request.spend or cost.notional + cost.fee
@@ -297,7 +300,8 @@ class Desk:
 
     async def halted(self, account: str) -> bool:
         """Whether the kill switch is on."""
-        return (await self.open(account)).halted
+        await self.open(account)
+        return self.means.halted(account)
 
     async def flatten(self, account: str) -> list[Order]:
         """Sells every position at market: the manual ones as orders, those of strategies by stopping their runs.

@@ -11,9 +11,10 @@ from core.engine.execution import Execution
 from core.engine.feed import Feed
 from core.engine.lease import Lease
 from core.engine.ports import TradingStore
+from core.engine.rules import Rules
 from core.engine.trader import HISTORY, Load, Trader
 from core.exchanges.paper import PaperVenue
-from core.risk.limits import PAPER, Limits
+from core.risk.limits import LIVE, PAPER, Limits
 from core.trading.costs import Costs
 from core.trading.exchange import Exchange, MarketData
 
@@ -22,6 +23,7 @@ class Engine:
     """Everything that moves money, for all accounts.
 
     sources: market data by preference; interval: seconds between two looks at the market
+    limits: of whoever set none, on paper and live alike; PAPER and LIVE by default
     exchange_for: where an account's manual orders go; the paper venue by default
     """
 
@@ -33,7 +35,7 @@ class Engine:
         bus: Bus,
         *,
         costs: Costs | None = None,
-        limits: Limits = PAPER,
+        limits: Limits | None = None,
         load: Load | None = None,
         interval: float = 1.0,
         history: int = HISTORY,
@@ -48,6 +50,7 @@ class Engine:
         self.book = Book(store, clock)
         self.venue.listen(self.book.apply)
         self.feed = Feed(sources, clock, bus, matcher=self.venue, interval=interval)
+        self.rules = Rules(store, clock, limits or PAPER, limits or LIVE)
         self.lease = Lease(store, clock, seconds=lease_seconds, wait=lease_wait)
         self.execution = Execution(store, self.book, exchange_for or self.venue.account, clock, self.lease)
         self.trader = Trader(
@@ -58,7 +61,7 @@ class Engine:
             bus,
             clock,
             load=load,
-            limits=limits,
+            rules=self.rules,
             lease=self.lease,
             history=history,
         )
@@ -70,10 +73,11 @@ class Engine:
             self.feed,
             self.trader,
             clock,
-            limits=limits,
+            rules=self.rules,
             opening=opening,
             currency=currency,
         )
+        self.trader.look_at(self.desk.means)
         self.feed.watch_for(self.trader.watched)
         self.feed.watch_for(self.desk.watched)
 
@@ -82,6 +86,7 @@ class Engine:
         await self.lease.take()
         await self.venue.load()
         await self.book.load()
+        await self.rules.load()
         await self.execution.reconcile()
 
     async def start(self, *, live: bool = True) -> None:

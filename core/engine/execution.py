@@ -92,8 +92,9 @@ class Execution:
             if known is not None:
                 return known
             self._demand_known(request)
-            reserved = demand()
-            order = await self._record(request, reserved)
+            async with self._book.reserving(request.account):  # of all the person's accounts one at a time
+                reserved = demand()
+                order = await self._record(request, reserved)
             order = await self._send(order)
         return await self._pursue(order) if order.status is OrderStatus.UNKNOWN else order
 
