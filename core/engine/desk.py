@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from core import wording
 from core.clock import Clock
+from core.engine.arming import Arming
 from core.engine.book import Book
 from core.engine.drafting import demand_above, demand_protection, demand_sides, entry_of, order_type
 from core.engine.estimate import expected, warnings
@@ -55,6 +56,8 @@ class Desk:
         trader: Trader,
         clock: Clock,
         *,
+        valuation: Valuation,
+        arming: Arming,
         rules: Rules,
         opening: Decimal = OPENING,
         currency: str = CURRENCY,
@@ -62,8 +65,8 @@ class Desk:
         self._store, self._book, self._venue, self._execution = store, book, venue, execution
         self._feed, self._trader, self._clock = feed, trader, clock
         self._currency = currency
-        self._valuation = Valuation(store, book, venue, feed, clock, currency)
-        self.means = Means(book, self._valuation, store, rules, clock)
+        self._valuation, self.arming = valuation, arming
+        self._means = self.means = Means(book, self._valuation, store, rules, clock)
         self._register = Register(store, book, venue, trader, clock, opening, currency)
 
     # -- orders -------------------------------------------------------------------------------------------------
@@ -107,7 +110,7 @@ class Desk:
         if side is Side.SELL and target is not None:
             demand_above("target", target, "the market at", (await self._feed.quote(instrument)).last)
         if fraction is not None:
-            quantity, spend = self.means.part(account, side, instrument, fraction)
+            quantity, spend = self._means.part(account, side, instrument, fraction)
         if spend is not None and (side is Side.SELL or limit is not None):
             price = limit or (await self._feed.quote(instrument)).last
             rate = Decimal(repr(self._venue.costs.taker_fee)) if side is Side.BUY else ZERO
@@ -132,8 +135,8 @@ class Desk:
         quote = await self._feed.quote(request.instrument)
         cost = expected(request, quote, self._venue.costs)
         demand_sides(request, quote.last, cost.price)
-        await self.means.ready(request.account)
-        looked_at = self.means.checks(request, quote, cost)
+        await self._means.ready(request.account)
+        looked_at = self._means.checks(request, quote, cost)
         risk.demand(looked_at)
         held = self._valuation.held(request.account, request.instrument)
         equity = self._valuation.equity(request.account)
@@ -163,7 +166,7 @@ class Desk:
         """
         await self.open(request.account)
         instrument = request.instrument
-        await self.means.ready(request.account)
+        await self._means.ready(request.account)
         quote = await self._fresh(instrument)
         if preview is not None and not preview.band_low <= quote.last <= preview.band_high:
             raise Conflict(
@@ -177,7 +180,7 @@ class Desk:
         def demand() -> Decimal:
             cost = expected(request, quote, self._venue.costs)
             demand_sides(request, quote.last, cost.price)
-            self.means.demand(request, quote, cost)
+            self._means.demand(request, quote, cost)
             if request.side is Side.SELL:
                 return cost.quantity
             needed = request.spend or cost.notional + cost.fee
@@ -272,6 +275,10 @@ class Desk:
         await self.open(account)
         return await self._valuation.profit(account, since)
 
+    def account_for(self, user: str, venue: str) -> str:
+        """The account with which a user trades who has chosen the venue: live while armed, else on paper."""
+        return self.arming.account_for(user, venue)
+
     # -- the account as a whole -----------------------------------------------------------------------------------
 
     async def open(self, account: str) -> AccountState:
@@ -301,7 +308,7 @@ class Desk:
     async def halted(self, account: str) -> bool:
         """Whether the kill switch is on."""
         await self.open(account)
-        return self.means.halted(account)
+        return self._means.halted(account)
 
     async def flatten(self, account: str) -> list[Order]:
         """Sells every position at market: the manual ones as orders, those of strategies by stopping their runs.

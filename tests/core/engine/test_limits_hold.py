@@ -56,7 +56,7 @@ async def test_a_loss_since_midnight_stops_buys_and_lets_sales_pass(tmp_path: Pa
     desk = room.engine.desk
     first = await desk.draft(ACCOUNT, "buy", BTC, spend=D(9_000))
     await desk.submit(first)  # costs alone are more than a ten-thousandth
-    with pytest.raises(RiskRefused, match="since 00:00 UTC, and the daily loss limit is 0.01 %"):
+    with pytest.raises(RiskRefused, match=r"since 00:00 UTC, and the daily loss limit is 0.01 %"):
         await desk.preview(await desk.draft(ACCOUNT, "buy", BTC, spend=D(500)))
     sale = await desk.draft(ACCOUNT, "sell", BTC, fraction=D(1))
     assert (await desk.submit(sale)).status.final
