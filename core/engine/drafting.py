@@ -3,10 +3,22 @@
 from decimal import Decimal
 
 from core import wording
+from core.engine.synthetics.terms import demand_workable
 from core.errors import InvalidInput
 from core.market.instrument import Instrument
 from core.money import plain
-from core.trading.orders import Bracket, Limit, Market, OrderRequest, OrderType, Side, Stop, StopLimit, TrailingStop
+from core.trading.orders import (
+    Bracket,
+    Limit,
+    Market,
+    OneCancelsOther,
+    OrderRequest,
+    OrderType,
+    Side,
+    Stop,
+    StopLimit,
+    TrailingStop,
+)
 
 
 def entry_of(kind: OrderType) -> OrderType:
@@ -50,11 +62,25 @@ def order_type(
     return entry
 
 
+def protection(stop: Decimal | None, target: Decimal | None, trail: Decimal | None) -> OrderType | None:
+    """The order that sells a whole position at these prices; None for none. Raises InvalidInput."""
+    if trail is not None and (stop is not None or target is not None):
+        raise InvalidInput("A live position takes a trail, or a stop and a target.", hint="Leave one of them out.")
+    if trail is not None:
+        return TrailingStop(fraction=trail)
+    if stop is not None and target is not None:
+        return OneCancelsOther(target, stop)
+    if stop is not None:
+        return Stop(stop)
+    return None if target is None else Limit(target)
+
+
 def demand_sides(request: OrderRequest, last: Decimal, fill: Decimal) -> None:
     """Raises InvalidInput when a stop or target would be reached at once: it lies on the wrong side of the market.
 
     last: the market; fill: the price that the entry can expect
     """
+    demand_workable(request, last)
     match request.type:
         case Bracket(Limit(price), stop, target) if price < last:
             demand_between(stop, target, "the limit of", price, price)

@@ -14,7 +14,9 @@ from core.engine.gate import Gate
 from core.engine.lease import Lease
 from core.engine.live import Absent, LiveVenues
 from core.engine.ports import TradingStore
+from core.engine.reconciliation import Reconciliation
 from core.engine.rules import Rules
+from core.engine.synthetics.service import Synthetics
 from core.engine.trader import HISTORY, Load, Trader
 from core.engine.valuation import Valuation
 from core.exchanges.paper import PaperVenue
@@ -67,6 +69,11 @@ class Engine:
         self.gate = Gate(self.book, self.feed, self.valuation, self.arming)
         self._exchange_for = exchange_for
         self.execution = Execution(store, self.book, self.exchange_for, clock, self.lease, self.gate.demand)
+        self.reconciliation = Reconciliation(
+            store, self.book, self.execution, self.exchange_for, live, self.feed, clock, self._tend
+        )
+        self.synthetics = Synthetics(store, self.book, self.execution, self.exchange_for, self.feed, bus, clock)
+        self.execution.synthetics = self.synthetics
         self.trader = Trader(
             store,
             self.book,
@@ -90,6 +97,9 @@ class Engine:
             valuation=self.valuation,
             arming=self.arming,
             rules=self.rules,
+            adopt=self.reconciliation.adopt,
+            exchange_for=self.exchange_for,
+            live=live,
             opening=opening,
             currency=currency,
         )
@@ -105,6 +115,13 @@ class Engine:
             return self.venue.account(account)
         return Absent(account) if self.live is None else self.live.exchange(account)
 
+    async def _tend(self) -> None:
+        """Begins the day of the live accounts, and ends armings that have run out."""
+        for account in self.reconciliation.accounts():
+            await self.valuation.refresh(account)
+            await self.arming.turn_day(account, self.valuation.earned(account))
+        await self.arming.expire()
+
     async def restore(self) -> None:
         """Takes the lease and brings memory to what the record holds; nothing trades yet. Raises Conflict."""
         await self.lease.take()
@@ -112,6 +129,7 @@ class Engine:
         await self.book.load()
         await self.rules.load()
         await self.arming.load()
+        await self.reconciliation.load()
         await self.execution.reconcile()
 
     async def start(self, *, live: bool = True) -> None:
@@ -122,17 +140,25 @@ class Engine:
         await self.restore()
         await self.feed.choose()
         await self.feed.catch_up()
+        await self.reconciliation.look_at_all()
+        await self.synthetics.load()
         await self.trader.resume()
         if live:
             self.execution.start()
+            self.reconciliation.start()
+            self.synthetics.start()
             await self.feed.start()
             await self.desk.snapshot()
 
     async def stop(self) -> None:
         """Ends in order: nothing new is looked at, what stands is kept, the lease is given back."""
         await self.feed.stop()
+        await self.reconciliation.stop()
+        await self.synthetics.stop()
         await self.execution.stop()
         await self.venue.close()
+        if self.live is not None:
+            await self.live.close()
         await self.lease.drop()
 
     async def snapshot(self) -> None:
