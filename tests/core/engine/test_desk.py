@@ -321,7 +321,9 @@ async def test_flatten_sells_what_is_held(floor: Floor) -> None:
 
 async def test_limits_of_the_account_refuse_with_numbers(floor: Floor) -> None:
     desk = floor.engine.desk
-    with pytest.raises(RiskRefused, match=r"36,000.00 lies 20 % above the best offer of 30,000.00, and the price collar allows 10 %"):
+    with pytest.raises(
+        RiskRefused, match=r"36,000.00 lies 20 % above the best offer of 30,000.00, and the price collar allows 10 %"
+    ):
         await desk.preview(await desk.draft(ACCOUNT, "buy", BTC, quantity=D("0.1"), limit=D(36_000)))
 
 
