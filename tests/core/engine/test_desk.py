@@ -158,7 +158,7 @@ async def test_open_orders_bind_what_they_need(floor: Floor) -> None:
     await floor.buy("0.3", limit=D(20_000))
     view = await desk.portfolio(ACCOUNT)
     assert view.reserved == D("6006.00")
-    with pytest.raises(InsufficientFunds, match="3,994.00 USDT is free"):
+    with pytest.raises(InsufficientFunds, match=r"3,994.00 USDT is free"):
         await desk.preview(await desk.draft(ACCOUNT, "buy", BTC, quantity=D("0.2")))
     await desk.cancel(ACCOUNT, 1)
     assert (await desk.portfolio(ACCOUNT)).reserved == 0
@@ -471,6 +471,6 @@ async def test_a_position_that_cannot_be_sold_keeps_no_other_from_being_sold(flo
     await desk.submit(request)
     await floor.tick(500, ETH)  # worth 1.3 USDT now, less than the smallest order
     await floor.buy("0.01")
-    with pytest.raises(RiskRefused, match="at least 5.00 USDT"):
+    with pytest.raises(RiskRefused, match=r"at least 5.00 USDT"):
         await desk.flatten(ACCOUNT)
     assert [each.instrument for each in (await desk.portfolio(ACCOUNT)).positions] == [ETH]
