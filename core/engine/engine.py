@@ -14,11 +14,13 @@ from core.engine.gate import Gate
 from core.engine.lease import Lease
 from core.engine.live import Absent, LiveVenues
 from core.engine.ports import TradingStore
+from core.engine.reconciliation import Reconciliation
+from core.engine.rules import Rules
 from core.engine.synthetics.service import Synthetics
 from core.engine.trader import HISTORY, Load, Trader
 from core.engine.valuation import Valuation
 from core.exchanges.paper import PaperVenue
-from core.risk.limits import PAPER, Limits
+from core.risk.limits import LIVE, PAPER, Limits
 from core.trading.costs import Costs
 from core.trading.exchange import Exchange, MarketData
 from core.trading.purses import venue_of
@@ -28,6 +30,7 @@ class Engine:
     """Everything that moves money, for all accounts.
 
     sources: market data by preference; interval: seconds between two looks at the market
+    limits: of whoever set none, on paper and live alike; PAPER and LIVE by default
     live: the exchanges of live accounts; without them all trading is on paper
     factor: whether a code is a user's present second factor; without it no account can be armed
     exchange_for: where an account's manual orders go; the paper venue, or the account's live one, by default
@@ -41,7 +44,7 @@ class Engine:
         bus: Bus,
         *,
         costs: Costs | None = None,
-        limits: Limits = PAPER,
+        limits: Limits | None = None,
         load: Load | None = None,
         interval: float = 1.0,
         history: int = HISTORY,
@@ -59,12 +62,16 @@ class Engine:
         self.book = Book(store, clock)
         self.venue.listen(self.book.apply)
         self.feed = Feed(sources, clock, bus, matcher=self.venue, interval=interval)
+        self.rules = Rules(store, clock, limits or PAPER, limits or LIVE)
         self.lease = Lease(store, clock, seconds=lease_seconds, wait=lease_wait)
         self.arming = Arming(store, clock, factor)
         self.valuation = Valuation(store, self.book, self.venue, self.feed, clock)
         self.gate = Gate(self.book, self.feed, self.valuation, self.arming)
         self._exchange_for = exchange_for
         self.execution = Execution(store, self.book, self.exchange_for, clock, self.lease, self.gate.demand)
+        self.reconciliation = Reconciliation(
+            store, self.book, self.execution, self.exchange_for, live, self.feed, clock, self._tend
+        )
         self.synthetics = Synthetics(store, self.book, self.execution, self.exchange_for, self.feed, bus, clock)
         self.execution.synthetics = self.synthetics
         self.trader = Trader(
@@ -75,7 +82,7 @@ class Engine:
             bus,
             clock,
             load=load,
-            limits=limits,
+            rules=self.rules,
             lease=self.lease,
             history=history,
         )
@@ -89,10 +96,14 @@ class Engine:
             clock,
             valuation=self.valuation,
             arming=self.arming,
-            limits=limits,
+            rules=self.rules,
+            adopt=self.reconciliation.adopt,
+            exchange_for=self.exchange_for,
+            live=live,
             opening=opening,
             currency=currency,
         )
+        self.trader.look_at(self.desk.means)
         self.feed.watch_for(self.trader.watched)
         self.feed.watch_for(self.desk.watched)
 
@@ -104,12 +115,21 @@ class Engine:
             return self.venue.account(account)
         return Absent(account) if self.live is None else self.live.exchange(account)
 
+    async def _tend(self) -> None:
+        """Begins the day of the live accounts, and ends armings that have run out."""
+        for account in self.reconciliation.accounts():
+            await self.valuation.refresh(account)
+            await self.arming.turn_day(account, self.valuation.earned(account))
+        await self.arming.expire()
+
     async def restore(self) -> None:
         """Takes the lease and brings memory to what the record holds; nothing trades yet. Raises Conflict."""
         await self.lease.take()
         await self.venue.load()
         await self.book.load()
+        await self.rules.load()
         await self.arming.load()
+        await self.reconciliation.load()
         await self.execution.reconcile()
 
     async def start(self, *, live: bool = True) -> None:
@@ -120,10 +140,12 @@ class Engine:
         await self.restore()
         await self.feed.choose()
         await self.feed.catch_up()
+        await self.reconciliation.look_at_all()
         await self.synthetics.load()
         await self.trader.resume()
         if live:
             self.execution.start()
+            self.reconciliation.start()
             self.synthetics.start()
             await self.feed.start()
             await self.desk.snapshot()
@@ -131,9 +153,12 @@ class Engine:
     async def stop(self) -> None:
         """Ends in order: nothing new is looked at, what stands is kept, the lease is given back."""
         await self.feed.stop()
+        await self.reconciliation.stop()
         await self.synthetics.stop()
         await self.execution.stop()
         await self.venue.close()
+        if self.live is not None:
+            await self.live.close()
         await self.lease.drop()
 
     async def snapshot(self) -> None:

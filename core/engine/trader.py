@@ -25,7 +25,9 @@ from core.engine.decision import with_bar
 from core.engine.decisions import Decisions
 from core.engine.feed import Feed
 from core.engine.lease import Lease
+from core.engine.means import Means
 from core.engine.ports import TradingStore
+from core.engine.rules import Rules
 from core.engine.settlement import Settlement
 from core.engine.views import MANUAL, Run
 from core.errors import AppError, Conflict, InvalidInput, NotFound
@@ -36,6 +38,7 @@ from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.money import ZERO, plain
 from core.risk import limits as risk
+from core.trading.purses import venue_of
 from core.trading.strategy import Strategy, demand_startable
 
 HISTORY = 500  # bars a run sees before its first one, at least
@@ -47,7 +50,7 @@ Load = Callable[[str, Mapping[str, Any]], Strategy]
 class Trader:
     """Strategy runs of all accounts on the paper venue.
 
-    load: strategy by registry name or path.py:Class, with its parameters; limits: checked before every order
+    load: strategy by registry name or path.py:Class, with its parameters; rules: the limits checked before every order
     """
 
     def __init__(
@@ -60,7 +63,7 @@ class Trader:
         clock: Clock,
         *,
         load: Load | None = None,
-        limits: risk.Limits = risk.PAPER,
+        rules: Rules,
         lease: Lease | None = None,
         history: int = HISTORY,
     ) -> None:
@@ -72,9 +75,13 @@ class Trader:
         self._strategies: dict[str, Strategy] = {}
         self._windows: dict[str, Bars] = {}
         self._busy: dict[str, asyncio.Lock] = {}
-        self._decisions = Decisions(book, venue, clock, limits, lease)
+        self._decisions = Decisions(book, venue, clock, rules, lease)
         bus.subscribe(BarClosed, self.on_bar)
         self._log = structlog.get_logger("trader")
+
+    def look_at(self, means: Means) -> None:
+        """From now on every decision is held against the account's owner as a whole."""
+        self._decisions.means = means
 
     # -- what people ask ------------------------------------------------------------------------------------------
 
@@ -94,6 +101,11 @@ class Trader:
         strategy: a name or path.py:Class, or the strategy itself (source then says where a restart finds it)
         Raises InsufficientFunds, InvalidInput.
         """
+        if venue_of(account) is not None:
+            raise Conflict(
+                f"Strategies trade on paper, and this is the live account at {venue_of(account)}.",
+                hint="Disarm it to start the strategy on paper.",
+            )
         if isinstance(strategy, str):
             source, strategy = source or strategy, self._load(strategy, parameters or {})
         demand_startable(strategy)
