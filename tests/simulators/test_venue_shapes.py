@@ -160,7 +160,7 @@ async def test_binance_user_data(venues: Loopback, shared_data: Path, ann: User)
         legs = {"abovePrice": "65000", "aboveType": "LIMIT_MAKER", "belowType": "STOP_LOSS", "belowStopPrice": "55000"}
         await exchange.private_post_orderlist_oco({"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.1", **legs})
         await watch
-    said = {topic: data for topic, data in venue.said}
+    said = dict(venue.said)
     for name, topic in (
         ("Spot/Account/AccountPosition", "outboundAccountPosition"),
         ("Spot/Account/Balance", "balanceUpdate"),
