@@ -87,7 +87,9 @@ class Execution:
 
     async def _watch(self) -> None:
         while True:
-            await self._clock.sleep(LOOKUP_EVERY)
+            unsure = [order for order in self._book.open_orders() if order.status is OrderStatus.UNKNOWN]
+            left = [seconds for order in unsure if (seconds := self._window_left(order)) > 0]
+            await self._clock.sleep(min([LOOKUP_EVERY, *(seconds + LOOKUP_WAIT for seconds in left)]))
             try:
                 await self.reconcile()
             except FAILURES as failed:
