@@ -119,6 +119,17 @@ class Market(Section):
     seed: int = Field(1, ge=0, description="seed of the sandbox market")
 
 
+class Venues(Section):
+    data: Literal["failover", "same"] = Field(
+        "failover",
+        description="while a venue is out: answer questions at the next healthy one (failover), or not (same)",
+    )
+    orders: Literal["refuse", "offer"] = Field(
+        "refuse", description="while a venue is out: refuse new orders, or offer the preview at a healthy one (offer)"
+    )
+    look: float = Field(30.0, ge=5, le=3600, description="seconds between two looks at the health of every venue")
+
+
 class Log(Section):
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level written")
     format: Literal["auto", "json", "console"] = Field("auto", description="console on a terminal, else json")
@@ -143,6 +154,7 @@ class Settings(BaseSettings):
     exchanges: dict[str, ExchangeKeys] = Field(default_factory=dict, description="one group per venue")
     cluster: Cluster = Cluster()
     market: Market = Market()
+    venues: Venues = Venues()
     log: Log = Log()
 
     @classmethod

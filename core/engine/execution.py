@@ -130,9 +130,10 @@ class Execution:
             composite = self._is_composite(request)
             if self._gate is not None:
                 self._gate(request)
-            reserved = demand()
             status = OrderStatus.OPEN if composite else OrderStatus.RECORDED
-            order = await self._record(request, ZERO if request.parent else reserved, status, also)
+            async with self._book.reserving(request.account):  # of all the person's accounts one at a time
+                reserved = demand()
+                order = await self._record(request, ZERO if request.parent else reserved, status, also)
             if not composite:
                 order = await self._send(order, last)
         if composite:
@@ -182,8 +183,9 @@ class Execution:
             request = replace(request, quantity=wanted - old.filled)
             if self._gate is not None:
                 self._gate(request)
-            reserved = self._book.bound(old.id) if demand is None else demand()
-            new = await self._record(request, ZERO if request.parent else reserved, OrderStatus.RECORDED, also)
+            async with self._book.reserving(request.account):
+                reserved = self._book.bound(old.id) if demand is None else demand()
+                new = await self._record(request, ZERO if request.parent else reserved, OrderStatus.RECORDED, also)
             try:
                 new = await self._replaced(old, new, wanted, last)
             except AppError as refused:
