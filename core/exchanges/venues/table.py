@@ -102,8 +102,9 @@ def _tiers(venues: Sequence[Profile]) -> str:
     lines = [
         "## Fee schedules",
         "",
-        "What an account really pays is asked of the venue; these stand in where it does not say, and may have"
-        " changed since they were written down. Taker / maker, from a 30-day volume on. The source of each schedule is named in `core/exchanges/venues/VENUE.py`.",
+        "What an account really pays is asked of the venue; these stand in where it does not say, and may have changed"
+        " since they were written down. Taker / maker, from a 30-day volume on. The source of each schedule is named in"
+        " `core/exchanges/venues/VENUE.py`.",
         "",
         "| venue | schedule |",
         "|---|---|",
