@@ -15,6 +15,7 @@ from core.trading.portfolio import Fill, Portfolio, Transfer, fold
 from core.trading.purses import owner_of, venue_of
 
 MINUTE = 60_000
+NEWEST = 300  # orders of an account that are looked at for its last minute
 
 Listener = Callable[[Order | None, Order], None]
 
@@ -49,6 +50,12 @@ class Book:
         self._orders = {order.id: order for order in await self._store.orders(open_only=True)}
         self._reserved = dict(await self._store.reservations())
         self.instruments = dict(await self._store.instruments())
+        since = self._clock.now_ms() - MINUTE
+        for account in self._accounts:  # a restart does not give anybody more orders a minute
+            newest = await self._store.orders(account, limit=NEWEST)
+            created = [each.request.created for each in newest if each.request.parent is None]
+            times = sorted(to_ms(time) for time in created if time is not None)
+            self._recent[account] = deque(time for time in times if time > since)
 
     # -- what was committed -------------------------------------------------------------------------------------
 
@@ -125,6 +132,11 @@ class Book:
 
     def account(self, account: str) -> AccountState | None:
         return self._accounts.get(account)
+
+    def halted(self, account: str) -> bool:
+        """Whether the kill switch of the account's owner is on: it stops all of their accounts."""
+        owner = owner_of(account)
+        return any(state.halted and owner_of(each) == owner for each, state in self._accounts.items())
 
     def currency(self, account: str) -> str:
         """What the account is counted in."""

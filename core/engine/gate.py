@@ -28,8 +28,7 @@ class Gate:
         """Raises RiskRefused, Forbidden or Unavailable."""
         if self._reduces(request):
             return
-        state = self._book.account(request.account)
-        if state is not None and state.halted:
+        if self._book.halted(request.account):
             raise RiskRefused(
                 "kill switch", allowed="no new exposure", asked=f"{request.side.value} {request.instrument.symbol}",
                 hint="Trading is stopped by panic; resume lifts it.",
