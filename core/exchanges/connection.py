@@ -103,11 +103,14 @@ class Connection:
                 raise
             raise explained(self.venue, failed, asked, self.answered().status) from failed
 
-    async def turn(self, question: str) -> None:
-        """Waits until the question may be asked. Raises Unavailable where that takes too long."""
+    async def turn(self, question: str, *, urgent: bool = False) -> None:
+        """Waits until the question may be asked. Raises Unavailable where that takes too long.
+
+        urgent: for what reduces exposure, as cancels are
+        """
         if self.pace is None:
             return
-        urgent = question == "cancel"
+        urgent = urgent or question == "cancel"
         await self.pace.take(self.venue, self.profile.weight(question), urgent=urgent)
         if question in ("place", "cancel"):
             await self.pace.take(self.venue, pool=f"{ORDERS}:{self._account}", urgent=urgent)
