@@ -21,8 +21,10 @@ from core.cache import Cache, RedisCache, cache_at
 from core.clock import Clock, SystemClock
 from core.commands.context import Services
 from core.engine.engine import Engine
+from core.engine.opportunities import Opportunities
 from core.engine.preferences import Preferences
 from core.errors import AppError, ConfigError
+from core.exchanges.arbitrage import Arbitrage
 from core.exchanges.books import BookHub
 from core.exchanges.pace import pace_at
 from core.exchanges.router import Router
@@ -223,6 +225,8 @@ def build(
     live = live_venues(settings, clock, record, pace, router.observed)
     engine = Engine(record, router.sources, clock, bus, load=load, live=live, factor=_factor(users))
     books = BookHub({source.name: source for source in router.sources}, clock, costs=_schedule)
+    arbitrage = Arbitrage(books, clock, bus)
+    opportunities = Opportunities(record, bus)
     engine.feed.watch_for(alerts.watched)
     notifier = Notifier(SqlDeliveries(store), users, record, clock, bus, [name for name in PUSHED if name in chosen])
     relay = Relay(SqlOutbox(store), CODEC, bus.deliver, clock)
@@ -230,7 +234,8 @@ def build(
     services = Services(
         settings=settings, clock=clock, bus=bus, store=store, users=users, market=engine.feed, desk=engine.desk,
         strategies=engine.trader, alerts=alerts, jobs=jobs, history=History(settings.data_dir / "history"),
-        notifier=notifier, venues=router, preferences=preferences, books=books,
+        notifier=notifier, venues=router, preferences=preferences, books=books, arbitrage=arbitrage,
+        opportunities=opportunities,
         app_info={"version": version(), "local_token": instance.token, "roles": chosen},
     )  # fmt: skip
     chores = Chores(clock)
@@ -251,6 +256,8 @@ def build(
         Part("engine", engine.start, engine.stop),
         Part("venues", router.start, router.stop),
         Part("books", _nothing, books.stop),
+        Part("opportunities", opportunities.start, opportunities.stop),
+        Part("arbitrage", _nothing, arbitrage.stop),
         Part("outbox", relay.start, relay.stop),
     ]
     if "scheduler" in chosen:

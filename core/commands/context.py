@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from core.commands.registry import Registry
     from core.engine.desk import Desk
     from core.engine.feed import Feed
+    from core.engine.opportunities import Opportunities
     from core.engine.preferences import Preferences
     from core.engine.trader import Trader
+    from core.exchanges.arbitrage import Arbitrage
     from core.exchanges.books import BookHub
     from core.exchanges.router import Router
     from core.jobs import Jobs
@@ -51,6 +53,8 @@ class Services:
     preferences: Preferences
     notifier: Any  # core.notify.Notifier; the two layers stand beside each other and do not import one another
     books: BookHub
+    arbitrage: Arbitrage
+    opportunities: Opportunities
     app_info: Mapping[str, Any] = field(default_factory=dict)
 
 

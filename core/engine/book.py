@@ -59,10 +59,11 @@ class Book:
         for order in change.orders:
             self.instruments[order.request.instrument.key] = order.request.instrument
             self._versions[order.request.account] += 1
-            happened.append((self._orders.get(order.id), order))
+            before = self._orders.get(order.id)
+            happened.append((before, order))
             if order.id in change.reserved:
                 self._reserved[order.id] = change.reserved[order.id]
-                if order.request.parent is None:
+                if order.request.parent is None and before is None:
                     self._recent.setdefault(order.request.account, deque()).append(self._clock.now_ms())
             if order.status.final:
                 self._orders.pop(order.id, None)

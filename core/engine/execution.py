@@ -87,7 +87,9 @@ class Execution:
 
     async def _watch(self) -> None:
         while True:
-            await self._clock.sleep(LOOKUP_EVERY)
+            unsure = [order for order in self._book.open_orders() if order.status is OrderStatus.UNKNOWN]
+            left = [seconds for order in unsure if (seconds := self._window_left(order)) > 0]
+            await self._clock.sleep(min([LOOKUP_EVERY, *(seconds + LOOKUP_WAIT for seconds in left)]))
             try:
                 await self.reconcile()
             except FAILURES as failed:
@@ -386,7 +388,8 @@ class Execution:
                 request = replace(new.request, quantity=new.request.instrument.quantity(left))
             except InvalidInput as nothing:
                 return await self._reject(new, f"Order #{old.number} filled all but a rest. {nothing.message}")
-            new = await self._save(replace(new, request=request))
+            share = (request.quantity or ZERO) / (new.request.quantity or left)
+            new = await self._save(replace(new, request=request), reserved=self._book.bound(new.id) * share)
         return await self._send(new, last)
 
     async def _cancel(self, order: Order, reason: str = ASKED) -> Order:
@@ -513,12 +516,21 @@ class Execution:
         return await self._save(order, tell=notice_of(order) if tell and order.request.parent is None else None)
 
     async def _save(
-        self, order: Order, *, fills: Sequence[Fill] = (), tell: str | None = None, also: Also | None = None
+        self,
+        order: Order,
+        *,
+        fills: Sequence[Fill] = (),
+        tell: str | None = None,
+        also: Also | None = None,
+        reserved: Decimal | None = None,
     ) -> Order:
         order = replace(order, updated=self._clock.now())
         account = order.request.account
         async with self._store.unit() as unit:
-            await unit.save_order(order)
+            if reserved is None:
+                await unit.save_order(order)
+            else:
+                await unit.save_order(order, reserved)
             for fill in fills:
                 await unit.record(fill)
                 unit.emit(FillRecorded(f"fill:{fill.id}", account, fill.time, fill, order.number))
@@ -528,7 +540,7 @@ class Execution:
                 unit.emit(AccountNotice(name, account, self._clock.now(), tell))
             if also is not None:
                 await also(unit)
-        self._book.apply(Change((order,), tuple(fills)))
+        self._book.apply(Change((order,), tuple(fills), {} if reserved is None else {order.id: reserved}))
         return order
 
 

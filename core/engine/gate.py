@@ -73,5 +73,6 @@ class Gate:
         cost = expected(request, quote, Costs())
         known = self._book.order(request.id)  # just before sending it is on order itself
         child = request.parent is not None or known is not None
-        earned = self._valuation.earned(account)
-        return Stake(cost.notional, self.added(account), earned, self._book.currency(account), child)
+        old = self._book.bound(request.replaces) if request.replaces is not None and known is None else ZERO
+        added, earned = self.added(account) - old, self._valuation.earned(account)
+        return Stake(cost.notional, added, earned, self._book.currency(account), child)

@@ -104,7 +104,7 @@ def test_what_moves_money_is_confirmed_and_what_is_private_stays_private() -> No
         "claim", "help",
         "indicators", "indicator",
         "sweep", "optimize", "walkforward",
-        "book", "best",
+        "book", "best", "arbitrage",
     }  # fmt: skip
 
 
