@@ -227,6 +227,9 @@ async def means(ctx: Context, found: MergedBook, side: Side) -> tuple[dict[str, 
     troubles: list[str] = []
     for outlet in found.outlets:
         instrument, account = outlet.instrument, account_at(ctx, outlet.venue)
+        if venue_of(account) and ctx.services.desk.account_for(owner_of(account), outlet.venue) != account:
+            troubles.append(f"{outlet.venue} takes no part: your account there is not armed.")
+            continue
         try:
             view = await ctx.services.desk.portfolio(account)
         except AppError as failed:
