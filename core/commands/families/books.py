@@ -56,14 +56,16 @@ async def book(ctx: Context, instrument: Instrument, scope: Scope = "one", **rat
     services = ctx.services
     if scope == "all":
         return merged_reply(ctx, instrument, await services.books.merged(instrument, rates_of(rates)))
-    found = await services.books.fresh(instrument)
+    answer = await services.venues.answered(instrument, services.books.fresh)
+    found, instrument = answer.value, answer.instrument
     bids, asks = found.levels("bid", SHOWN).tolist(), found.levels("ask", SHOWN).tolist()
     rows = tuple(
         (*([wording.quantity(bid[1]), wording.price(bid[0], instrument)] if bid else ["", ""]),
          *([wording.price(ask[0], instrument), wording.quantity(ask[1])] if ask else ["", ""]))
         for bid, ask in paired(bids, asks)
     )  # fmt: skip
-    blocks: list[Block] = [
+    blocks: list[Block] = [Text(answer.note, "warning")] if answer.note else []
+    blocks.append(
         Table(
             f"{instrument.symbol} at {instrument.venue}{label(ctx, instrument)}",
             ("Bid size", "Bid", "Ask", "Ask size"),
@@ -71,7 +73,7 @@ async def book(ctx: Context, instrument: Instrument, scope: Scope = "one", **rat
             (0, 1, 2, 3),
             "Nobody bids or asks.",
         )
-    ]
+    )
     if found.bid and found.ask:
         middle = (found.bid[0] + found.ask[0]) / 2
         within = [
