@@ -12,7 +12,7 @@ from core.commands.context import Context
 from core.commands.converters import number
 from core.commands.outcomes import outcome
 from core.commands.registry import command
-from core.engine.views import Preview
+from core.engine.views import MANUAL, Preview
 from core.errors import AppError, InvalidInput
 from core.market.instrument import Instrument
 from core.market.merged import NET, OUTLET, PRICE, SIZE, MergedBook
@@ -238,7 +238,7 @@ async def means(ctx: Context, found: MergedBook, side: Side) -> tuple[dict[str, 
             troubles.append(f"{outlet.venue}: {failed.message}")
             continue
         if side is Side.BUY:
-            manual = next((each.cash for each in view.ledgers if each.run is None), ZERO)
+            manual = next((each.cash for each in view.ledgers if each.ledger == MANUAL), ZERO)
             purses[outlet.venue] = account
             budgets[account] = max(ZERO, manual - view.reserved) / ROOM
         else:
