@@ -488,7 +488,8 @@ class Desk:
 
     async def _protect_live(self, account: str, instrument: Instrument, kind: OrderType | None) -> None:
         """An order that sells all that is held, in the place of those that did."""
-        for order in protecting(self._book.open_orders(account, MANUAL), instrument):
+        before = protecting(self._book.open_orders(account, MANUAL), instrument)
+        for order in before:
             await self._execution.cancel(order)
         if kind is None:
             return
@@ -497,7 +498,15 @@ class Desk:
             uuid.uuid4().hex, account, instrument, Side.SELL, kind, quantity=instrument.quantity(free),
             reduce_only=True, created=self._clock.now(),
         )  # fmt: skip
-        await self.submit(request)
+        try:
+            await self.submit(request)
+        except AppError as refused:
+            if not before:
+                raise
+            raise Conflict(
+                f"What protected your {instrument.base} is cancelled, and the new order was refused: {refused.message}",
+                hint="Nothing protects it now; set a stop again.",
+            ) from refused
 
     async def _sell_out(self, account: str, instrument: Instrument) -> Order:
         for order in self._book.open_orders(account, MANUAL):

@@ -162,11 +162,15 @@ async def test_empty_or_contradictory_caps_are_refused(caps: tuple[int, int, int
 
 async def test_caps_refuse_with_numbers(hall: Hall) -> None:
     await hall.arm()
-    with pytest.raises(RiskRefused, match=r"cap on one order limit allows 5000 USDT, and this would be 6003 USDT"):
+    with pytest.raises(
+        RiskRefused, match=r"cap on one order limit allows 5,000.00 USDT, and this would be 6,003.00 USDT"
+    ):
         await hall.trade("0.2")
     await hall.trade("0.16")
     await hall.trade("0.1", limit=D(29_000))
-    with pytest.raises(RiskRefused, match=r"cap on exposure limit allows 10000 USDT, and this would be 12505.3 USDT"):
+    with pytest.raises(
+        RiskRefused, match=r"cap on exposure limit allows 10,000.00 USDT, and this would be 12,505.30 USDT"
+    ):
         await hall.trade("0.16")
     assert len(hall.venue.received) == 2
 
@@ -175,7 +179,9 @@ async def test_a_day_may_cost_only_so_much(hall: Hall) -> None:
     await hall.arm()
     hall.dial.prices[BTC] = D(28_900)  # half a coin that was there before lost 550
     await hall.engine.feed.poke(BTC)
-    with pytest.raises(RiskRefused, match=r"cap on a day's loss limit allows 500 USDT, and this would be 550 USDT"):
+    with pytest.raises(
+        RiskRefused, match=r"cap on a day's loss limit allows 500.00 USDT, and this would be 550.00 USDT"
+    ):
         await hall.trade()
     assert (await hall.trade("0.1", "sell")).status is OrderStatus.FILLED
     hall.room.clock.set(hall.room.clock.now() + timedelta(days=1))
