@@ -209,7 +209,8 @@ class Execution:
         """
         cancelled: dict[str, Order] = {}
         for order in self._book.open_orders(account):  # at once, whatever is being sent meanwhile
-            if self.owns(order):
+            parent = self._book.order(order.request.parent or "")
+            if self.owns(order) or (parent is not None and self.owns(parent)):  # a part ends with the whole
                 continue
             with contextlib.suppress(*FAILURES):
                 await self._exchange_for(account).cancel(order.id)
