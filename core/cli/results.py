@@ -157,6 +157,9 @@ def compare(
     named = [each for each in results if not each.removeprefix("#").isdigit()]
     if named and not data:
         raise InvalidInput(f"'{named[0]}' is not the number of a result; to run strategies, give the bars with --data.")
+    twice = next((each for each in results if results.count(each) > 1), None)
+    if twice is not None:
+        raise InvalidInput(f"{twice} is given twice.")
     bars = opened(data) if data else None
     for which in results:
         if which not in named:
@@ -172,7 +175,8 @@ def compare(
                     load(which, given), bars, cash, costs_of(fee, slippage), start=start, end=end, progress=progress
                 )
             result.tried = tried(result)
-            sides.append(side_of(result))
+            taken = any(side.name == result.strategy.name for side in sides)  # two formulas, for example
+            sides.append(side_of(result, which if taken else None))
             document, frames = result.kept()
             document["strategy"] = source_of(document["strategy"], which)
             archived("backtest", document, frames, keep=keep)

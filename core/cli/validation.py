@@ -75,6 +75,7 @@ def monte_carlo(
 ) -> None:
     from core.research.backtest import backtest
     from core.research.jitter import Jitter
+    from core.research.monte_carlo import demand_settings
     from core.research.monte_carlo import monte_carlo as simulate
     from core.strategies import load
 
@@ -84,6 +85,7 @@ def monte_carlo(
     shares: dict[str, Any] = {name: share for name, share in (("missed", missed), ("late", late)) if share is not None}
     jitter = Jitter(**shares) if shares else None
     given: Any = kind
+    demand_settings(kind, runs, seed, ruin, replace=replace, block=block, noise=noise, jitter=jitter)
     with bar(f"{runs:,} histories of {chosen.name}") as told:
         result = backtest(chosen, agreed.bars, costs=agreed.costs, **agreed.options)
         found = simulate(

@@ -1,7 +1,7 @@
 """Book: the record of money as it stands, in memory. It folds what was committed and is never ahead of the record."""
 
-from collections import deque
-from collections.abc import Iterable
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from core.clock import Clock
@@ -11,8 +11,11 @@ from core.market.instrument import Instrument
 from core.money import ZERO
 from core.trading.orders import Order, Side
 from core.trading.portfolio import Fill, Portfolio, Transfer, fold
+from core.trading.purses import venue_of
 
 MINUTE = 60_000
+
+Listener = Callable[[Order | None, Order], None]
 
 
 class Book:
@@ -26,12 +29,18 @@ class Book:
         self._reserved: dict[str, Decimal] = {}
         self._accounts: dict[str, AccountState] = {}
         self._recent: dict[str, deque[int]] = {}
+        self._listeners: list[Listener] = []
+        self._versions: dict[str, int] = defaultdict(int)
+        self._fills: dict[str, set[str]] = defaultdict(set)  # ids in the journals of live accounts
+        self._moved: dict[str, Decimal] = defaultdict(lambda: ZERO)
+        self._elsewhere: dict[str, Mapping[str, Decimal]] = {}
         self.instruments: dict[str, Instrument] = {}
 
     async def load(self) -> None:
         """Reads the whole record anew."""
         self._accounts = {state.account: state for state in await self._store.accounts()}
-        self._portfolios.clear()
+        for image in (self._portfolios, self._fills, self._moved):
+            image.clear()
         for account in self._accounts:
             self.take(await self._store.entries(account))
         self._orders = {order.id: order for order in await self._store.orders(open_only=True)}
@@ -41,30 +50,58 @@ class Book:
     # -- what was committed -------------------------------------------------------------------------------------
 
     def apply(self, change: Change) -> None:
-        """Takes in a committed transaction."""
+        """Takes in a committed transaction, and then tells who listens."""
         self.take(change.entries)
+        happened = []
         for order in change.orders:
             self.instruments[order.request.instrument.key] = order.request.instrument
+            self._versions[order.request.account] += 1
+            happened.append((self._orders.get(order.id), order))
             if order.id in change.reserved:
                 self._reserved[order.id] = change.reserved[order.id]
-                self._recent.setdefault(order.request.account, deque()).append(self._clock.now_ms())
+                if order.request.parent is None:
+                    self._recent.setdefault(order.request.account, deque()).append(self._clock.now_ms())
             if order.status.final:
                 self._orders.pop(order.id, None)
                 self._reserved.pop(order.id, None)
             else:
                 self._orders[order.id] = order
+        for before, after in happened:
+            for listener in self._listeners:
+                listener(before, after)
 
     def take(self, entries: Iterable[Fill | Transfer]) -> None:
         """Folds entries of the journal into their ledgers."""
         for entry in entries:
             key = (entry.account, entry.ledger)
             self._portfolios[key] = self._portfolios.get(key, Portfolio()).apply(entry)
+            self._versions[entry.account] += 1
+            if isinstance(entry, Transfer):
+                self._moved[entry.account] += entry.worth(self.currency(entry.account))
+            elif venue_of(entry.account) is not None:
+                self._fills[entry.account].add(entry.id)
+
+    def listen(self, listener: Listener) -> None:
+        """Calls `listener(before, after)` after every change of an order; before is None of one that is new.
+
+        It is called while others wait, also inside the paper venue's turn: it notes what happened, and does no more.
+        """
+        self._listeners.append(listener)
+
+    def meet(self, instrument: Instrument) -> None:
+        """Remembers an instrument that an account holds without having ordered it here."""
+        self.instruments.setdefault(instrument.key, instrument)
+
+    def bind_elsewhere(self, account: str, bound: Mapping[str, Decimal]) -> None:
+        """What orders that were placed elsewhere bind of the account's assets."""
+        self._elsewhere[account] = bound
 
     def set_account(self, state: AccountState) -> None:
         """Takes in what stands beside an account; a new epoch begins with an empty book."""
         before = self._accounts.get(state.account)
         self._accounts[state.account] = state
         if before is not None and before.epoch != state.epoch:
+            self._moved.pop(state.account, None)
             self._portfolios = {key: each for key, each in self._portfolios.items() if key[0] != state.account}
             gone = [order.id for order in self._orders.values() if order.request.account == state.account]
             for order_id in gone:
@@ -75,6 +112,23 @@ class Book:
 
     def account(self, account: str) -> AccountState | None:
         return self._accounts.get(account)
+
+    def currency(self, account: str) -> str:
+        """What the account is counted in."""
+        state = self._accounts.get(account)
+        return "USDT" if state is None else state.currency
+
+    def version(self, account: str) -> int:
+        """Another number after each change of the account."""
+        return self._versions[account]
+
+    def knows(self, account: str, fill: str) -> bool:
+        """Whether a live account's journal has the fill."""
+        return fill in self._fills[account]
+
+    def moved(self, account: str) -> Decimal:
+        """What came into the account (+) and left it (-) so far beside trading, in its currency."""
+        return self._moved[account]
 
     def accounts(self) -> list[str]:
         return list(self._accounts)
@@ -105,22 +159,28 @@ class Book:
     def reserved(self, account: str, ledger: str, asset: str) -> Decimal:
         """What the ledger's open orders bind of the asset."""
         return sum(
-            (
-                remaining(order, self._reserved.get(order.id, ZERO))
-                for order in self.open_orders(account, ledger)
-                if reserved_asset(order) == asset
-            ),
+            (self.bound(order.id) for order in self.open_orders(account, ledger) if reserved_asset(order) == asset),
             ZERO,
         )
 
     def bound(self, order_id: str) -> Decimal:
-        """What an open order binds: quote of a buy, base of a sell; nothing when it is not open."""
+        """What an open order binds: quote of a buy, base of a sell; nothing when it is not open.
+
+        One that replaces an order that is still open binds what it needs beyond that.
+        """
         order = self._orders.get(order_id)
-        return ZERO if order is None else remaining(order, self._reserved.get(order_id, ZERO))
+        if order is None:
+            return ZERO
+        own = remaining(order, self._reserved.get(order_id, ZERO))
+        old = self._orders.get(order.request.replaces or "")
+        if old is None or reserved_asset(old) != reserved_asset(order):
+            return own
+        return max(ZERO, own - remaining(old, self._reserved.get(old.id, ZERO)))
 
     def free(self, account: str, ledger: str, asset: str) -> Decimal:
         """What the ledger holds of the asset and no open order binds."""
-        return self.total(account, ledger, asset) - self.reserved(account, ledger, asset)
+        elsewhere = self._elsewhere.get(account, {}).get(asset, ZERO) if ledger == "manual" else ZERO
+        return self.total(account, ledger, asset) - self.reserved(account, ledger, asset) - elsewhere
 
     def recent(self, account: str) -> int:
         """Orders of the account in the last minute."""

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from core import wording
 from core.clock import Clock
+from core.engine.arming import Arming
 from core.engine.book import Book
 from core.engine.drafting import demand_above, demand_protection, demand_sides, entry_of, order_type
 from core.engine.estimate import expected, warnings
@@ -54,6 +55,8 @@ class Desk:
         trader: Trader,
         clock: Clock,
         *,
+        valuation: Valuation,
+        arming: Arming,
         limits: risk.Limits = risk.PAPER,
         opening: Decimal = OPENING,
         currency: str = CURRENCY,
@@ -61,7 +64,7 @@ class Desk:
         self._store, self._book, self._venue, self._execution = store, book, venue, execution
         self._feed, self._trader, self._clock = feed, trader, clock
         self._limits, self._currency = limits, currency
-        self._valuation = Valuation(store, book, venue, feed, clock, currency)
+        self._valuation, self.arming = valuation, arming
         self._means = Means(book, self._valuation)
         self._register = Register(store, book, venue, trader, clock, opening, currency)
 
@@ -268,6 +271,10 @@ class Desk:
         """Profit since the time, or since the account was opened or reset."""
         await self.open(account)
         return await self._valuation.profit(account, since)
+
+    def account_for(self, user: str, venue: str) -> str:
+        """The account with which a user trades who has chosen the venue: live while armed, else on paper."""
+        return self.arming.account_for(user, venue)
 
     # -- the account as a whole -----------------------------------------------------------------------------------
 

@@ -5,24 +5,31 @@ from decimal import Decimal
 
 from core.bus import Bus
 from core.clock import Clock
+from core.engine.arming import Arming, Factor
 from core.engine.book import Book
 from core.engine.desk import CURRENCY, OPENING, Desk
 from core.engine.execution import Execution
 from core.engine.feed import Feed
+from core.engine.gate import Gate
 from core.engine.lease import Lease
+from core.engine.live import Absent, LiveVenues
 from core.engine.ports import TradingStore
 from core.engine.trader import HISTORY, Load, Trader
+from core.engine.valuation import Valuation
 from core.exchanges.paper import PaperVenue
 from core.risk.limits import PAPER, Limits
 from core.trading.costs import Costs
 from core.trading.exchange import Exchange, MarketData
+from core.trading.purses import venue_of
 
 
 class Engine:
     """Everything that moves money, for all accounts.
 
     sources: market data by preference; interval: seconds between two looks at the market
-    exchange_for: where an account's manual orders go; the paper venue by default
+    live: the exchanges of live accounts; without them all trading is on paper
+    factor: whether a code is a user's present second factor; without it no account can be armed
+    exchange_for: where an account's manual orders go; the paper venue, or the account's live one, by default
     """
 
     def __init__(
@@ -42,14 +49,21 @@ class Engine:
         lease_seconds: float = 15.0,
         lease_wait: float = 20.0,
         exchange_for: Callable[[str], Exchange] | None = None,
+        live: LiveVenues | None = None,
+        factor: Factor | None = None,
     ) -> None:
         self.record = store
+        self.live = live
         self.venue = PaperVenue(store, clock, costs)
         self.book = Book(store, clock)
         self.venue.listen(self.book.apply)
         self.feed = Feed(sources, clock, bus, matcher=self.venue, interval=interval)
         self.lease = Lease(store, clock, seconds=lease_seconds, wait=lease_wait)
-        self.execution = Execution(store, self.book, exchange_for or self.venue.account, clock, self.lease)
+        self.arming = Arming(store, clock, factor)
+        self.valuation = Valuation(store, self.book, self.venue, self.feed, clock)
+        self.gate = Gate(self.book, self.feed, self.valuation, self.arming)
+        self._exchange_for = exchange_for
+        self.execution = Execution(store, self.book, self.exchange_for, clock, self.lease, self.gate.demand)
         self.trader = Trader(
             store,
             self.book,
@@ -70,6 +84,8 @@ class Engine:
             self.feed,
             self.trader,
             clock,
+            valuation=self.valuation,
+            arming=self.arming,
             limits=limits,
             opening=opening,
             currency=currency,
@@ -77,11 +93,20 @@ class Engine:
         self.feed.watch_for(self.trader.watched)
         self.feed.watch_for(self.desk.watched)
 
+    def exchange_for(self, account: str) -> Exchange:
+        """The exchange at which the account trades: the paper venue, or its live one."""
+        if self._exchange_for is not None:
+            return self._exchange_for(account)
+        if venue_of(account) is None:
+            return self.venue.account(account)
+        return Absent(account) if self.live is None else self.live.exchange(account)
+
     async def restore(self) -> None:
         """Takes the lease and brings memory to what the record holds; nothing trades yet. Raises Conflict."""
         await self.lease.take()
         await self.venue.load()
         await self.book.load()
+        await self.arming.load()
         await self.execution.reconcile()
 
     async def start(self, *, live: bool = True) -> None:

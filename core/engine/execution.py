@@ -7,19 +7,19 @@ then, and while the venue cannot be asked, the order is UNKNOWN: its reservation
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 import structlog
 
 from core.clock import Clock, to_ms
-from core.engine.book import Book
+from core.engine.book import Book, Listener
 from core.engine.lease import Lease
-from core.engine.ports import TradingStore
-from core.errors import AppError, Conflict, InvalidInput, OrderRefused
+from core.engine.ports import Synthetics, TradingStore
+from core.errors import AppError, Conflict, Forbidden, InvalidInput, OrderRefused, Unavailable
 from core.events import AccountNotice, FillRecorded
-from core.exchanges.record import Change, order_changed
+from core.exchanges.record import Also, Change, order_changed
 from core.jobs import end_task
 from core.money import ZERO, plain
 from core.trading.exchange import Exchange
@@ -29,17 +29,24 @@ from core.trading.portfolio import Fill
 LOOKUPS = 5  # how often an unknown outcome is looked up at once, at least
 LOOKUP_WAIT = 1.0  # seconds, doubled each time
 LOOKUP_EVERY = 30.0  # seconds between two looks at what is still unknown after that
+CANCEL_WAIT = 0.25  # seconds, doubled each time, until a cancelled order shows as such
 UNSENT = "It was not sent before the restart."
 NEVER_ARRIVED = "The venue never received it."
 INTERRUPTED = "The process ended while it was being sent."
+ASKED = "Cancelled on request."
+REPLACED = "Replaced by another order."
 UNSURE = (OrderStatus.RECORDED, OrderStatus.SENDING, OrderStatus.UNKNOWN)
+HOLDING = (OrderStatus.SENDING, OrderStatus.UNKNOWN)
 FAILURES = (AppError, OSError, TimeoutError)
+SURELY_NOT = (OrderRefused, InvalidInput, Unavailable, Forbidden)  # raised by `place` only when nothing arrived
 
 
 class Execution:
     """The one place from which orders reach an exchange.
 
     exchange_for: the exchange at which an account trades; lease: checked just before sending
+    gate: raises what speaks against a request now, whoever made it; asked before it is recorded and just before sending
+    synthetics: works the order types that an exchange has not natively
     """
 
     def __init__(
@@ -49,13 +56,17 @@ class Execution:
         exchange_for: Callable[[str], Exchange],
         clock: Clock,
         lease: Lease | None = None,
+        gate: Callable[[OrderRequest], None] | None = None,
     ) -> None:
         self._store = store
         self._book = book
         self._exchange_for = exchange_for
         self._clock = clock
         self._lease = lease
+        self._gate = gate
+        self.synthetics: Synthetics | None = None
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._unwanted: set[str] = set()  # orders to cancel as soon as the venue knows them
         self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("execution")
 
@@ -70,6 +81,10 @@ class Execution:
         await end_task(self._task)
         self._task = None
 
+    def listen(self, listener: Listener) -> None:
+        """Calls `listener(before, after)` after each change of an order, on paper or live (see `Book.listen`)."""
+        self._book.listen(listener)
+
     async def _watch(self) -> None:
         while True:
             await self._clock.sleep(LOOKUP_EVERY)
@@ -78,13 +93,27 @@ class Execution:
             except FAILURES as failed:
                 self._log.warning("not reconciled", exc_info=failed)
 
+    @contextlib.asynccontextmanager
+    async def turn(self, account: str) -> AsyncIterator[None]:
+        """With the account's orders standing still: nobody sends, cancels or takes in meanwhile."""
+        async with self._locks[account]:
+            yield
+
     # -- orders -------------------------------------------------------------------------------------------------
 
-    async def submit(self, request: OrderRequest, demand: Callable[[], Decimal]) -> Order:
+    async def submit(
+        self,
+        request: OrderRequest,
+        demand: Callable[[], Decimal],
+        *,
+        also: Also | None = None,
+        last: Callable[[], None] | None = None,
+    ) -> Order:
         """Records the order with its reservation, then sends it once. The same id again gives the same order.
 
         demand: called with the account's orders standing still; raises what speaks against the order, returns what it
-        reserves (quote of a buy, base of a sell)
+        reserves (quote of a buy, base of a sell); a child reserves nothing, its parent has
+        also: writes in the transaction that records the order; last: asked once more just before sending
         Raises OrderRefused when the venue surely did not take it; the order is then REJECTED.
         """
         async with self._locks[request.account]:
@@ -92,13 +121,77 @@ class Execution:
             if known is not None:
                 return known
             self._demand_known(request)
+            composite = self._is_composite(request)
+            if self._gate is not None:
+                self._gate(request)
             reserved = demand()
-            order = await self._record(request, reserved)
-            order = await self._send(order)
+            status = OrderStatus.OPEN if composite else OrderStatus.RECORDED
+            order = await self._record(request, ZERO if request.parent else reserved, status, also)
+            if not composite:
+                order = await self._send(order, last)
+        if composite:
+            return await self._begin(order)
         return await self._pursue(order) if order.status is OrderStatus.UNKNOWN else order
+
+    async def replace(
+        self,
+        order: Order,
+        request: OrderRequest,
+        demand: Callable[[], Decimal] | None = None,
+        *,
+        also: Also | None = None,
+        last: Callable[[], None] | None = None,
+    ) -> Order:
+        """Cancels the order and sends the request in its place; the same id again gives the same order.
+
+        request.quantity is what is wanted in all: what the old order has filled by then counts, and only the rest is
+        sent. demand: as in `submit` (what the new order reserves); what the old one binds by default
+        When the old one filled meanwhile, or cannot be cancelled for sure, nothing is sent and the new one is REJECTED.
+        """
+        if request.replaces != order.id or request.account != order.request.account:
+            raise InvalidInput("The order that takes another's place must name it.", order=order.id)
+        if request.quantity is None or request.side is not order.request.side:
+            raise InvalidInput("An order is replaced by one of the same side, with a quantity.", order=order.id)
+        async with self._locks[request.account]:
+            known = await self._store.order(request.id)
+            if known is not None:
+                return known
+            self._demand_known(request)
+            old = self._book.order(order.id)
+            if old is None:
+                raise Conflict(
+                    f"Order #{order.number} is over, so there is nothing to replace.", hint="Nothing was sent."
+                )
+            if self._is_composite(old.request) or self._is_composite(request):
+                raise InvalidInput(
+                    f"Order #{old.number} is made of several orders and cannot be replaced by one.",
+                    hint="Cancel it, then place the new one.",
+                )
+            wanted = request.quantity
+            if wanted <= old.filled:
+                raise Conflict(
+                    f"Order #{old.number} has filled {plain(old.filled)} of it already.",
+                    hint=f"Ask for more than that, or cancel the rest: cancel {old.number}.",
+                )
+            request = replace(request, quantity=wanted - old.filled)
+            if self._gate is not None:
+                self._gate(request)
+            reserved = self._book.bound(old.id) if demand is None else demand()
+            new = await self._record(request, ZERO if request.parent else reserved, OrderStatus.RECORDED, also)
+            try:
+                new = await self._replaced(old, new, wanted, last)
+            except AppError as refused:
+                raise OrderRefused(
+                    f"Order #{old.number} is cancelled, and the one in its place was refused: {refused.message}",
+                    hint=refused.hint,
+                    order=new.id,
+                ) from refused
+        return await self._pursue(new) if new.status is OrderStatus.UNKNOWN else new
 
     async def cancel(self, order: Order) -> Order:
         """The order after cancelling; unchanged when there was nothing left to cancel."""
+        if self._owned(order):
+            return await self._unwind(order)
         async with self._locks[order.request.account]:
             return await self._cancel(order)
 
@@ -109,18 +202,42 @@ class Execution:
         """
         cancelled: dict[str, Order] = {}
         for order in self._book.open_orders(account):  # at once, whatever is being sent meanwhile
+            if self._owned(order):
+                continue
             with contextlib.suppress(*FAILURES):
                 await self._exchange_for(account).cancel(order.id)
                 cancelled[order.id] = order
+        for order in self._book.open_orders(account):
+            if self._owned(order):
+                cancelled[order.id] = order
+                try:
+                    await self._unwind(order)
+                except FAILURES as failed:
+                    self._log.warning("not cancelled", order=order.id, exc_info=failed)
         async with self._locks[account]:
             for order in self._book.open_orders(account):
                 cancelled[order.id] = order
+                if self._owned(order):
+                    continue
                 try:
                     await self._cancel(order)
                 except FAILURES as failed:
                     self._log.warning("not cancelled", order=order.id, exc_info=failed)
             after = [await self._store.order(order_id) for order_id in cancelled]
         return [order for order in after if order is not None and order.status is OrderStatus.CANCELLED]
+
+    async def settle(self, order: Order, *, also: Also | None = None, tell: str | None = None) -> Order:
+        """Where a composite order stands now, with what `also` writes, in one transaction. tell: told to its owner"""
+        return await self._save(order, tell=tell, also=also)
+
+    async def take(self, fill: Fill) -> Order | None:
+        """Takes in a fill that the venue told by itself; a fill is taken in once. None when it is of no order here."""
+        order = await self._store.order(fill.order)
+        if order is None or order.request.account != fill.account:
+            return None
+        async with self._locks[fill.account]:
+            order = self._book.order(fill.order) or await self._store.order(fill.order) or order
+            return await self.take_in(order, order if order.status.final else replace(order, reason=None), [fill])
 
     async def reconcile(self) -> list[Order]:
         """Settles what was left without an outcome: unsent orders end, unknown ones are looked up once.
@@ -136,23 +253,21 @@ class Execution:
                 if now is None or now.status not in UNSURE:
                     continue
                 if now.status is OrderStatus.RECORDED:
-                    settled.append(
-                        await self._save(replace(now, status=OrderStatus.REJECTED, reason=UNSENT), tell=True)
-                    )
+                    settled.append(await self._reject(now, UNSENT, tell=True))
                     continue
                 if now.status is OrderStatus.SENDING:
                     now = await self._save(replace(now, status=OrderStatus.UNKNOWN, reason=INTERRUPTED))
-                after = await self._look_up(now)
+                after = await self.look_up(now)
                 if after.status is OrderStatus.UNKNOWN and self._window_left(after) <= 0:
                     after = await self._hold(after)
                 settled.append(after)
         return settled
 
-    # -- inside -------------------------------------------------------------------------------------------------
+    # -- inside, with the account standing still ------------------------------------------------------------------
 
     def _demand_known(self, request: OrderRequest) -> None:
         for order in self._book.open_orders(request.account):
-            if order.status is OrderStatus.UNKNOWN and order.request.instrument == request.instrument:
+            if order.status in HOLDING and order.request.instrument == request.instrument:
                 symbol = request.instrument.symbol
                 raise Conflict(
                     f"What became of order #{order.number} is not known; {symbol} is held until it is.",
@@ -160,28 +275,64 @@ class Execution:
                     order=order.id,
                 )
 
-    async def _record(self, request: OrderRequest, reserved: Decimal) -> Order:
-        order = Order(request, OrderStatus.RECORDED, updated=self._clock.now())
+    def _is_composite(self, request: OrderRequest) -> bool:
+        """Whether the exchange leaves this type to the synthetics. Raises InvalidInput when there are none."""
+        exchange = self._exchange_for(request.account)
+        name = type(request.type).__name__
+        if name in exchange.capabilities.order_types:
+            return False
+        if self.synthetics is None:
+            natively = ", ".join(sorted(exchange.capabilities.order_types))
+            raise InvalidInput(f"{name} orders cannot be placed here.", hint=f"There are {natively}.")
+        return True
+
+    def _owned(self, order: Order) -> bool:
+        return self.synthetics is not None and self.synthetics.owns(order)
+
+    async def _record(
+        self, request: OrderRequest, reserved: Decimal, status: OrderStatus, also: Also | None = None
+    ) -> Order:
+        order = Order(request, status, updated=self._clock.now())
         async with self._store.unit() as unit:
             order = await unit.add_order(order, reserved)
             unit.emit(order_changed(order, self._clock))
+            if also is not None:
+                await also(unit)
         self._book.apply(Change((order,), reserved={order.id: reserved}))
         return order
 
-    async def _send(self, order: Order) -> Order:
+    async def _begin(self, order: Order) -> Order:
+        assert self.synthetics is not None
+        try:
+            await self.synthetics.begin(order)
+        except AppError as refused:
+            await self._reject(order, refused.message)
+            raise
+        return self._book.order(order.id) or await self._store.order(order.id) or order
+
+    async def _unwind(self, order: Order) -> Order:
+        assert self.synthetics is not None
+        await self.synthetics.cancel(order)
+        return self._book.order(order.id) or await self._store.order(order.id) or order
+
+    async def _send(self, order: Order, last: Callable[[], None] | None = None) -> Order:
         exchange = self._exchange_for(order.request.account)
         try:
             if self._lease is not None:
                 self._lease.demand()
-        except Conflict as refused:
-            await self._save(replace(order, status=OrderStatus.REJECTED, reason=refused.message))
+            if self._gate is not None:
+                self._gate(order.request)
+            if last is not None:
+                last()
+        except AppError as refused:
+            await self._reject(order, refused.message)
             raise
         if not exchange.capabilities.paper:  # placing on paper is itself the transaction that says so
             order = await self._save(replace(order, status=OrderStatus.SENDING))
         try:
             acknowledged = await exchange.place(order.request)
-        except (OrderRefused, InvalidInput) as refused:
-            await self._save(replace(order, status=OrderStatus.REJECTED, reason=refused.message))
+        except SURELY_NOT as refused:
+            await self._reject(order, refused.message)
             raise
         except FAILURES as failed:
             reason = failed.message if isinstance(failed, AppError) else type(failed).__name__
@@ -191,15 +342,52 @@ class Execution:
             )
         if exchange.capabilities.paper:
             return self._book.order(order.id) or await self._store.order(order.id) or order
-        return await self._take_in(order, replace(order, status=OrderStatus.OPEN), acknowledged.fills)
+        return await self.take_in(order, replace(order, status=OrderStatus.OPEN), acknowledged.fills)
 
-    async def _cancel(self, order: Order) -> Order:
+    async def _replaced(self, old: Order, new: Order, wanted: Decimal, last: Callable[[], None] | None) -> Order:
+        """The new order, sent for what the old one has left of `wanted` once that is surely over."""
+        try:
+            old = await self._cancel(old, REPLACED)
+        except FAILURES as failed:
+            told = failed.sentence() if isinstance(failed, AppError) else type(failed).__name__
+            return await self._reject(new, f"Order #{old.number} could not be cancelled, so nothing was sent: {told}")
+        left = wanted - old.filled
+        if not old.status.final:
+            return await self._reject(new, f"Order #{old.number} is {words(old)}, so nothing was sent.")
+        if old.status is not OrderStatus.CANCELLED or left <= 0:
+            return await self._reject(new, f"Order #{old.number} was {words(old)} meanwhile, so nothing was sent.")
+        if left < (new.request.quantity or ZERO):
+            try:
+                request = replace(new.request, quantity=new.request.instrument.quantity(left))
+            except InvalidInput as nothing:
+                return await self._reject(new, f"Order #{old.number} filled all but a rest. {nothing.message}")
+            new = await self._save(replace(new, request=request))
+        return await self._send(new, last)
+
+    async def _cancel(self, order: Order, reason: str = ASKED) -> Order:
         exchange = self._exchange_for(order.request.account)
-        await exchange.cancel(order.id)
+        if exchange.capabilities.paper:  # on paper, cancelling is itself the transaction
+            await exchange.cancel(order.id)
+            return await self._store.order(order.id) or order
+        failure: BaseException | None = None
+        gone = False
+        try:
+            gone = await exchange.cancel(order.id)
+        except FAILURES as failed:  # it may have been cancelled all the same
+            failure = failed
         now = self._book.order(order.id)
-        if now is not None and not exchange.capabilities.paper:  # on paper, cancelling is itself the transaction
-            return await self._look_up(now)
-        return await self._store.order(order.id) or order
+        if now is None:
+            return await self._store.order(order.id) or order
+        now = await self.look_up(now, reason, gone=gone)
+        wait = CANCEL_WAIT
+        while gone and not now.status.final and wait < CANCEL_WAIT * 2**LOOKUPS:  # venues show it a little later
+            await self._clock.sleep(wait)
+            now, wait = await self.look_up(now, reason, gone=True), wait * 2
+        if now.status is OrderStatus.UNKNOWN:
+            self._unwanted.add(now.id)
+        if failure is not None and not now.status.final:
+            raise failure
+        return now
 
     async def _pursue(self, order: Order) -> Order:
         """Looks the order up until its outcome is sure, or until its venue is past its window and still says nothing.
@@ -212,7 +400,7 @@ class Execution:
                 now = self._book.order(order.id)
                 if now is None or now.status is not OrderStatus.UNKNOWN:  # settled by somebody else
                     return now or await self._store.order(order.id) or order
-                order, looks = await self._look_up(now), looks + 1
+                order, looks = await self.look_up(now), looks + 1
                 left = self._window_left(order)
                 if order.status is not OrderStatus.UNKNOWN:
                     return order
@@ -227,50 +415,64 @@ class Execution:
         since = order.updated or self._clock.now()
         return window - (self._clock.now_ms() - to_ms(since)) / 1000
 
-    async def _look_up(self, order: Order) -> Order:
-        """Asks the venue once what it knows, and never sends again; the same order when that is nothing sure."""
+    async def look_up(self, order: Order, reason: str | None = None, *, gone: bool = False) -> Order:
+        """Asks the venue once what it knows, and never sends again; the same order when that is nothing sure.
+
+        reason: why it would be cancelled; gone: the venue has just said that it cancelled it
+        """
         exchange = self._exchange_for(order.request.account)
         closed = self._window_left(order) <= 0  # when asked, not when answered
         try:
             found = await exchange.find(order.id)
-            fills = () if found is None or not found.filled else await exchange.fills_of(order.id)
+            if found is None and gone:
+                found = replace(order, status=OrderStatus.CANCELLED)
+            fills = () if found is None or not (found.filled or gone) else await exchange.fills_of(order.id)
         except FAILURES as failed:
             self._log.warning("lookup failed", order=order.id, exc_info=failed)
             return order
         if found is None:
             if not closed or order.status is not OrderStatus.UNKNOWN:
                 return order
-            return await self._save(replace(order, status=OrderStatus.REJECTED, reason=NEVER_ARRIVED), tell=True)
+            return await self._reject(order, NEVER_ARRIVED, tell=True)
         if found.status in UNSURE or sum((fill.quantity for fill in fills), ZERO) < found.filled:
             return order  # the journal takes fills, not sums: they are not all told yet
-        return await self._take_in(order, found, fills)
+        if found.status is OrderStatus.CANCELLED and reason is not None:
+            found = replace(found, reason=reason)
+        after = await self.take_in(order, found, fills)
+        if after.id in self._unwanted and not after.status.final:
+            self._unwanted.discard(after.id)
+            with contextlib.suppress(*FAILURES):
+                return await self._cancel(after)
+        return after
 
-    async def _take_in(self, order: Order, found: Order, fills: Sequence[Fill]) -> Order:
-        """What the venue says of the order, and those of its fills that the journal lacks, in one transaction."""
-        known = {fill.id for fill in await self._store.fills_of(order.id)}
-        fresh = [fill for fill in fills if fill.id not in known]
-        filled = sum((fill.quantity for fill in fills), ZERO)
-        status = found.status
-        if filled and not status.final:
-            wanted = order.request.quantity
+    async def take_in(self, order: Order, found: Order, fills: Sequence[Fill]) -> Order:
+        """What the venue says of the order, and those of its fills that the journal lacks, in one transaction.
+
+        Fills come from answers, streams and questions, late, twice and in any order: each is journaled once, and the
+        order has filled what all of them add up to. The account stands still meanwhile.
+        """
+        known = {fill.id: fill for fill in await self._store.fills_of(order.id)}
+        fresh = list({fill.id: fill for fill in fills if fill.id not in known}.values())
+        told = [*known.values(), *fresh]
+        filled = sum((fill.quantity for fill in told), ZERO)
+        status, wanted = found.status, order.request.quantity
+        if filled and (not status.final or status is OrderStatus.REJECTED):
             status = OrderStatus.FILLED if wanted is not None and filled >= wanted else OrderStatus.PARTIAL
-        order = replace(
+            if order.status.final and not status.final:  # what was over has filled after all: no more of it is known
+                status = OrderStatus.CANCELLED
+        elif order.status.final and not status.final:
+            status = order.status
+        after = replace(
             order,
             status=status,
             filled=filled,
-            average_price=sum((fill.notional for fill in fills), ZERO) / filled if filled else None,
-            fees=sum((fill.fee for fill in fills), ZERO),
-            reason=found.reason,
-            updated=self._clock.now(),
+            average_price=sum((fill.notional for fill in told), ZERO) / filled if filled else None,
+            fees=sum((fill.fee for fill in told), ZERO),
+            reason=order.reason if order.status.final and status is order.status else found.reason,
         )
-        async with self._store.unit() as unit:
-            await unit.save_order(order)
-            for fill in fresh:
-                await unit.record(fill)
-                unit.emit(FillRecorded(f"fill:{fill.id}", fill.account, fill.time, fill, order.number))
-            unit.emit(order_changed(order, self._clock))
-        self._book.apply(Change((order,), tuple(fresh)))
-        return order
+        if not fresh and after == order:
+            return order
+        return await self._save(after, fills=fresh)
 
     async def _hold(self, order: Order) -> Order:
         """The order, still unknown; its owner is told so once."""
@@ -278,24 +480,41 @@ class Execution:
         reason = f"The venue does not say what became of it; {symbol} is held."
         if order.reason == reason:
             return order
-        return await self._save(replace(order, reason=reason), tell=True)
+        order = replace(order, reason=reason)
+        return await self._save(order, tell=notice_of(order))
 
-    async def _save(self, order: Order, *, tell: bool = False) -> Order:
+    async def _reject(self, order: Order, reason: str, *, tell: bool = False) -> Order:
+        order = replace(order, status=OrderStatus.REJECTED, reason=reason)
+        return await self._save(order, tell=notice_of(order) if tell and order.request.parent is None else None)
+
+    async def _save(
+        self, order: Order, *, fills: Sequence[Fill] = (), tell: str | None = None, also: Also | None = None
+    ) -> Order:
         order = replace(order, updated=self._clock.now())
+        account = order.request.account
         async with self._store.unit() as unit:
             await unit.save_order(order)
+            for fill in fills:
+                await unit.record(fill)
+                unit.emit(FillRecorded(f"fill:{fill.id}", account, fill.time, fill, order.number))
             unit.emit(order_changed(order, self._clock))
-            if tell:
-                unit.emit(
-                    AccountNotice(
-                        f"notice:{order.id}:{order.status.value}",
-                        order.request.account,
-                        self._clock.now(),
-                        f"Order #{order.number} ({described(order.request)}): {order.status.value}. {order.reason}",
-                    )
-                )
-        self._book.apply(Change((order,)))
+            if tell is not None:
+                name = f"notice:{order.id}:{order.status.value}"
+                unit.emit(AccountNotice(name, account, self._clock.now(), tell))
+            if also is not None:
+                await also(unit)
+        self._book.apply(Change((order,), tuple(fills)))
         return order
+
+
+def notice_of(order: Order) -> str:
+    """'Order #3 (buy 0.1 BTC/USDT): rejected. The venue never received it.'"""
+    return f"Order #{order.number} ({described(order.request)}): {order.status.value}. {order.reason}"
+
+
+def words(order: Order) -> str:
+    """'partially filled'."""
+    return order.status.value.replace("_", " ")
 
 
 def described(request: OrderRequest) -> str:

@@ -106,3 +106,27 @@ class TradingStore(PaperStore, Protocol):
         ...
 
     async def drop_lease(self, name: str, owner: str) -> None: ...
+
+
+class Synthetics(Protocol):
+    """Who works the order types that a venue has not natively, by child orders (see `core.engine.synthetics`).
+
+    A child goes through `Execution.submit` under the id 'PARENT.N', with `parent` set; it reserves nothing itself.
+    What became of the whole is told by `Execution.settle`.
+    """
+
+    async def begin(self, order: Order) -> None:
+        """Takes up an order that was just recorded as open. Once is as often as ten times."""
+        ...
+
+    async def cancel(self, order: Order) -> None:
+        """Ends the order: its children are cancelled, and it is settled. Once is as often as ten times."""
+        ...
+
+    async def load(self) -> None:
+        """Takes up again what the record calls open, also what was recorded and never begun."""
+        ...
+
+    def owns(self, order: Order) -> bool:
+        """Whether it works this order."""
+        ...

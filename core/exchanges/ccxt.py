@@ -1,33 +1,26 @@
-"""Public market data of real venues through ccxt, whose types end here."""
+"""Market data of real venues through ccxt, whose types end here: asked over REST, followed over websockets."""
 
-import asyncio
 import difflib
-import importlib
 import time
-from collections.abc import Awaitable, Sequence
-from decimal import Decimal
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from core.clock import Clock, SystemClock, from_ms
+from core.clock import Clock, SystemClock
 from core.errors import InvalidInput, NotFound, Unavailable
-from core.exchanges.endpoints import led_through
-from core.exchanges.failures import explained
-from core.exchanges.venues.quirks import OPTIONS
+from core.exchanges.connection import Connection, Pacing
+from core.exchanges.mapping import instrument_of, quote_of
+from core.exchanges.streams import MarketTrade, Streams, book_change, market_trade
 from core.market import timeframes
 from core.market.bars import Bars
+from core.market.book import BookChange
 from core.market.instrument import Instrument
-from core.money import ZERO, decimal_of
 from core.trading.exchange import Quote
 
-T = TypeVar("T")
-
-TIMEOUT = 15_000  # ms, of one request
-TICK_SIZE = 4  # ccxt's way of telling a grid as its step; the other ways count digits
-DECIMAL_PLACES = 2
 PAGE = 300  # bars asked for at once where ccxt does not know the venue's limit
+DEPTH = 50  # levels of a book that is asked for
 
 
 class CcxtData:
@@ -35,28 +28,42 @@ class CcxtData:
 
     endpoint_base: put before every address of the venue, see `led_through`
     sandbox: the venue's own test environment, whose prices are not the market's
+    pace: who lets requests out at the venue's pace, beside ccxt's own throttle
     """
 
     def __init__(
-        self, venue: str, endpoint_base: str | None = None, sandbox: bool = False, *, clock: Clock | None = None
+        self,
+        venue: str,
+        endpoint_base: str | None = None,
+        sandbox: bool = False,
+        *,
+        clock: Clock | None = None,
+        pace: Pacing | None = None,
     ) -> None:
-        self.name = venue.lower()
+        self.connection = Connection(venue, endpoint_base, sandbox, pace=pace)
+        self.name = self.connection.venue
+        self.profile = self.connection.profile
         self.simulated = sandbox
+        self.clock = clock or SystemClock()
         self.page = PAGE
-        self._base = endpoint_base
-        self._clock = clock or SystemClock()
-        self._exchange: Any = None
-        self._opening = asyncio.Lock()
         self._instruments: dict[str, Instrument] = {}
+        self._streams = Streams(self, self.connection, self.clock)
+
+    async def loaded(self) -> Any:
+        """ccxt's client with the venue's markets in it, for those who share them. Raises NotFound, Unavailable."""
+        client = await self.connection.open()
+        self.page = _page_limit(client)
+        if not client.markets:
+            await self.connection.ask(lambda each: each.load_markets(), "instruments", "instruments")
+        return client
 
     async def instruments(self) -> Sequence[Instrument]:
         """Every spot pair that trades, by name. Raises NotFound for an unknown venue, Unavailable."""
-        exchange = await self._open()
         if not self._instruments:
-            markets = await self._ask(exchange.load_markets(), "instruments")
+            client = await self.loaded()
             found = (
-                _instrument(self.name, market, exchange.precisionMode)
-                for market in markets.values()
+                instrument_of(self.name, market, client.precisionMode)
+                for market in client.markets.values()
                 if market.get("spot") and market.get("active") is not False
             )
             self._instruments = {instrument.symbol: instrument for instrument in sorted(found, key=_symbol)}
@@ -77,41 +84,77 @@ class CcxtData:
         return found
 
     async def quote(self, instrument: Instrument) -> Quote:
-        """Raises NotFound, Unavailable."""
+        """The market now: from a stream where one runs and is fresh, else asked. Raises NotFound, Unavailable."""
         listed = await self.instrument(instrument.symbol)
-        exchange = await self._open()
-        ticker = await self._ask(exchange.fetch_ticker(listed.symbol), f"prices of {listed.symbol}")
-        last = _decimal(ticker.get("last")) or _decimal(ticker.get("close"))
-        if last is None or last <= 0:
-            raise Unavailable(f"{self.name} gives no price of {listed.symbol} now.", venue=self.name)
-        percentage = _decimal(ticker.get("percentage"))
-        stamp = ticker.get("timestamp")
-        return Quote(
-            instrument=listed,
-            bid=_decimal(ticker.get("bid")) or last,
-            ask=_decimal(ticker.get("ask")) or last,
-            last=last,
-            time=from_ms(int(stamp)) if stamp else self._clock.now(),
-            change=None if percentage is None else percentage / 100,
-            high=_decimal(ticker.get("high")),
-            low=_decimal(ticker.get("low")),
-            volume=_decimal(ticker.get("baseVolume")),
-            simulated=self.simulated,
+        live = self._streams.quote(listed)
+        return live if live is not None else await self.asked_quote(listed)
+
+    async def asked_quote(self, listed: Instrument) -> Quote:
+        """The market as the venue answers now. Raises Unavailable."""
+        ticker = await self.connection.ask(
+            lambda each: each.fetch_ticker(listed.symbol), f"prices of {listed.symbol}", "ticker"
         )
+        quote = quote_of(ticker, listed, self.clock.now(), self.simulated)
+        if quote is None:
+            raise Unavailable(f"{self.name} gives no price of {listed.symbol} now.", venue=self.name)
+        return quote
+
+    async def book(self, instrument: Instrument, depth: int = DEPTH) -> BookChange:
+        """The book as it is now, as one snapshot. Raises NotFound, Unavailable."""
+        listed = await self.instrument(instrument.symbol)
+        told = await self.connection.ask(
+            lambda each: each.fetch_order_book(listed.symbol, self._offered_depth(depth)),
+            f"the book of {listed.symbol}",
+            "book",
+        )
+        return book_change(listed, told, self.clock.now_ms(), depth)
+
+    async def trades(self, instrument: Instrument, limit: int = 100) -> Sequence[MarketTrade]:
+        """The newest trades of the market, oldest first. Raises NotFound, Unavailable."""
+        listed = await self.instrument(instrument.symbol)
+        told = await self.connection.ask(
+            lambda each: each.fetch_trades(listed.symbol, None, limit), f"trades of {listed.symbol}", "fills"
+        )
+        return [market_trade(listed, trade) for trade in sorted(told, key=lambda each: each.get("timestamp") or 0)]
+
+    def stream_quotes(self, instrument: Instrument) -> AsyncIterator[Quote]:
+        """Quotes as they change, for as long as the caller listens."""
+        return self._streams.quotes(instrument)
+
+    def stream_book(self, instrument: Instrument, depth: int = DEPTH) -> AsyncIterator[BookChange]:
+        """The book after each change, as snapshots of its best `depth` levels on either side."""
+        return self._streams.books(instrument, depth)
+
+    def stream_trades(self, instrument: Instrument) -> AsyncIterator[MarketTrade]:
+        """Trades of the market as they happen, each once."""
+        return self._streams.trades(instrument)
+
+    def stream_bars(self, instrument: Instrument, timeframe: str) -> AsyncIterator[Bars]:
+        """The forming bar after each change; when it closes, the closed one and the new one together."""
+        return self._streams.bars(instrument, timeframes.parse(timeframe))
+
+    def freshness(self, instrument: Instrument) -> float | None:
+        """Seconds since a stream of the pair last said anything; None where none runs."""
+        return self._streams.freshness(instrument)
 
     async def bars(self, instrument: Instrument, timeframe: str, *, since: int | None = None, limit: int = 500) -> Bars:
         """Up to `limit` bars (fewer where the venue gives fewer at once); the last one may still be forming."""
         name = timeframes.parse(timeframe)
         listed = await self.instrument(instrument.symbol)
-        exchange = await self._open()
-        offered = exchange.timeframes or {}
+        offered = (await self.connection.open()).timeframes or {}
         if name not in offered:
             usable = ", ".join(each for each in timeframes.TIMEFRAMES if each in offered)
             raise InvalidInput(f"{self.name} has no {name} bars; it has {usable or 'none'}.", timeframe=name)
         count = min(limit, self.page)
-        rows = await self._ask(
-            exchange.fetch_ohlcv(listed.symbol, name, since, count), f"{name} bars of {listed.symbol}"
+        rows = await self.connection.ask(
+            lambda each: each.fetch_ohlcv(listed.symbol, name, since, count),
+            f"{name} bars of {listed.symbol}",
+            "bars",
         )
+        return self.made_bars(listed, name, rows, since)
+
+    def made_bars(self, listed: Instrument, name: str, rows: Sequence[Any], since: int | None = None) -> Bars:
+        """ccxt's rows as checked bars. Raises InvalidInput where the venue's bars open at other times."""
         by_time = {int(row[0]): row for row in rows if since is None or row[0] >= since}
         table = np.array([by_time[moment][1:6] for moment in sorted(by_time)], dtype=np.float64).reshape(-1, 5)
         times = np.array(sorted(by_time), dtype=np.int64)
@@ -124,98 +167,33 @@ class CcxtData:
         return Bars.checked(listed, name, times, *table.T, where=place)
 
     async def ping(self) -> float:
-        exchange = await self._open()
+        client = await self.connection.open()
         began = time.perf_counter()
-        if exchange.has.get("fetchTime"):
-            await self._ask(exchange.fetch_time(), "the time")
+        if client.has.get("fetchTime"):
+            await self.connection.ask(lambda each: each.fetch_time(), "the time")
         else:
-            await self._ask(exchange.load_markets(True), "instruments")
+            await self.connection.ask(lambda each: each.load_markets(True), "instruments", "instruments")
         return time.perf_counter() - began
 
     async def close(self) -> None:
-        """Closes the connections; the next question opens new ones."""
-        exchange, self._exchange = self._exchange, None
-        if exchange is not None:
-            await exchange.close()
+        """Ends the streams and closes the connections; the next question opens new ones."""
+        await self._streams.close()
+        await self.connection.close()
 
-    async def _open(self) -> Any:
-        async with self._opening:
-            if self._exchange is None:
-                library = await asyncio.to_thread(importlib.import_module, "ccxt.async_support")  # a second, cold
-                self._exchange = self._build(library)
-                self.page = _page_limit(self._exchange)
-            return self._exchange
-
-    def _build(self, library: Any) -> Any:
-        if self.name not in library.exchanges:
-            close = difflib.get_close_matches(self.name, library.exchanges, 3, 0.6)
-            raise NotFound(
-                f"'{self.name}' is no venue this program knows.",
-                hint=f"Did you mean {' or '.join(close)}?"
-                if close
-                else "Well-known ones are binance, kraken, coinbase.",
-                venue=self.name,
-            )
-        exchange = getattr(library, self.name)(
-            {"enableRateLimit": True, "timeout": TIMEOUT, "options": dict(OPTIONS.get(self.name, {}))}
-        )
-        exchange.has["fetchCurrencies"] = False  # a second question that public data does not need
-        if self.simulated:
-            if not exchange.urls.get("test"):
-                raise InvalidInput(f"{self.name} has no test environment.", hint="Leave its SANDBOX setting out.")
-            exchange.set_sandbox_mode(True)  # before the addresses are rewritten, because it replaces them
-        if self._base:
-            exchange.urls["api"] = led_through(exchange.urls["api"], self._base, getattr(exchange, "hostname", None))
-        return exchange
-
-    async def _ask(self, question: Awaitable[T], asked: str) -> T:
-        from ccxt.base.errors import BaseError
-
-        try:
-            return await question
-        except BaseError as failed:
-            raise explained(self.name, failed, asked) from failed
-        except (OSError, TimeoutError) as failed:  # the connection, where ccxt let it through
-            raise Unavailable(f"{self.name} cannot be reached for {asked}.", venue=self.name) from failed
+    def _offered_depth(self, depth: int) -> int:
+        """The least number of levels that the venue offers and that holds `depth`; KuCoin knows only two."""
+        offered = {"kucoin": (20, 100), "bybit": (1, 50, 200)}.get(self.name)
+        if offered is None:
+            return min(depth, self.profile.book_depth)
+        return next((each for each in offered if each >= depth), offered[-1])
 
 
 def _symbol(instrument: Instrument) -> str:
     return instrument.symbol
 
 
-def _instrument(venue: str, market: Any, mode: int) -> Instrument:
-    precision, limits = market.get("precision") or {}, market.get("limits") or {}
-    return Instrument(
-        venue,
-        str(market["base"]),
-        str(market["quote"]),
-        _grid(precision.get("price"), mode),
-        _grid(precision.get("amount"), mode),
-        _decimal((limits.get("cost") or {}).get("min")) or ZERO,
-    )
-
-
-def _grid(precision: Any, mode: int) -> Decimal:
-    """A step of ccxt's as an exact decimal; 0 where the venue sets none."""
-    if precision is None:
-        return ZERO
-    if mode == TICK_SIZE:
-        return _decimal(precision) or ZERO
-    return Decimal(1).scaleb(-int(precision)) if mode == DECIMAL_PLACES else ZERO
-
-
-def _decimal(value: Any) -> Decimal | None:
-    """ccxt's number, exact as its shortest form; None for what it does not know."""
-    if value is None or value == "":
-        return None
-    try:
-        return decimal_of(value)
-    except InvalidInput:
-        return None
-
-
-def _page_limit(exchange: Any) -> int:
+def _page_limit(client: Any) -> int:
     """Bars that the venue gives at once."""
-    features = getattr(exchange, "features", None) or {}
+    features = getattr(client, "features", None) or {}
     limit = ((features.get("spot") or {}).get("fetchOHLCV") or {}).get("limit")
     return int(limit) if limit else PAGE

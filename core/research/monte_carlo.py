@@ -190,9 +190,7 @@ def monte_carlo(
     Raises InvalidInput for impossible settings and those of another kind, or a result with too few trades or bars.
     """
     began = time.perf_counter()
-    _check(kind, runs, seed, ruin, NOISE if noise is None else noise)
-    given = {"trades": replace, "blocks": block is not None, "prices": noise is not None, "costs": jitter is not None}
-    _demand_own(kind, given)
+    demand_settings(kind, runs, seed, ruin, replace=replace, block=block, noise=noise, jitter=jitter)
     match kind:
         case "trades":
             made = histories.trades(result, seed, replace)
@@ -255,6 +253,23 @@ def _batch(shared: tuple[Histories, float], runs: tuple[int, int]) -> tuple[Floa
     for place, run in enumerate(range(first, end)):
         figures_of(made.path(run), cash, made.marks, figures[place], kept[place])
     return figures, kept
+
+
+def demand_settings(
+    kind: str,
+    runs: int,
+    seed: int,
+    ruin: float,
+    *,
+    replace: bool = False,
+    block: float | None = None,
+    noise: float | None = None,
+    jitter: Jitter | None = None,
+) -> None:
+    """Raises InvalidInput for settings that `monte_carlo` would refuse, before a long backtest has run for nothing."""
+    _check(kind, runs, seed, ruin, NOISE if noise is None else noise)
+    given = {"trades": replace, "blocks": block is not None, "prices": noise is not None, "costs": jitter is not None}
+    _demand_own(kind, given)
 
 
 def _demand_own(kind: str, given: Mapping[str, bool]) -> None:

@@ -64,10 +64,9 @@ class SqlTradingUnit:
         return order
 
     async def save_order(self, order: Order) -> None:
-        """Writes where the order stands."""
-        await self._unit.execute(
-            update(tables.orders).where(tables.orders.c.id == order.id).values(**_state(order, self._unit.now))
-        )
+        """Writes where the order stands, and what of it was sent."""
+        kept = {"request": json.dumps(encode(order.request)), **_state(order, self._unit.now)}
+        await self._unit.execute(update(tables.orders).where(tables.orders.c.id == order.id).values(**kept))
 
     async def record(self, entry: Entry) -> None:
         """Appends a fill or a transfer to the journal of the account's present epoch."""
@@ -79,9 +78,13 @@ class SqlTradingUnit:
             own = {
                 "kind": "fill", "order_id": entry.order, "instrument": entry.instrument, "side": entry.side.value,
                 "price": entry.price, "quantity": entry.quantity, "fee": entry.fee, "maker": entry.maker,
+                "asset": entry.fee_asset, "amount": entry.fee_amount if entry.fee_asset is not None else None,
             }  # fmt: skip
         else:
-            own = {"kind": "transfer", "asset": entry.asset, "amount": entry.amount, "note": entry.note}
+            own = {
+                "kind": "transfer", "asset": entry.asset, "amount": entry.amount, "note": entry.note,
+                "instrument": entry.instrument, "price": entry.price,
+            }  # fmt: skip
         await self._unit.execute(insert(tables.journal).values(**common, **own))
 
     async def save_ledger(self, ledger: LedgerState) -> None:
@@ -352,8 +355,9 @@ def _order(row: Mapping[str, Any]) -> Order:
 def _entry(row: Mapping[str, Any]) -> Entry:
     if row["kind"] == "transfer":
         return Transfer(
-            row["id"], row["account"], row["ledger"], row["asset"], row["amount"], row["time"], row["note"] or ""
-        )
+            row["id"], row["account"], row["ledger"], row["asset"], row["amount"], row["time"], row["note"] or "",
+            row["instrument"], row["price"],
+        )  # fmt: skip
     return Fill(
         row["id"],
         row["order_id"],
@@ -366,6 +370,8 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         row["fee"],
         row["time"],
         bool(row["maker"]),
+        row["asset"],
+        ZERO if row["amount"] is None else row["amount"],
     )
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.trading.costs import Costs
-from core.trading.orders import Order, OrderRequest
+from core.trading.orders import Order, OrderRequest, OrderType, TrailingStop
 from core.trading.portfolio import Fill
 
 ELSEWHERE = "elsewhere"  # the ledger of orders and fills that were made outside of this product
@@ -39,6 +39,7 @@ class Capabilities:
     receive_window: seconds after which an order that was sent can no longer arrive; until then, that the venue does not
     know it proves nothing. 0 where `find` knows at once, and surely.
     unique_for_ever: whether the venue refuses a client id that it has ever seen; most look at open orders only
+    forms: 'Type.field' of types that the venue keeps in that form alone, e.g. a TrailingStop by fraction
     """
 
     order_types: frozenset[str]
@@ -46,6 +47,18 @@ class Capabilities:
     streaming: bool = False
     receive_window: float = RECEIVE_WINDOW
     unique_for_ever: bool = False
+    forms: frozenset[str] = frozenset()
+
+    def places(self, kind: OrderType) -> bool:
+        """Whether the venue itself keeps an order of this type in this form."""
+        name = type(kind).__name__
+        if name in self.order_types:
+            return True
+        match kind:
+            case TrailingStop(fraction=fraction, activation=None):
+                return f"{name}.{'distance' if fraction is None else 'fraction'}" in self.forms
+            case _:
+                return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,12 @@ def test_strategies_are_compared_on_the_same_bars(file: str, tmp_path: Path, mon
     assert "Sharpe ratio" in done.stdout
     assert "Is one better?" in page.read_text()
     assert not (tmp_path / "results").exists()
+    fast, slow = "formula: close > ema(close, 5)", "formula: close > ema(close, 50)"
+    done = orchestrator("compare", fast, slow, "--data", file, "--no-save", "--json")
+    assert done.returncode == 0, done.stderr
+    assert slow in done.stdout
+    done = orchestrator("compare", fast, fast, "--data", file, "--no-save")
+    assert "is given twice" in done.stderr
     done = orchestrator("compare", "sma_cross", "macd")
     assert done.returncode == 1
     assert "give the bars with --data" in done.stderr

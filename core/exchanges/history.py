@@ -1,0 +1,260 @@
+"""The fills of an account at a venue: of one order, since a time, and as they happen."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import structlog
+
+from core.clock import to_ms
+from core.errors import AppError, NotFound
+from core.exchanges.ccxt import CcxtData
+from core.exchanges.connection import Connection
+from core.exchanges.known import Known
+from core.exchanges.lookup import MARGIN, Lookup
+from core.exchanges.mapping import decimal
+from core.exchanges.settled import fees_of, fill_of, third_assets
+from core.jobs import end_task
+from core.market.instrument import Instrument
+from core.money import ZERO
+from core.trading.exchange import ELSEWHERE
+from core.trading.orders import OrderRequest
+from core.trading.portfolio import Fill
+
+PAGES = 40  # of fills that are read at most for one question
+POLL = 5.0  # seconds between two looks at the account where its stream is broken
+LISTENING = 30.0  # seconds after which it is looked at although the stream says nothing
+OVERLAP = 30_000  # ms by which two looks overlap: venues list fills a little late
+FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds before a broken stream is tried again
+QUOTES = ("USDT", "USDC", "USD", "EUR", "BTC")
+
+
+class History:
+    """Fills of one account."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        known: Known,
+        lookup: Lookup,
+        data: CcxtData,
+        ready: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._connection = connection
+        self._known = known
+        self._lookup = lookup
+        self._data = data
+        self._ready = ready
+        self._ended: dict[str, tuple[Decimal, Sequence[Fill]]] = {}  # whole fills of orders that have ended
+        self._strangers: set[str] = set()  # the venue's ids of orders that are not ours
+        self._log = structlog.get_logger("exchange")
+
+    # -- one order ------------------------------------------------------------------------------------------------
+
+    async def of_order(self, request: OrderRequest, *, final: bool = False) -> tuple[Decimal, Sequence[Fill]]:
+        """(what it traded, its fills, oldest first). final: nothing more will come, so what is told is remembered."""
+        if request.id in self._ended:
+            return self._ended[request.id]
+        symbol, listed = request.instrument.symbol, request.instrument
+        answers = await self._lookup.of(request)
+        trades: list[Any] = []
+        for answer in answers:
+            trades += await self._trades_of(str(answer["id"]), symbol, request)
+        gross = sum((decimal(trade.get("amount")) or ZERO for trade in trades), ZERO)
+        fills = await self._filled(trades, listed, lambda _: (request.id, request.ledger))
+        told = sum((decimal(answer.get("filled")) or ZERO for answer in answers), ZERO)
+        if final and gross >= told:
+            self._ended[request.id] = (gross, fills)
+        return gross, fills
+
+    async def _trades_of(self, venue_id: str, symbol: str, request: OrderRequest) -> list[Any]:
+        asked = f"the fills of an order in {symbol}"
+        if self._connection.profile.order_trades:
+            return list(
+                await self._connection.ask(lambda each: each.fetch_order_trades(venue_id, symbol), asked, "fills")
+            )
+        since = None if request.created is None else to_ms(request.created) - MARGIN
+        return [trade for trade in await self._pages(symbol, since) if str(trade.get("order")) == venue_id]
+
+    async def told_at_once(self, request: OrderRequest, listed: Instrument, answer: Any) -> Sequence[Fill]:
+        """The fills in the answer to an order, where they are whole and leave as many coins as were traded."""
+        trades = [dict(trade) for trade in answer.get("trades") or [] if trade.get("id")]
+        if not trades or any(listed.base in fees_of(trade, listed) for trade in trades):
+            return ()
+        for trade in trades:
+            trade["timestamp"] = trade.get("timestamp") or answer.get("timestamp") or self._data.clock.now_ms()
+            trade["side"] = trade.get("side") or request.side.value
+        try:
+            return await self._filled(trades, listed, lambda _: (request.id, request.ledger))
+        except AppError:  # what a token is worth cannot be asked now; the fills are found again later
+            return ()
+
+    # -- the account ----------------------------------------------------------------------------------------------
+
+    async def since(self, moment: int, held: Mapping[str, Decimal]) -> list[Fill]:
+        """Every fill from then on (UTC ms), oldest first. held: balances, which tell pairs to ask about."""
+        symbols: list[str | None] = [None]
+        if self._connection.profile.fills_need_symbol:
+            symbols = list(await self._symbols(held))
+        fills: dict[str, Fill] = {}
+        for symbol in symbols:
+            for fill in await self._owned(await self._pages(symbol, moment)):
+                if to_ms(fill.time) >= moment:
+                    fills[fill.id] = fill
+        return sorted(fills.values(), key=lambda fill: (fill.time, fill.id))
+
+    async def _symbols(self, held: Mapping[str, Decimal]) -> Sequence[str]:
+        """Pairs in which the account may have traded: ordered, seen open, or with a coin that it holds."""
+        listed = {each.symbol for each in await self._data.instruments()}
+        ordered = await self._known.symbols()
+        quotes = dict.fromkeys([*(symbol.partition("/")[2] for symbol in sorted(ordered)), *QUOTES])
+        of_coins = {f"{asset}/{quote}" for asset in held for quote in quotes if asset not in QUOTES[:4]}
+        return sorted((ordered | self._lookup.foreign_symbols | of_coins) & listed)
+
+    async def _owned(self, trades: Sequence[Any]) -> list[Fill]:
+        """The fills in the trades, each under the order and ledger that it belongs to."""
+        by_symbol: dict[str, list[Any]] = {}
+        for trade in trades:
+            by_symbol.setdefault(str(trade.get("symbol")), []).append(trade)
+        fills: list[Fill] = []
+        for symbol, group in by_symbol.items():
+            try:
+                listed = await self._data.instrument(symbol)
+            except NotFound:  # a pair this product does not trade
+                continue
+            owners = {str(trade.get("order")): await self._owner(trade, symbol) for trade in group}
+            fills += await self._filled(group, listed, partial(_looked_up, owners))
+        return fills
+
+    async def _owner(self, trade: Any, symbol: str) -> tuple[str, str]:
+        """(order id, ledger) that a trade belongs to."""
+        venue_id = str(trade.get("order"))
+        request = await self._known.owner({"id": venue_id, "info": trade.get("info")})
+        if request is None and trade.get("order") and venue_id not in self._strangers:
+            answer = await self._lookup.by_venue_id(venue_id, symbol, {})
+            request = None if answer is None else await self._known.owner(answer)
+            if request is None:
+                self._strangers.add(venue_id)
+        if request is None:
+            return f"{self._connection.venue}:{venue_id}", ELSEWHERE
+        return request.id, request.ledger
+
+    async def _filled(
+        self, trades: Sequence[Any], listed: Instrument, owner: Callable[[Any], tuple[str, str]]
+    ) -> list[Fill]:
+        worth = {asset: await self._worth(asset, listed) for asset in third_assets(list(trades), listed)}
+        found: dict[str, Fill] = {}
+        for trade in trades:
+            order, ledger = owner(trade)
+            fill = fill_of(trade, listed, order=order, account=self._known.account, ledger=ledger, worth=worth)
+            if fill is not None:
+                found[fill.id] = fill
+        return sorted(found.values(), key=lambda fill: (fill.time, fill.id))
+
+    async def _worth(self, asset: str, listed: Instrument) -> Decimal:
+        """Quote per unit of an asset that fees were taken in, at the market now; 0 where they have no common pair."""
+        for base, quote, inverse in ((asset, listed.quote, False), (listed.quote, asset, True)):
+            try:
+                price = (await self._data.quote(await self._data.instrument(f"{base}/{quote}"))).last
+            except NotFound:
+                continue
+            return 1 / price if inverse else price
+        self._log.warning("fee of no known worth", asset=asset, symbol=listed.symbol)
+        return ZERO
+
+    async def _pages(self, symbol: str | None, since: int | None) -> list[Any]:
+        """Trades from then on, page by page."""
+        profile = self._connection.profile
+        found: dict[str, Any] = {}
+        asked = "the fills of the account" if symbol is None else f"fills in {symbol}"
+        for page in range(PAGES):
+            params = {} if profile.trades_offset is None or page == 0 else {profile.trades_offset: len(found)}
+            begin, limit = since, None if profile.trades_offset else profile.trades_page
+            call = partial(_trades, symbol, begin, limit, params)
+            trades = await self._connection.ask(call, asked, "fills")
+            before = len(found)
+            found |= {f"{trade.get('symbol')}:{trade.get('id')}:{trade.get('side')}": trade for trade in trades}
+            if len(trades) < profile.trades_page or len(found) == before:
+                break
+            if profile.trades_offset is None:
+                since = max(int(trade.get("timestamp") or 0) for trade in trades)
+        return list(found.values())
+
+    # -- as they happen -------------------------------------------------------------------------------------------
+
+    async def stream(self) -> AsyncIterator[Fill]:
+        """Fills from half a minute ago on, each once.
+
+        A message on the private stream is the sign to look; what is told comes over REST, whose fees are whole. Where
+        the stream is broken, the account is looked at every few seconds.
+        """
+        clock = self._data.clock
+        since, told = clock.now_ms() - OVERLAP, set[str]()
+        sign: asyncio.Task[Any] | None = None
+        wait, retry = FIRST_WAIT, 0
+        try:
+            while True:
+                if sign is None and clock.now_ms() >= retry:
+                    sign = asyncio.create_task(self._sign(), name=f"{self._connection.venue} fills")
+                if sign is not None:
+                    await asyncio.wait({sign}, timeout=LISTENING)
+                else:
+                    await asyncio.sleep(min(POLL, wait))
+                symbols: set[str] | None = None
+                if sign is not None and sign.done():
+                    failed = sign.exception()
+                    if failed is None:
+                        symbols, wait = sign.result(), FIRST_WAIT
+                    else:
+                        self._log.warning(
+                            "fill stream", venue=self._connection.venue, failed=type(failed).__name__, again_in=wait
+                        )
+                        retry, wait = clock.now_ms() + int(wait * 1000), min(2 * wait, LONGEST_WAIT)
+                    sign = None
+                looked = clock.now_ms()
+                try:
+                    fresh = await self._look(symbols, since)
+                except AppError as failed:
+                    self._log.warning("fills not told", venue=self._connection.venue, reason=failed.message)
+                    continue
+                for fill in fresh:
+                    if fill.id not in told:
+                        told.add(fill.id)
+                        yield fill
+                if symbols is None:  # only a look at everything moves the mark
+                    since = max(since, looked - OVERLAP)
+        finally:
+            await end_task(sign)
+
+    async def _look(self, symbols: set[str] | None, since: int) -> list[Fill]:
+        await self._ready()
+        if not symbols:
+            return await self.since(since, {})
+        fills = []
+        for symbol in sorted(symbols):
+            fills += await self._owned(await self._pages(symbol, since))
+        return [fill for fill in sorted(fills, key=lambda each: each.time) if to_ms(fill.time) >= since]
+
+    async def _sign(self) -> set[str] | None:
+        """Waits for a message about the account; the pairs it speaks of, None for all."""
+        await self._ready()
+        client = await self._connection.open()
+        if client.has.get("watchMyTrades"):
+            message = await client.watch_my_trades()
+        elif client.has.get("watchOrders"):
+            message = await client.watch_orders()
+        else:
+            await asyncio.sleep(POLL)
+            return None
+        symbols = {str(each.get("symbol")) for each in message}
+        return symbols or None
+
+
+def _trades(symbol: str | None, since: int | None, limit: int | None, params: dict[str, Any], client: Any) -> Any:
+    return client.fetch_my_trades(symbol, since, limit, params)
+
+
+def _looked_up(owners: Mapping[str, tuple[str, str]], trade: Any) -> tuple[str, str]:
+    return owners[str(trade.get("order"))]
