@@ -21,6 +21,8 @@ from core.clock import Clock, SystemClock
 from core.commands.context import Services
 from core.engine.engine import Engine
 from core.errors import AppError, ConfigError
+from core.exchanges.books import BookHub
+from core.exchanges.venues import profile_of
 from core.jobs import Jobs
 from core.market.history import History
 from core.notify import Notifier
@@ -35,6 +37,7 @@ from core.store.registry import CODEC
 from core.store.sql import Store
 from core.store.trading import SqlTradingStore
 from core.strategies import load as load_strategy
+from core.trading.costs import Costs
 from core.trading.exchange import MarketData
 
 SURFACES = "orchestrator.surfaces"  # entry points
@@ -209,7 +212,9 @@ def build(
     alerts = AlertService(SqlAlerts(store), clock, bus)
     record = SqlTradingStore(store)
     load = partial(load_strategy, folder=settings.data_dir / "strategies")
-    engine = Engine(record, sources or chosen_sources(settings, clock), clock, bus, load=load)
+    markets = sources or chosen_sources(settings, clock)
+    engine = Engine(record, markets, clock, bus, load=load)
+    books = BookHub({source.name: source for source in markets}, clock, costs=_schedule)
     engine.feed.watch_for(alerts.watched)
     notifier = Notifier(SqlDeliveries(store), users, record, clock, bus, [name for name in PUSHED if name in chosen])
     relay = Relay(SqlOutbox(store), CODEC, bus.deliver, clock)
@@ -217,7 +222,7 @@ def build(
     services = Services(
         settings=settings, clock=clock, bus=bus, store=store, users=users, market=engine.feed, desk=engine.desk,
         strategies=engine.trader, alerts=alerts, jobs=jobs, history=History(settings.data_dir / "history"),
-        notifier=notifier, app_info={"version": version(), "local_token": instance.token, "roles": chosen},
+        notifier=notifier, books=books, app_info={"version": version(), "local_token": instance.token, "roles": chosen},
     )  # fmt: skip
     chores = Chores(clock)
     chores.every(30, "heartbeat", _calling(instance.beat))
@@ -233,6 +238,7 @@ def build(
         Part("notifier", _nothing, notifier.stop),
         Part("alerts", alerts.start, alerts.stop),
         Part("engine", engine.start, engine.stop),
+        Part("books", _nothing, books.stop),
         Part("outbox", relay.start, relay.stop),
     ]
     if "scheduler" in chosen:
@@ -246,6 +252,12 @@ def version() -> str:
         return importlib.metadata.version("crypto-orchestrator")
     except importlib.metadata.PackageNotFoundError:
         return "0"
+
+
+def _schedule(venue: str) -> Costs:
+    """What a new account pays at the venue."""
+    tiers = profile_of(venue).tiers
+    return Costs(taker_fee=tiers[0].taker, maker_fee=tiers[0].maker) if tiers else Costs()
 
 
 async def _nothing() -> None:

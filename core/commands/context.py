@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from core.engine.desk import Desk
     from core.engine.feed import Feed
     from core.engine.trader import Trader
+    from core.exchanges.books import BookHub
     from core.jobs import Jobs
     from core.market.history import History
     from core.settings import Settings
@@ -45,6 +46,7 @@ class Services:
     jobs: Jobs
     history: History
     notifier: Any  # core.notify.Notifier; the two layers stand beside each other and do not import one another
+    books: BookHub
     app_info: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -21,6 +21,8 @@ from core.engine.feed import Feed
 from core.engine.means import Means
 from core.engine.ports import AccountState, TradingStore
 from core.engine.register import Register
+from core.engine.synthetics.grid import each_of
+from core.engine.synthetics.terms import on_grid, reference
 from core.engine.trader import Trader
 from core.engine.valuation import FRESH, Valuation
 from core.engine.views import MANUAL, AccountView, Panic, Preview, ProfitView
@@ -31,7 +33,18 @@ from core.money import ONE, ZERO, plain
 from core.risk import limits as risk
 from core.simulation.account import SignalRow
 from core.trading.exchange import Quote
-from core.trading.orders import Market, Order, OrderRequest, OrderStatus, Side, Stop, TimeInForce, TrailingStop
+from core.trading.orders import (
+    Grid,
+    Market,
+    Order,
+    OrderRequest,
+    OrderStatus,
+    OrderType,
+    Side,
+    Stop,
+    TimeInForce,
+    TrailingStop,
+)  # fmt: skip
 from core.trading.portfolio import Fill
 
 OPENING = Decimal(10_000)
@@ -127,6 +140,37 @@ class Desk:
             expires=expires,
             created=self._clock.now(),
         )
+
+    async def compose(
+        self,
+        account: str,
+        side: Side | str,
+        instrument: Instrument,
+        kind: OrderType,
+        *,
+        quantity: Decimal | None = None,
+        spend: Decimal | None = None,
+        fraction: Decimal | None = None,
+    ) -> OrderRequest:
+        """An order of any type; it is nowhere yet. One of quantity (base), spend (quote), fraction (of what is free).
+
+        Raises InvalidInput, InsufficientFunds.
+        """
+        plainly = await self.draft(account, side, instrument, quantity=quantity, spend=spend, fraction=fraction)
+        kind = on_grid(kind, instrument)
+        size = plainly.quantity
+        if size is None:
+            last = (await self._feed.quote(instrument)).last
+            price = reference(kind, plainly.side, instrument, last)
+            rate = Decimal(repr(self._venue.costs.taker_fee))
+            size = (plainly.spend or ZERO) / (price * (1 + rate))
+        if isinstance(kind, Grid):
+            size = each_of(kind, size, instrument) * (kind.levels - 1) or size
+        return replace(plainly, type=kind, quantity=instrument.quantity(size), spend=None)
+
+    def natives(self, account: str) -> frozenset[str]:
+        """The order types that the account's venue works itself."""
+        return self._execution.natives(account)
 
     async def preview(self, request: OrderRequest) -> Preview:
         """What the order would do now. Raises RiskRefused, InsufficientFunds or InvalidInput, with numbers."""

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from core import wording
+from core.engine.synthetics.terms import demand_workable
 from core.errors import InvalidInput
 from core.market.instrument import Instrument
 from core.money import plain
@@ -55,6 +56,7 @@ def demand_sides(request: OrderRequest, last: Decimal, fill: Decimal) -> None:
 
     last: the market; fill: the price that the entry can expect
     """
+    demand_workable(request, last)
     match request.type:
         case Bracket(Limit(price), stop, target) if price < last:
             demand_between(stop, target, "the limit of", price, price)

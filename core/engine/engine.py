@@ -14,6 +14,7 @@ from core.engine.gate import Gate
 from core.engine.lease import Lease
 from core.engine.live import Absent, LiveVenues
 from core.engine.ports import TradingStore
+from core.engine.synthetics.service import Synthetics
 from core.engine.trader import HISTORY, Load, Trader
 from core.engine.valuation import Valuation
 from core.exchanges.paper import PaperVenue
@@ -64,6 +65,8 @@ class Engine:
         self.gate = Gate(self.book, self.feed, self.valuation, self.arming)
         self._exchange_for = exchange_for
         self.execution = Execution(store, self.book, self.exchange_for, clock, self.lease, self.gate.demand)
+        self.synthetics = Synthetics(store, self.book, self.execution, self.exchange_for, self.feed, bus, clock)
+        self.execution.synthetics = self.synthetics
         self.trader = Trader(
             store,
             self.book,
@@ -117,15 +120,18 @@ class Engine:
         await self.restore()
         await self.feed.choose()
         await self.feed.catch_up()
+        await self.synthetics.load()
         await self.trader.resume()
         if live:
             self.execution.start()
+            self.synthetics.start()
             await self.feed.start()
             await self.desk.snapshot()
 
     async def stop(self) -> None:
         """Ends in order: nothing new is looked at, what stands is kept, the lease is given back."""
         await self.feed.stop()
+        await self.synthetics.stop()
         await self.execution.stop()
         await self.venue.close()
         await self.lease.drop()

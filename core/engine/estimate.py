@@ -6,12 +6,28 @@ from decimal import Decimal
 
 from core import wording
 from core.engine.drafting import entry_of
+from core.engine.synthetics import terms
+from core.engine.synthetics.grid import each_of
 from core.engine.valuation import FRESH
 from core.money import ZERO
 from core.risk import limits as risk
 from core.trading.costs import Costs
 from core.trading.exchange import Quote
-from core.trading.orders import Bracket, Limit, OrderRequest, Side, Stop, StopLimit, TrailingStop
+from core.trading.orders import (
+    Bracket,
+    Grid,
+    Iceberg,
+    Ladder,
+    Limit,
+    OneCancelsOther,
+    OrderRequest,
+    Side,
+    Stop,
+    StopLimit,
+    TrailingStop,
+    Twap,
+    Vwap,
+)  # fmt: skip
 
 LARGE = Decimal("0.5")  # share of the equity in one order that is worth a warning
 
@@ -45,9 +61,17 @@ def expected(request: OrderRequest, quote: Quote, costs: Costs) -> Cost:
         case TrailingStop(fraction, distance):
             trigger = last * (1 - side * -fraction) if fraction is not None else last + side * (distance or ZERO)
             price = request.instrument.price(trigger * (1 + slippage * side), side)
+        case Iceberg(price):
+            slippage, rate = ZERO, Decimal(repr(costs.maker_fee))
+        case OneCancelsOther() | Ladder() | Grid():
+            price = request.instrument.price(terms.reference(kind, request.side, request.instrument, last))
+        case Twap(limit=Decimal()) | Vwap(limit=Decimal()):
+            price = terms.reference(kind, request.side, request.instrument, last)
         case _:
             price = request.instrument.price(last * (1 + slippage * side), side)
-    if request.quantity is not None:
+    if isinstance(kind, Grid):
+        quantity = each_of(kind, request.quantity or ZERO, request.instrument) * (kind.levels - 1)
+    elif request.quantity is not None:
         quantity = request.quantity
     else:
         quantity = request.instrument.quantity((request.spend or ZERO) / (price * (1 + rate)))

@@ -99,6 +99,10 @@ class Execution:
         async with self._locks[account]:
             yield
 
+    def natives(self, account: str) -> frozenset[str]:
+        """The order types that the account's exchange works itself."""
+        return self._exchange_for(account).capabilities.order_types
+
     # -- orders -------------------------------------------------------------------------------------------------
 
     async def submit(
@@ -278,9 +282,9 @@ class Execution:
     def _is_composite(self, request: OrderRequest) -> bool:
         """Whether the exchange leaves this type to the synthetics. Raises InvalidInput when there are none."""
         exchange = self._exchange_for(request.account)
-        name = type(request.type).__name__
-        if name in exchange.capabilities.order_types:
+        if exchange.capabilities.works(request.type):
             return False
+        name = type(request.type).__name__
         if self.synthetics is None:
             natively = ", ".join(sorted(exchange.capabilities.order_types))
             raise InvalidInput(f"{name} orders cannot be placed here.", hint=f"There are {natively}.")

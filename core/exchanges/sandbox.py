@@ -1,7 +1,7 @@
 """The sandbox venue: market data without a network, from the synthetic market, always labelled as simulated."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from core.clock import Clock
 from core.market import timeframes
 from core.market.bars import Bars
+from core.market.book import BookChange, Levels
 from core.market.instrument import Instrument
 from core.market.noise import key_of, uniform_pairs
 from core.market.synthetic import CLOSES, OPENS, VENUE, SandboxMarket
@@ -16,6 +17,8 @@ from core.market.timeframes import DAY, MINUTE
 from core.money import decimal_of
 from core.trading.exchange import Quote
 
+STEP = 5.0e-5  # between two levels of a book, fraction of the price
+NOTIONAL = 20_000.0  # quote that lies at a level near the best price, on average
 NARROW, WIDE = 1.0e-4, 2.0e-4  # bid-ask spread, fraction of the price
 AT_ONCE = 32 * DAY  # a longer stretch of minutes is made off the event loop
 
@@ -74,6 +77,29 @@ class SandboxData:
         if len(closed) >= limit or start > opened or end < opened:
             return closed
         return closed.followed_by(self.market.forming(instrument.symbol, name, now))
+
+    async def book(self, instrument: Instrument, depth: int = 50) -> BookChange:
+        """Levels around the quote that thin out and grow with their distance, another draw each second."""
+        quote = await self.quote(instrument)
+        listed, now = quote.instrument, self._clock.now_ms()
+        step = max(float(listed.tick_size), float(quote.last) * STEP)
+        steps = np.arange(depth)
+        draws = uniform_pairs(key_of(self.market.seed, instrument.symbol, "depth"), now // 1000 * 64 + steps)
+        sides: list[Levels] = []
+        for sign, best, draw in ((-1, quote.bid, draws[0]), (1, quote.ask, draws[1])):
+            prices = np.round((float(best) + sign * steps * step) / float(listed.tick_size)) * float(listed.tick_size)
+            sizes = NOTIONAL / float(quote.last) * (0.5 + draw) * (1.0 + steps / 10)
+            lots = np.maximum(1, np.round(sizes / float(listed.lot_size)))
+            table = np.column_stack((prices, lots * float(listed.lot_size)))
+            rounded: Levels = np.asarray(np.round(table, 10), dtype=np.float64)
+            sides.append(rounded[rounded[:, 0] > 0])
+        return BookChange(self.name, listed.symbol, now, sides[0], sides[1], snapshot=True)
+
+    async def stream_book(self, instrument: Instrument, depth: int = 50) -> AsyncIterator[BookChange]:
+        """The book once a second."""
+        while True:
+            yield await self.book(instrument, depth)
+            await self._clock.sleep(1.0)
 
     async def ping(self) -> float:
         return 0.0

@@ -8,9 +8,12 @@ from typing import Literal
 
 from core.errors import InvalidInput
 from core.market.instrument import Instrument
-from core.money import ZERO
+from core.money import ZERO, plain
 
 Mode = Literal["PAPER", "LIVE"]
+MOST_LEVELS = 100  # of a ladder or a grid
+LONGEST = 30 * 86_400  # seconds over which an order may be sliced
+MOST_SLICES = 1_000
 
 
 class Side(StrEnum):
@@ -71,6 +74,13 @@ class TrailingStop:
     distance: Decimal | None = None
     activation: Decimal | None = None
 
+    def __post_init__(self) -> None:
+        if (self.fraction is None) == (self.distance is None):
+            raise InvalidInput("A trailing stop follows by a fraction or by a distance: exactly one of them.")
+        if self.fraction is not None and not 0 < self.fraction < 1:
+            raise InvalidInput(f"The trail {plain(self.fraction)} is not between 0 and 1: 0.05 is 5 %.")
+        demand_positive(distance=self.distance, activation=self.activation)
+
 
 @dataclass(frozen=True, slots=True)
 class Bracket:
@@ -93,6 +103,11 @@ class OneCancelsOther:
     trigger: Decimal
     stop_price: Decimal | None = None
 
+    def __post_init__(self) -> None:
+        demand_positive(limit=self.price, stop=self.trigger, stop_limit=self.stop_price)
+        if self.price == self.trigger:
+            raise InvalidInput(f"The limit and the stop are both at {plain(self.price)}; they must lie apart.")
+
 
 @dataclass(frozen=True, slots=True)
 class Iceberg:
@@ -100,6 +115,9 @@ class Iceberg:
 
     price: Decimal
     visible: Decimal
+
+    def __post_init__(self) -> None:
+        demand_positive(price=self.price, visible=self.visible)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +127,9 @@ class Twap:
     duration: int
     slices: int
     limit: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        demand_slicing(self.duration, self.slices, self.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +144,11 @@ class Vwap:
     participation: Decimal = Decimal("0.1")
     limit: Decimal | None = None
 
+    def __post_init__(self) -> None:
+        demand_slicing(self.duration, self.slices, self.limit)
+        if not 0 < self.participation <= 1:
+            raise InvalidInput(f"The participation {plain(self.participation)} is not between 0 and 1: 0.1 is 10 %.")
+
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
@@ -136,6 +162,17 @@ class Ladder:
     stop: Decimal | None = None
     target: Decimal | None = None
 
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.prices) <= MOST_LEVELS:
+            raise InvalidInput(f"A ladder has 1 to {MOST_LEVELS} prices, not {len(self.prices)}.")
+        if len(set(self.prices)) < len(self.prices):
+            raise InvalidInput("Two prices of the ladder are the same.")
+        if self.weights and len(self.weights) != len(self.prices):
+            raise InvalidInput(f"{len(self.prices)} prices need as many weights, not {len(self.weights)}.")
+        for value in (*self.prices, *self.weights):
+            demand_positive(price=value)
+        demand_positive(stop=self.stop, target=self.target)
+
 
 @dataclass(frozen=True, slots=True)
 class Grid:
@@ -147,6 +184,13 @@ class Grid:
     low: Decimal
     high: Decimal
     levels: int
+
+    def __post_init__(self) -> None:
+        demand_positive(low=self.low, high=self.high)
+        if self.low >= self.high:
+            raise InvalidInput(f"The low {plain(self.low)} of the grid must lie below its high {plain(self.high)}.")
+        if not 2 <= self.levels <= MOST_LEVELS:
+            raise InvalidInput(f"A grid has 2 to {MOST_LEVELS} levels, not {self.levels}.")
 
 
 OrderType = (
@@ -191,6 +235,27 @@ class OrderRequest:
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise InvalidInput(f"The {name} {value} is not above zero.")
+
+
+def demand_positive(**prices: Decimal | None) -> None:
+    """Raises InvalidInput for a price that is not above zero."""
+    for name, value in prices.items():
+        if value is not None and not ZERO < value < Decimal("Infinity"):
+            raise InvalidInput(f"The {name.replace('_', ' ')} {plain(value)} is not above zero.")
+
+
+def demand_slicing(duration: int, slices: int, limit: Decimal | None) -> None:
+    """Raises InvalidInput for slices that cannot be traded one after the other within the time."""
+    if not 1 <= slices <= MOST_SLICES:
+        raise InvalidInput(f"The order is traded in 1 to {MOST_SLICES} slices, not {slices}.")
+    if not 1 <= duration <= LONGEST:
+        raise InvalidInput(f"The time is 1 second to {LONGEST // 86_400} days, not {duration} seconds.")
+    if duration < 2 * slices:
+        raise InvalidInput(
+            f"{slices} slices over {duration} seconds lie less than 2 seconds apart.",
+            hint=f"Take at most {max(1, duration // 2)} slices, or more time.",
+        )
+    demand_positive(limit=limit)
 
 
 class OrderStatus(StrEnum):

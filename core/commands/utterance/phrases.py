@@ -2,7 +2,8 @@
 
 A word stands for itself, [words] may be left out, (one|other) is a choice, {slot} takes a value:
 {instrument} a known coin, {ticker} any word that could be one, {order} a number, {timeframe}, {period}, {strategy},
-{concept} a word that help explains, {words};
+{concept} a word that help explains, {words},
+{side} buy or sell, {size:quantity} an amount of coins;
 {order=all} takes no words and gives the argument that value.
 """
 
@@ -14,11 +15,14 @@ from core.commands.utterance.numbers import ONES
 from core.commands.utterance.periods import period_in
 from core.commands.utterance.studies import strategy_in
 from core.commands.utterance.vocabulary import words_of
-from core.commands.utterance.words import timeframe
+from core.commands.utterance.words import timeframe, tokens
+from core.money import plain
 
 SLOTS = {
     "instrument": r"[a-z0-9:/_\-]+", "ticker": r"[a-z0-9:/_\-]+", "order": r"#?(?:\d{1,9}|" + "|".join(ONES) + ")",
     "timeframe": r"[a-z0-9]+", "period": r"[a-z0-9\- ]+?", "strategy": r"[a-z_\- &]+?", "words": r".+?",
+    "side": r"buying|buy|purchase|selling|sell",
+    "size": r"[0-9][0-9.,_]*k?|" + "|".join(ONES),
     "concept": r"limits?|stops?|stop loss|targets?|take profit|market "
     r"order|paper|simulated|sandbox|slippage|fees?|costs|previews?",
 }  # fmt: skip
@@ -73,6 +77,13 @@ def converted(slot: str, raw: str) -> str | None:
         case "order":
             raw = raw.lstrip("#")
             return str(ONES[raw]) if raw in ONES else raw
+        case "side":
+            return "sell" if raw.startswith("sell") else "buy"
+        case "size":
+            amounts = [token.amount for token in tokens(raw)]
+            only = amounts[0] if len(amounts) == 1 else None
+            plainly = only is not None and only.unit == "" and only.other is None
+            return plain(only.value) if only is not None and plainly else None
         case "timeframe":
             return timeframe(raw)
         case "period":

@@ -87,6 +87,7 @@ def test_every_example_is_understood_as_its_own_command() -> None:
 
 def test_whatever_trades_or_changes_people_needs_a_role() -> None:
     trading = {"buy", "sell", "cancel", "panic", "resume", "start", "stop", "reset", "protect", "flatten"}
+    trading |= {"split"}
     governing = {"people", "allow", "revoke"}
     for each in registry().commands:
         expected = Role.TRADER if each.name in trading else Role.ADMIN if each.name in governing else Role.VIEWER
@@ -103,6 +104,7 @@ def test_what_moves_money_is_confirmed_and_what_is_private_stays_private() -> No
         "claim", "help",
         "indicators", "indicator",
         "sweep", "optimize", "walkforward",
+        "book", "best",
     }  # fmt: skip
 
 

@@ -1,0 +1,372 @@
+"""Synthetics: the async edge of the machines. It feeds them, writes down what they decide, and carries it out.
+
+What a step decides is written down in one transaction (the state with its children, the parent order, what is told)
+before any of it is done. A child's id follows from its number, and numbers are never used twice: doing it again after a
+crash is the same order. Every order has an inbox and one worker, so that its happenings are taken in one by one.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+import structlog
+
+from core.bus import Bus
+from core.clock import Clock, to_ms
+from core.engine.book import Book
+from core.engine.execution import Execution
+from core.engine.feed import Feed
+from core.engine.ports import Document, TradingStore
+from core.engine.synthetics import machines
+from core.engine.synthetics.machines import State
+from core.engine.synthetics.values import (
+    Action,
+    Cancel,
+    Cancelled,
+    Changed,
+    Finish,
+    Happening,
+    Place,
+    Priced,
+    Restarted,
+    Tell,
+    Ticked,
+)  # fmt: skip
+from core.engine.synthetics.volumes import usual_volumes
+from core.errors import AppError, Conflict, Unavailable
+from core.events import AccountNotice, QuoteChanged
+from core.jobs import end_task
+from core.market.instrument import Instrument
+from core.money import ZERO
+from core.trading.exchange import Exchange, Quote
+from core.trading.orders import Order, OrderRequest, OrderStatus, Vwap
+
+KIND = "composite"  # of the documents in which the states are kept
+BEAT = 1.0  # seconds between two ticks
+AGAIN = 2_000  # ms after which what could not be done is tried again
+FRESH = 15.0  # seconds; an older price begins nothing
+NEVER_SENT = "It was never sent."
+PASSING = (Conflict, Unavailable, OSError, TimeoutError)  # nothing was sent, and later it may be
+FAILURES = (AppError, OSError, TimeoutError)
+
+
+@dataclass(slots=True)
+class Running:
+    """An order at work. undone: by child, what could not be carried out yet, and from when on it is tried again."""
+
+    order: Order
+    state: State
+    inbox: deque[Happening] = field(default_factory=deque)
+    undone: dict[int, tuple[Place | Cancel, int]] = field(default_factory=dict)
+    worker: asyncio.Task[None] | None = None
+
+
+class Synthetics:
+    """Works the order types that a venue has not, by child orders through `Execution.submit`."""
+
+    def __init__(
+        self,
+        store: TradingStore,
+        book: Book,
+        execution: Execution,
+        exchange_for: Callable[[str], Exchange],
+        feed: Feed,
+        bus: Bus,
+        clock: Clock,
+    ) -> None:
+        self._store, self._book, self._execution, self._exchange_for = store, book, execution, exchange_for
+        self._feed, self._clock = feed, clock
+        self._running: dict[str, Running] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._log = structlog.get_logger("synthetics")
+        execution.listen(self.on_order)
+        bus.subscribe(QuoteChanged, self.on_quote)
+        feed.watch_for(self.watched)
+
+    # -- life ---------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """From now on time passes for the orders at work."""
+        self._task = asyncio.create_task(self._beat(), name="synthetics")
+
+    async def stop(self) -> None:
+        """Stands still; what was decided and not done yet is done after the next start."""
+        self._stopping = True
+        await end_task(self._task)
+        self._task = None
+        for running in tuple(self._running.values()):
+            if running.worker is not None:
+                running.worker.cancel()
+                await asyncio.gather(running.worker, return_exceptions=True)
+
+    async def load(self) -> None:
+        """Takes up again what the record calls open, also what was recorded and never begun.
+
+        Every child is looked up before anything is placed.
+        """
+        known: set[str] = set()
+        for document in await self._store.documents(KIND, open_only=True):
+            known.add(document.id)
+            order = self._book.order(document.id) or await self._store.order(document.id)
+            if order is None or order.status.final:
+                async with self._store.unit() as unit:
+                    await unit.save_document(replace(document, open=False))
+                continue
+            if document.id in self._running:
+                continue
+            running = self._running[order.id] = Running(order, machines.read(document.value))
+            for child in running.state.work.children:
+                found = await self._store.order(child_id(order.id, child.n))
+                if found is not None:
+                    running.inbox.append(changed(found))
+            running.inbox.append(Restarted(self._clock.now_ms()))
+            self._wake(running)
+        for order in self._book.open_orders():
+            if order.id not in known and order.status is OrderStatus.OPEN and self.owns(order):
+                await self.begin(order)
+
+    async def begin(self, order: Order) -> None:
+        """Takes up an order that was just recorded as open, and waits for its first acts."""
+        if order.id in self._running:
+            return
+        request = await self._sized(order.request)
+        volumes: Sequence[Decimal] = ()
+        if isinstance(request.type, Vwap):
+            volumes = await usual_volumes(self._feed, self._clock, request.instrument, request.type)
+        native = self._exchange_for(request.account).capabilities.order_types
+        state = machines.begin(request, tuple(native), volumes)
+        if order.id in self._running:  # somebody else was faster meanwhile
+            return
+        running = Running(order, state)
+        async with self._store.unit() as unit:
+            await unit.save_document(self._document(running.order, state))
+        self._running[order.id] = running
+        running.inbox.append(Ticked(self._clock.now_ms()))
+        quote, age = self._feed.known(request.instrument), self._feed.age(request.instrument)
+        if quote is not None and age is not None and age <= FRESH:
+            running.inbox.append(self._priced(quote))
+        self._wake(running)
+        await self._idle(running)
+
+    async def cancel(self, order: Order) -> None:
+        """Ends the order: its children are cancelled first, what they filled counts. Waits for what can be done now."""
+        running = self._running.get(order.id)
+        if running is None:
+            if not order.status.final:
+                cancelled = replace(order, status=OrderStatus.CANCELLED, reason="Cancelled on request.")
+                await self._execution.settle(cancelled)
+            return
+        running.inbox.append(Cancelled())
+        self._wake(running)
+        await self._idle(running)
+
+    # -- looking ------------------------------------------------------------------------------------------------
+
+    def owns(self, order: Order) -> bool:
+        """Whether it works this order."""
+        if order.id in self._running:
+            return True
+        request = order.request
+        return request.parent is None and not self._exchange_for(request.account).capabilities.works(request.type)
+
+    def state(self, order_id: str) -> State | None:
+        """What the machine of an order at work remembers."""
+        running = self._running.get(order_id)
+        return None if running is None else running.state
+
+    def watched(self) -> list[Instrument]:
+        """Instruments of orders at work: their prices are kept fresh."""
+        return [running.order.request.instrument for running in self._running.values()]
+
+    async def settled(self) -> None:
+        """Returns when every order has taken in what has happened so far."""
+        while workers := [each.worker for each in self._running.values() if each.worker and not each.worker.done()]:
+            await asyncio.wait(workers)
+
+    # -- what happens -------------------------------------------------------------------------------------------
+
+    async def on_quote(self, event: QuoteChanged) -> None:
+        """A price: noted for every order of the instrument."""
+        for running in tuple(self._running.values()):
+            if running.order.request.instrument == event.quote.instrument:
+                running.inbox.append(self._priced(event.quote))
+                self._wake(running)
+
+    def on_order(self, before: Order | None, after: Order) -> None:
+        """A child changed: noted. It is called while others wait, so no more than that is done here."""
+        running = self._running.get(after.request.parent or "")
+        if running is not None:
+            running.inbox.append(changed(after))
+            self._wake(running)
+
+    async def tick(self) -> None:
+        """Lets every order know that time has passed."""
+        now = self._clock.now_ms()
+        for running in tuple(self._running.values()):
+            running.inbox.append(Ticked(now))
+            self._wake(running)
+
+    async def _beat(self) -> None:
+        while True:
+            await self._clock.sleep(BEAT)
+            await self.tick()
+
+    def _priced(self, quote: Quote) -> Priced:
+        # A venue's clock may differ from ours, by which the orders' own time goes.
+        return Priced(max(to_ms(quote.time), self._clock.now_ms()), quote.bid, quote.ask, quote.last)
+
+    # -- one order at a time --------------------------------------------------------------------------------------
+
+    def _wake(self, running: Running) -> None:
+        if self._stopping or (running.worker is not None and not running.worker.done()):
+            return
+        try:
+            running.worker = asyncio.get_running_loop().create_task(self._work(running), name="composite order")
+        except RuntimeError:  # told outside of a loop, at its end: the next start looks
+            return
+
+    async def _idle(self, running: Running) -> None:
+        while running.worker is not None and not running.worker.done():
+            await asyncio.wait([running.worker])
+
+    async def _work(self, running: Running) -> None:
+        while running.inbox and running.order.id in self._running:
+            happening = running.inbox[0]
+            try:
+                await self._take(running, happening)
+            except FAILURES as failed:  # not written down, so it did not happen yet
+                self._log.warning("a step was not kept", order=running.order.id, exc_info=failed)
+                await self._clock.sleep(AGAIN / 1000)
+
+    async def _take(self, running: Running, happening: Happening) -> None:
+        state, actions = machines.step(running.state, happening)
+        if actions or machines.material(running.state, state):
+            running.order = await self._keep(running.order, state, actions)
+        running.state = state
+        running.inbox.popleft()
+        for action in actions:
+            if isinstance(action, Place | Cancel):
+                await self._carry_out(running, action)
+        now = self._clock.now_ms()
+        for action, due in tuple(running.undone.values()):
+            if now >= due:
+                await self._carry_out(running, action)
+        if state.work.finished:
+            self._running.pop(running.order.id, None)
+
+    async def _keep(self, order: Order, state: State, actions: Sequence[Action]) -> Order:
+        """Writes down a step, whole: the state, where the parent stands, and what its owner is told."""
+        after = standing(order, state, actions)
+
+        async def also(unit: Any) -> None:
+            await unit.save_document(self._document(after, state))
+            for name, text in notices(after, actions):
+                unit.emit(AccountNotice(name, after.request.account, self._clock.now(), text))
+
+        if after != order:
+            return await self._execution.settle(after, also=also)
+        async with self._store.unit() as unit:
+            await also(unit)
+        return order
+
+    def _document(self, order: Order, state: State) -> Document:
+        value = machines.written(state)
+        return Document(KIND, order.id, order.request.account, value, open=not state.work.finished)
+
+    # -- carrying out ---------------------------------------------------------------------------------------------
+
+    async def _carry_out(self, running: Running, action: Place | Cancel) -> None:
+        if isinstance(action, Place):
+            await self._place(running, action)
+        else:
+            await self._cancel(running, action)
+
+    async def _place(self, running: Running, action: Place) -> None:
+        parent, child = running.order.request, action.child
+        request = OrderRequest(
+            child_id(parent.id, child.n),
+            parent.account,
+            parent.instrument,
+            child.side,
+            child.type,
+            quantity=None if child.spend is not None else child.quantity,
+            spend=child.spend,
+            ledger=parent.ledger,
+            reduce_only=action.reduce_only,
+            created=self._clock.now(),
+            parent=parent.id,
+        )
+        running.undone.pop(child.n, None)
+        try:
+            order: Order | None = await self._execution.submit(request, lambda: ZERO)
+            reason = None
+        except FAILURES as failed:
+            order = await self._store.order(request.id)
+            reason = failed.message if isinstance(failed, AppError) else type(failed).__name__
+            if order is None and isinstance(failed, PASSING):
+                self._log.warning("not placed yet", order=request.id, reason=reason)
+                running.undone[child.n] = (action, self._clock.now_ms() + AGAIN)
+                return
+        running.inbox.append(Changed(child.n, OrderStatus.REJECTED, reason=reason) if order is None else changed(order))
+
+    async def _cancel(self, running: Running, action: Cancel) -> None:
+        running.undone.pop(action.n, None)  # also a placing that never went out
+        order_id = child_id(running.order.id, action.n)
+        order = self._book.order(order_id) or await self._store.order(order_id)
+        if order is None:
+            running.inbox.append(Changed(action.n, OrderStatus.CANCELLED, reason=NEVER_SENT))
+            return
+        if not order.status.final:
+            try:
+                order = await self._execution.cancel(order)
+            except FAILURES as failed:
+                self._log.warning("not cancelled yet", order=order_id, exc_info=failed)
+        if not order.status.final:
+            running.undone[action.n] = (action, self._clock.now_ms() + AGAIN)
+        running.inbox.append(changed(order))
+
+    async def _sized(self, request: OrderRequest) -> OrderRequest:
+        """The request with a quantity, where money was to be spent; a market entry spends it at its own fill."""
+        if request.quantity is not None or request.estimate > 0:
+            return request
+        quote = await self._feed.quote(request.instrument)
+        return replace(request, estimate=request.instrument.quantity((request.spend or ZERO) / quote.ask))
+
+
+def child_id(parent: str, number: int) -> str:
+    """The id of a child: it follows from its parent's and its number."""
+    return f"{parent}.{number}"
+
+
+def changed(child: Order) -> Changed:
+    """Where a child order stands, as a happening."""
+    number = int(child.id.rpartition(".")[2])
+    return Changed(number, child.status, child.filled, child.average_price, child.fees, child.reason)
+
+
+def standing(order: Order, state: State, actions: Sequence[Action]) -> Order:
+    """The parent as its children leave it."""
+    work = state.work
+    filled = max(ZERO, work.filled)
+    status = OrderStatus.PARTIAL if ZERO < filled < work.quantity else OrderStatus.OPEN
+    reason = order.reason
+    for action in actions:
+        if isinstance(action, Finish):
+            status, reason = action.status, action.reason
+    return replace(order, status=status, filled=filled, average_price=work.average_price, fees=work.fees, reason=reason)
+
+
+def notices(order: Order, actions: Sequence[Action]) -> list[tuple[str, str]]:
+    """(id, text) of what the owner is told; the same thing has the same id."""
+    found = []
+    for action in actions:
+        if isinstance(action, Tell):
+            found.append((f"composite:{order.id}:{action.n}", f"Order #{order.number}: {action.text}"))
+        elif isinstance(action, Finish) and action.reason and not action.reason.startswith("Cancelled on request."):
+            ended = action.status.value.replace("_", " ")
+            found.append((f"composite:{order.id}:end", f"Order #{order.number} has ended ({ended}): {action.reason}"))
+    return found
