@@ -3,15 +3,17 @@
 from decimal import Decimal
 from typing import Any
 
-from core.engine.book import reserved_asset
 from core.events import AccountNotice
 from core.money import ZERO
-from core.trading.orders import Order, OrderStatus
+from core.trading.orders import Limit, Order, OrderStatus, Side
 from core.trading.portfolio import Fill, fold
 from tests.simulation.adapter import client_id, twice
+from tests.simulation.product import LIMITS
 from tests.simulation.venue import Held
-from tests.simulation.world import World
+from tests.simulation.world import PRICES, World
 
+MINUTE = 60_000
+LEEWAY = Decimal("1.3")  # the market moves between the check and here
 UNSURE = (OrderStatus.RECORDED, OrderStatus.SENDING, OrderStatus.UNKNOWN)
 
 
@@ -26,6 +28,8 @@ def always(world: World) -> None:
     for each in world.sent:
         if each.client_id not in recorded:
             world.violated("written first", f"{each.request.id} was sent and is not in the record")
+    _halted(world)
+    _limits(world)
     life = world.life
     if life is not None and life.ready:
         for account in world.accounts:
@@ -36,12 +40,49 @@ def always(world: World) -> None:
                         world.violated("reservations", f"{account}/{ledger} reserves {bound} {asset}")
 
 
+def _halted(world: World) -> None:
+    """After panic was acknowledged, nothing that opens a position leaves until it is lifted."""
+    for account, before in world.halted.items():
+        for each in world.sent[before:]:
+            if each.request.account == account and each.request.side is Side.BUY:
+                world.violated("panic", f"{each.request.id} was sent after panic")
+
+
+def _limits(world: World) -> None:
+    """No order that opens a position is larger than the user's limit, and no more of them leave in a minute."""
+    times: dict[str, list[int]] = {}
+    for each in world.sent:
+        request = each.request
+        if request.side is not Side.BUY:
+            continue
+        price = request.type.price if isinstance(request.type, Limit) else PRICES[request.instrument]
+        notional = request.spend or (request.quantity or ZERO) * price
+        if notional > (LIMITS.order_notional or ZERO) * LEEWAY:
+            world.violated("limits", f"{request.id} is worth {notional}")
+        if request.parent is None:
+            times.setdefault(request.account, []).append(each.at)
+    most = LIMITS.orders_per_minute or 0
+    for account, at in times.items():
+        for first, last in zip(at, at[most:], strict=False):
+            if last - first < MINUTE:
+                world.violated("limits", f"{account} sent more than {most} orders in a minute")
+
+
+def _told(world: World, account: str) -> None:
+    """Whoever trades by hand elsewhere is told that it was seen."""
+    elsewhere = [held for held in world.venue.orders.values() if held.account == account and held.request is None]
+    told = [text for text in notices(world, account) if "outside of this product" in text]
+    if any(held.trades for held in elsewhere) and not told:
+        world.violated("told", f"{account} was not told of what was traded elsewhere")
+
+
 async def settled(world: World, engine: Any) -> None:
     """What holds when the faults are over and everybody has had time."""
     for account in world.accounts:
         _orders(world, account)
         _fills(world, account)
         _balances(world, account)
+        _told(world, account)
         for difference in await engine.book.differences(account):
             world.violated("book = record", difference)
 
@@ -138,6 +179,3 @@ def _balances(world: World, account: str) -> None:
 
 def _plain(balances: dict[str, Decimal]) -> str:
     return ", ".join(f"{amount} {asset}" for asset, amount in sorted(balances.items())) or "nothing"
-
-
-__all__ = ["always", "nothing_bound", "notices", "reserved_asset", "settled"]

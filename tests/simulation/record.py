@@ -101,13 +101,12 @@ class MemoryUnit:
 
     async def save_order(self, order: Order) -> None:
         await self._pause()
+        request = decode(OrderRequest, encode(order.request))
 
         def write() -> None:
             known = self._disk.orders.get(order.id)
             if known is not None:
-                self._disk.orders[order.id] = _exact(
-                    replace(order, request=known.request, number=known.number), self._now
-                )
+                self._disk.orders[order.id] = _exact(replace(order, request=request, number=known.number), self._now)
 
         self._writes.append(write)
 

@@ -1,109 +1,134 @@
-"""The scenario: what people do in a seed, when the product dies, and when at last everything is quiet."""
+"""The scenario: what people do in a seed, what befalls the product, and when at last everything is quiet."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from core.errors import AppError
-from core.trading.orders import OrderRequest, Side
 from tests.simulation import invariants
-from tests.simulation.world import BTC, ETH, World
+from tests.simulation.people import People
+from tests.simulation.world import World
 
 QUIET = 150.0  # seconds in which everything must have found its end
+AFTERMATH = 70.0  # seconds in which everything that was cancelled must be over
 
 
-class People:
-    """Users who trade by hand at one account each."""
+class Fate:
+    """What befalls the product and the venue."""
 
     def __init__(self, world: World) -> None:
-        self.world = world
-        self.random = world.stream("people")
-        self.kept: list[OrderRequest] = []  # confirmed before, and perhaps confirmed again
-        self.gap = self.random.choice((1.0, 4.0, 12.0))
-        self.crashes = self.random.choice((0.0, 0.02, 0.08, 0.2))
+        self.world, self.random = world, world.stream("fate")
+        choice = self.random.choice
+        self.length = choice((60.0, 150.0, 240.0))
+        self.crashes = choice((0.0, 0.03, 0.1, 0.2))  # of what people do
+        self.troubles = {
+            self.restart: choice((0.0, 0.02)), self.stall: choice((0.0, 0.02)), self.maintenance: choice((0.0, 0.02)),
+            self.cut: choice((0.0, 0.02)), self.sweep: choice((0.0, 0.0, 0.01)),
+        }  # fmt: skip
+        self.meddling = choice((0.0, 0.0, 0.1))
 
-    def act(self) -> None:
-        """One thing that somebody does."""
-        world, random = self.world, self.random
-        life = world.life
+    def strike(self) -> None:
+        """Perhaps something befalls somebody."""
+        for trouble, chance in self.troubles.items():
+            if self.random.random() < chance:
+                self.world.count(trouble.__name__)
+                trouble()
+
+    def threaten(self) -> None:
+        """Perhaps the process dies during what it now begins: after a few steps, or after many."""
+        if self.random.random() < self.crashes:
+            reach = self.random.choice((12, 60, 60, 200, 600))
+            self.world.doom(self.random.randint(0, reach))
+
+    def restart(self) -> None:
+        """Somebody stops the product in order; it is started again."""
+        life = self.world.life
         if life is None or not life.ready or life.ending:
             return
-        account = random.choice(world.accounts)
-        actions = [(8, self.buy), (6, self.sell), (3, self.cancel), (1, self.cancel_all), (1, self.again)]
-        action = random.choices([each for _, each in actions], [weight for weight, _ in actions])[0]
-        if random.random() < self.crashes:
-            world.doom(random.choice((random.randint(0, 12), random.randint(0, 60), random.randint(0, 400))))
-        world.spawn(life, lambda: action(life.engine, account), action.__name__)
+        life.ending = True
 
-    async def buy(self, engine: Any, account: str) -> None:
-        await self._order(engine, account, Side.BUY)
+        async def stop() -> None:
+            await life.engine.stop()
+            self.world.loop.call_soon(self.world.loop.kill, life.number, context=self.world.loop.world)
 
-    async def sell(self, engine: Any, account: str) -> None:
-        await self._order(engine, account, Side.SELL)
+        self.world.spawn(life, stop, "stop")
 
-    async def cancel(self, engine: Any, account: str) -> None:
-        orders = await engine.desk.orders(account)
-        if orders:
-            await engine.desk.cancel(account, self.random.choice(orders).id)
+    def stall(self) -> None:
+        """The process stands still for a while, and then goes on as if nothing had been."""
+        life = self.world.life
+        if life is not None:
+            self.world.tell("world", "the process stands still")
+            self.world.loop.stall(life.number, self.random.choice((1.0, 6.0, 25.0)))
 
-    async def cancel_all(self, engine: Any, account: str) -> None:
-        await engine.desk.cancel_all(account)
+    def maintenance(self) -> None:
+        """The venue answers 503 for a while."""
+        self._away("down")
 
-    async def again(self, engine: Any, account: str) -> None:
-        """The same confirmation arrives once more: a double tap, or an impatient person after a restart."""
-        if self.kept:
-            self.world.count("confirmed twice")
-            await engine.desk.submit(self.random.choice(self.kept))
+    def cut(self) -> None:
+        """No connection can be made for a while."""
+        self._away("cut")
 
-    async def _order(self, engine: Any, account: str, side: Side) -> None:
-        random = self.random
-        instrument = random.choice((BTC, ETH))
-        size: dict[str, Decimal] = {}
-        if random.random() < 0.4:
-            size["fraction"] = Decimal(random.randint(1, 100)) / 100
-        else:
-            size["quantity"] = instrument.lot_size * random.randint(1, 900)
-        request = await engine.desk.draft(account, side, instrument, **size, **self._prices(instrument, side))
-        preview = await engine.desk.preview(request)
-        await asyncio.sleep(random.choice((0.0, 0.5, 8.0)))
-        self.kept = [*self.kept[-5:], request]
-        await engine.desk.submit(request, preview)
+    def sweep(self) -> None:
+        """The venue restarts, and every open order is gone."""
+        self.world.tell("venue", "restarts; open orders are cancelled")
+        self.world.venue.sweep()
 
-    def _prices(self, instrument: Any, side: Side) -> dict[str, Decimal]:
-        return {}
+    def _away(self, what: str) -> None:
+        network, loop = self.world.network, self.world.loop
+        self.world.tell("world", f"network {what}")
+        setattr(network, what, True)
+        loop.call_later(self.random.choice((3.0, 15.0, 45.0)), setattr, network, what, False, context=loop.world)
 
 
 async def play(world: World) -> None:
     """Faults, then quiet, then the reckoning."""
-    people = People(world)
-    random = world.stream("fate")
+    people, fate = People(world), Fate(world)
     world.launch()
-    end = world.loop.time() + random.choice((60.0, 180.0, 300.0))
+    await until_open(world)
+    end = world.loop.time() + fate.length
     while world.loop.time() < end:
-        await asyncio.sleep(random.expovariate(1.0) * people.gap)
-        people.act()
+        await asyncio.sleep(fate.random.expovariate(1.0) * people.gap)
+        fate.strike()
+        if people.act():
+            fate.threaten()
+        if fate.random.random() < fate.meddling:
+            people.meddle()
         invariants.always(world)
         if world.life is None:
-            await asyncio.sleep(random.choice((0.1, 5.0, 40.0)))
+            await asyncio.sleep(fate.random.choice((0.1, 5.0, 40.0)))
             world.launch()
     world.network.calm()
+    world.loop.spare()
     world.tell("world", "the faults are over")
-    await quiet(world)
-    engine = await ready(world)
+    await quiet(world, QUIET)
+    engine = ready(world)
     if engine is None:
         return
     await invariants.settled(world, engine)
     for account in world.accounts:
-        await asked(world, lambda: engine.desk.cancel_all(account))
-    await asyncio.sleep(60)
+        await asked(world, partial(engine.desk.cancel_all, account))
+    await quiet(world, AFTERMATH)
     await invariants.settled(world, engine)
     invariants.nothing_bound(world, engine)
 
 
-async def quiet(world: World) -> None:
+async def until_open(world: World) -> None:
+    """Before anything is ordered by hand, the accounts are opened with what the venue holds."""
+    while not all(account in world.disk.accounts for account in world.accounts):
+        await asyncio.sleep(1.0)
+        if world.life is None:
+            world.launch()
+        life = world.life
+        if life is not None and life.ready:
+            for account in world.accounts:
+                world.spawn(life, partial(life.engine.desk.open, account), "open")
+            await asyncio.sleep(5.0)
+
+
+async def quiet(world: World, seconds: float) -> None:
     """Time in which nothing goes wrong; a process that is not there is started."""
-    end = world.loop.time() + QUIET
+    end = world.loop.time() + seconds
     while world.loop.time() < end:
         if world.life is None:
             world.launch()
@@ -111,7 +136,7 @@ async def quiet(world: World) -> None:
         invariants.always(world)
 
 
-async def ready(world: World) -> Any:
+def ready(world: World) -> Any:
     """The engine, which must run by now."""
     if world.life is None or not world.life.ready:
         world.violated("progress", "the product does not run when nothing goes wrong any more")
@@ -120,7 +145,7 @@ async def ready(world: World) -> Any:
 
 
 async def asked(world: World, doing: Callable[[], Awaitable[Any]]) -> None:
-    """Done by the product; a refusal when nothing goes wrong any more is told."""
+    """Done by the product; a refusal when nothing goes wrong any more is a violation."""
     assert world.life is not None
     done = asyncio.Event()
 

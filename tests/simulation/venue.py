@@ -169,6 +169,10 @@ class Venue:
                 return True
         return False
 
+    def open(self, account: str, asset: str, amount: Decimal) -> None:
+        """What the account has always held."""
+        self.balances.setdefault(account, {})[asset] = amount
+
     def transfer(self, account: str, asset: str, amount: Decimal) -> None:
         """A deposit (+), or a withdrawal (-) of what is free. Raises Refused."""
         if amount < 0 and self.free(account, asset) < -amount:

@@ -11,7 +11,7 @@ import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -22,7 +22,7 @@ from core.errors import AppError
 from core.market.instrument import Instrument
 from core.money import ZERO
 from tests.simulation.adapter import Sent
-from tests.simulation.loop import PROCESS, START, LoopClock, SimulatedLoop, Stuck
+from tests.simulation.loop import PROCESS, LoopClock, SimulatedLoop, Stuck
 from tests.simulation.network import Faults, Network
 from tests.simulation.record import Disk, MemoryTradingStore
 from tests.simulation.venue import Venue
@@ -61,14 +61,6 @@ class Outcome:
         return hashlib.sha256("\n".join(self.trace).encode()).hexdigest()[:16]
 
 
-@dataclass(slots=True)
-class Told:
-    """What a person asked for, and what the answer was."""
-
-    what: str
-    answers: list[str] = field(default_factory=list)
-
-
 class World:
     """The stage. `scenario` plays on it, `product` makes the engine of a new process."""
 
@@ -78,6 +70,7 @@ class World:
         self.violations: list[str] = []
         self.happened: Counter[str] = Counter()
         self.sent: list[Sent] = []
+        self.halted: dict[str, int] = {}  # by account: how many orders had been sent when its panic was acknowledged
         self.disk = Disk()
         self.life: Life | None = None
         self.lives = 0
@@ -89,7 +82,7 @@ class World:
         self._disk_random = self.stream("disk")
         self._slow_disk = self.random.choice((0.0, 0.0, 0.02, 0.1))
         self._market = self.stream("market")
-        self._wild = self.random.choice((0.0005, 0.001, 0.004))
+        self._wild = self.random.choice((0.0005, 0.001, 0.003))
         self.venue = Venue(
             "sim", [BTC, ETH], lambda: self.clock.now_ms() + int(faults.skew * 1000), self.stream("depth"),
             taker_fee=self.random.choice((Decimal("0.001"), Decimal("0.0026"))),
@@ -249,8 +242,3 @@ def logged_by(world: World) -> Iterator[None]:
         yield
     finally:
         structlog.configure(**kept)
-
-
-def epoch() -> int:
-    """UTC ms at which every history begins."""
-    return START
