@@ -24,6 +24,7 @@ from core.store.registry import concerns
 from core.store.trading import SqlTradingStore
 from core.trading.orders import Bracket, Limit, Market, Order, OrderStatus, Stop, StopLimit, TrailingStop
 from core.trading.portfolio import Fill
+from core.trading.purses import owner_of, title_of, venue_of
 
 LATE = timedelta(hours=24)
 KEPT = timedelta(days=30)  # how long what was sent is remembered
@@ -93,7 +94,7 @@ class Notifier:
         reply = await self.compose(event)
         if reply is None:
             return
-        user, act = concerns(event), await self._act_of(event)
+        user, act = owner_of(concerns(event)), await self._act_of(event)
         identities = [(who.surface, who.external_id) for who in await self._users.identities(user)]
         recipients = [who for who in identities if who[0] in self._surfaces]
         if act is not None:
@@ -126,7 +127,8 @@ class Notifier:
             case StrategyChanged():
                 return strategy_text(event)
             case AccountNotice():
-                return [Text(event.text, "warning")]
+                live = "" if venue_of(event.account) is None else f" {title_of(event.account)}."
+                return [Text(f"{event.text}{live}", "warning")]
             case _:
                 return None
 
@@ -179,7 +181,7 @@ class Notifier:
                     return None
             case _:
                 return None
-        user, time = concerns(event), to_ms(event.time)
+        user, time = owner_of(concerns(event)), to_ms(event.time)
         return next((act for act in reversed(self._acts) if act.user == user and act.covers(time)), None)
 
     async def _tell(self, user: str) -> None:
@@ -302,7 +304,7 @@ def fill_text(event: FillRecorded, order: Order | None = None, run: Run | None =
         ("Total", wording.money(fill.notional, quote)),
         ("Fee", wording.money(fill.fee, quote)),
         ("By", f"order {event.number}" + (f" of strategy {run.number}, {run.strategy}" if run else "")),
-        ("Account", wording.badge("PAPER", venue == "sandbox")),  # the only mode there is before live accounts
+        ("Account", wording.badge(title_of(event.account), venue == "sandbox")),
     )
     title = f"{verb} {wording.quantity(fill.quantity, base)}"
     why = None if order is None else reached(order, run)
@@ -335,7 +337,7 @@ def ending_text(event: OrderChanged, order: Order, run: Run | None = None) -> Re
     size = wording.quantity(request.quantity or request.estimate, request.instrument.base)
     by = f" of strategy {run.number}, {run.strategy}," if run else ""
     part = f" after {wording.quantity(order.filled, request.instrument.base)}" if order.filled else ""
-    badge = wording.badge("PAPER", request.instrument.venue == "sandbox")
+    badge = wording.badge(title_of(event.account), request.instrument.venue == "sandbox")
     ended = "has expired" if event.status is OrderStatus.EXPIRED else f"was {event.status.value}"
     text = f"Order {event.number}{by} to {request.side} {size} {ended}{part}: {event.reason} {badge}."
     return [Text(text, "warning")]

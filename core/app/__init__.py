@@ -14,6 +14,7 @@ from core.alerts import AlertService
 from core.app.attended import Attended
 from core.app.chores import Chores
 from core.app.instance import Instance
+from core.app.live import live_venues
 from core.app.sources import chosen_sources
 from core.bus import Bus
 from core.cache import Cache, RedisCache, cache_at
@@ -213,7 +214,9 @@ def build(
     record = SqlTradingStore(store)
     load = partial(load_strategy, folder=settings.data_dir / "strategies")
     markets = sources or chosen_sources(settings, clock)
-    engine = Engine(record, markets, clock, bus, load=load)
+    engine = Engine(
+        record, markets, clock, bus, load=load, live=live_venues(settings, clock, record), factor=_factor(users)
+    )
     books = BookHub({source.name: source for source in markets}, clock, costs=_schedule)
     engine.feed.watch_for(alerts.watched)
     notifier = Notifier(SqlDeliveries(store), users, record, clock, bus, [name for name in PUSHED if name in chosen])
@@ -269,6 +272,16 @@ def _calling(function: Callable[[], None]) -> Callable[[], Awaitable[None]]:
         function()
 
     return call
+
+
+def _factor(users: UserService) -> Callable[[str, str], Awaitable[bool]]:
+    """Whether a code is a person's second factor now."""
+
+    async def proved(user_id: str, code: str) -> bool:
+        user = await users.user(user_id)
+        return user is not None and await users.check_totp(user, code)
+
+    return proved
 
 
 def _freeing(store: Store, settings: Settings) -> Callable[[], Awaitable[None]]:

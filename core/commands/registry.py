@@ -29,7 +29,8 @@ FAMILIES: Mapping[str, str] = {
 
 # Modules of core.commands.families, in the order in which their commands are listed and their sentences tried.
 MODULES = (
-    "market", "books", "trade", "protection", "orders", "emergency", "portfolio", "research", "search", "results",
+    "market", "books", "trade", "protection", "orders", "live", "emergency", "portfolio", "research", "search",
+    "results",
     "validation", "formulas",
     "indicators",
     "strategies", "stopping",

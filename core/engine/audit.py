@@ -27,8 +27,10 @@ async def discrepancies(store: TradingStore) -> tuple[list[str], int]:
             folded[key] = folded.get(key, Portfolio()).apply(entry)
         for fill in await store.fills(account.account, EVERYTHING):  # of earlier epochs, too
             filled[fill.order] += fill.quantity
-        for order in await store.orders(account.account):
-            if filled[order.id] != order.filled:
+        orders = await store.orders(account.account)
+        parents = {order.request.parent for order in orders}
+        for order in orders:
+            if order.id not in parents and filled[order.id] != order.filled:  # a parent's fills are its children's
                 found.append(
                     f"order #{order.number} of {account.account} is filled by {plain(order.filled)}, "
                     f"and its fills add up to {plain(filled[order.id])}"

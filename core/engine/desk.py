@@ -6,35 +6,39 @@ still lies in the previewed band, the kill switch is off, the means are there. W
 
 import contextlib
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from core import wording
 from core.clock import Clock
-from core.engine.arming import Arming
+from core.engine.arming import Armed, Arming, Caps
 from core.engine.book import Book
-from core.engine.drafting import demand_above, demand_protection, demand_sides, entry_of, order_type
+from core.engine.drafting import demand_above, demand_protection, demand_sides, entry_of, order_type, protection
 from core.engine.estimate import expected, warnings
 from core.engine.execution import Execution
 from core.engine.feed import Feed
+from core.engine.live import LiveVenues
 from core.engine.means import Means
 from core.engine.ports import AccountState, TradingStore
-from core.engine.register import Register
+from core.engine.register import Adopt, Register
 from core.engine.synthetics.grid import each_of
 from core.engine.synthetics.terms import on_grid, reference
 from core.engine.trader import Trader
-from core.engine.valuation import FRESH, Valuation
+from core.engine.valuation import FRESH, Valuation, protecting
 from core.engine.views import MANUAL, AccountView, Panic, Preview, ProfitView
 from core.errors import AppError, Conflict, InvalidInput, NotFound, Unavailable
 from core.exchanges.paper import Batch, PaperVenue
 from core.market.instrument import Instrument
-from core.money import ONE, ZERO, plain
+from core.money import ONE, ZERO, plain, quantise_quantity
 from core.risk import limits as risk
 from core.simulation.account import SignalRow
-from core.trading.exchange import Quote
+from core.trading.costs import Costs
+from core.trading.exchange import Exchange, Quote
 from core.trading.orders import (
     Grid,
+    Limit,
     Market,
     Order,
     OrderRequest,
@@ -45,7 +49,8 @@ from core.trading.orders import (
     TimeInForce,
     TrailingStop,
 )  # fmt: skip
-from core.trading.portfolio import Fill
+from core.trading.portfolio import Fill, Position
+from core.trading.purses import mode_of, venue_of
 
 OPENING = Decimal(10_000)
 CURRENCY = "USDT"
@@ -53,7 +58,7 @@ BAND = Decimal("0.01")  # how far the market may move between preview and confir
 
 
 class Desk:
-    """Manual trading and the books of every account, on paper.
+    """Manual trading and the books of every account, on paper and live by the same way.
 
     opening: what a new paper account starts with; limits: checked before every order
     """
@@ -70,6 +75,9 @@ class Desk:
         *,
         valuation: Valuation,
         arming: Arming,
+        adopt: Adopt,
+        exchange_for: Callable[[str], Exchange],
+        live: LiveVenues | None = None,
         limits: risk.Limits = risk.PAPER,
         opening: Decimal = OPENING,
         currency: str = CURRENCY,
@@ -79,7 +87,8 @@ class Desk:
         self._limits, self._currency = limits, currency
         self._valuation, self.arming = valuation, arming
         self._means = Means(book, self._valuation)
-        self._register = Register(store, book, venue, trader, clock, opening, currency)
+        self._register = Register(store, book, venue, trader, clock, opening, currency, adopt)
+        self._exchange_for, self._live = exchange_for, live
 
     # -- orders -------------------------------------------------------------------------------------------------
 
@@ -105,13 +114,15 @@ class Desk:
         stop, target, trail protect what a buy opens; at a sell, stop makes it a stop order and trail a trailing stop.
         Raises InvalidInput, InsufficientFunds.
         """
-        await self.open(account)
+        currency, venue = (await self.open(account)).currency, venue_of(account)
         side = Side(side)
-        if instrument.quote != self._currency:
+        if instrument.quote != currency:
             raise InvalidInput(
-                f"This account trades in {self._currency}, and {instrument.symbol} is priced in {instrument.quote}.",
-                hint=f"Choose a pair that ends in /{self._currency}.",
+                f"This account trades in {currency}, and {instrument.symbol} is priced in {instrument.quote}.",
+                hint=f"Choose a pair that ends in /{currency}.",
             )
+        if venue is not None and instrument.venue != venue:
+            raise InvalidInput(f"This is the account at {venue}, and {instrument.key} is traded at {instrument.venue}.")
         given = {"quantity": quantity, "spend": spend, "fraction": fraction}
         if sum(value is not None for value in given.values()) != 1:
             raise InvalidInput("An order needs a quantity, an amount to spend, or a fraction: exactly one of them.")
@@ -125,7 +136,8 @@ class Desk:
             quantity, spend = self._means.part(account, side, instrument, fraction)
         if spend is not None and (side is Side.SELL or limit is not None):
             price = limit or (await self._feed.quote(instrument)).last
-            rate = Decimal(repr(self._venue.costs.taker_fee)) if side is Side.BUY else ZERO
+            taker_fee = (await self._costs(account, instrument)).taker_fee
+            rate = Decimal(repr(taker_fee)) if side is Side.BUY else ZERO
             quantity, spend = spend / (price * (1 + rate)), None
         return OrderRequest(
             uuid.uuid4().hex,
@@ -162,7 +174,7 @@ class Desk:
         if size is None:
             last = (await self._feed.quote(instrument)).last
             price = reference(kind, plainly.side, instrument, last)
-            rate = Decimal(repr(self._venue.costs.taker_fee))
+            rate = Decimal(repr((await self._costs(account, instrument)).taker_fee))
             size = (plainly.spend or ZERO) / (price * (1 + rate))
         if isinstance(kind, Grid):
             size = each_of(kind, size, instrument) * (kind.levels - 1) or size
@@ -176,7 +188,7 @@ class Desk:
         """What the order would do now. Raises RiskRefused, InsufficientFunds or InvalidInput, with numbers."""
         await self.open(request.account)
         quote = await self._feed.quote(request.instrument)
-        cost = expected(request, quote, self._venue.costs)
+        cost = expected(request, quote, await self._costs(request.account, request.instrument))
         demand_sides(request, quote.last, cost.price)
         looked_at = risk.checks(self._means.situation(request, quote, cost), self._limits)
         risk.demand(looked_at)
@@ -186,7 +198,7 @@ class Desk:
         band = isinstance(entry_of(request.type), Market)
         return Preview(
             request,
-            "PAPER",
+            mode_of(request.account),
             cost.price,
             cost.quantity,
             cost.notional,
@@ -209,17 +221,13 @@ class Desk:
         await self.open(request.account)
         instrument = request.instrument
         quote = await self._fresh(instrument)
-        if preview is not None and not preview.band_low <= quote.last <= preview.band_high:
-            raise Conflict(
-                f"{instrument.symbol} moved to {wording.price(quote.last, instrument)}, outside "
-                f"{wording.price(preview.band_low, instrument)} to {wording.price(preview.band_high, instrument)} "
-                f"of the preview.",
-                hint="Nothing was sent; ask again for a new preview.",
-                last=str(quote.last),
-            )
+        if preview is not None:
+            demand_band(preview, quote)
+        costs = await self._costs(request.account, instrument)
+        request = self._sized(request, quote, costs)
 
         def demand() -> Decimal:
-            cost = expected(request, quote, self._venue.costs)
+            cost = expected(request, quote, costs)
             demand_sides(request, quote.last, cost.price)
             risk.demand(risk.checks(self._means.situation(request, quote, cost), self._limits))
             if request.side is Side.SELL:
@@ -228,10 +236,76 @@ class Desk:
             room = ONE + BAND if isinstance(entry_of(request.type), Market | Stop | TrailingStop) else ONE
             return min(needed * room, self._book.free(request.account, request.ledger, instrument.quote))
 
-        order = await self._execution.submit(request, demand)
+        def last() -> None:
+            newest = self._feed.known(instrument)
+            if preview is not None and newest is not None:
+                demand_band(preview, newest)
+
+        order = await self._execution.submit(request, demand, last=last)
         if not order.status.final:
             with contextlib.suppress(AppError):  # without a price now, the order waits for the next one
                 await self._feed.poke(instrument)
+        return await self._store.order(order.id) or order
+
+    def _sized(self, request: OrderRequest, quote: Quote, costs: Costs) -> OrderRequest:
+        """Live, an amount to spend becomes a quantity just before it is sent: what it surely buys, fees included."""
+        if request.spend is None or mode_of(request.account) == "PAPER":
+            return request
+        bought = expected(request, replace(quote, last=max(quote.ask, quote.last)), costs).quantity
+        return replace(request, quantity=bought, spend=None)
+
+    async def redraft(
+        self, account: str, order: int | str, *, price: Decimal | None = None, quantity: Decimal | None = None
+    ) -> OrderRequest:
+        """The order that would take the place of an open limit order, at another price and/or for another quantity.
+
+        quantity: wanted in all, what has filled so far included. Raises NotFound, Conflict, InvalidInput.
+        """
+        old = await self.order(account, order)
+        if old.status.final:
+            raise Conflict(f"Order #{old.number} was {old.status.value.replace('_', ' ')} before.", order=old.id)
+        instrument, kind = old.request.instrument, old.request.type
+        if price is None and quantity is None:
+            raise InvalidInput("Say the new price or the new quantity.", hint=f"replace {old.number} price=…")
+        if not isinstance(kind, Limit) or old.request.quantity is None:
+            raise InvalidInput(
+                f"Order #{old.number} is not a limit order, and only those are replaced.",
+                hint="Cancel it, then place a new one.",
+            )
+        for name, value in (("price", price), ("quantity", quantity)):
+            if value is not None and not value > 0:
+                raise InvalidInput(f"The {name} {plain(value)} is not above zero.")
+        return replace(
+            old.request,
+            id=uuid.uuid4().hex,
+            type=kind if price is None else Limit(instrument.price(price)),
+            quantity=old.request.quantity if quantity is None else instrument.quantity(quantity),
+            created=self._clock.now(),
+            replaces=old.id,
+        )
+
+    async def replace(self, request: OrderRequest) -> Order:
+        """Puts the request in the place of the order that it replaces. Raises as `submit`; see `Execution.replace`."""
+        old = await self.order(request.account, request.replaces or "")
+        quote = await self._fresh(request.instrument)
+        costs = await self._costs(request.account, request.instrument)
+        left = replace(request, quantity=max(ZERO, (request.quantity or ZERO) - old.filled) or request.quantity)
+
+        def demand() -> Decimal:
+            cost = expected(left, quote, costs)
+            situation = self._means.situation(left, quote, cost)
+            freed = self._book.bound(old.id)
+            if request.side is Side.BUY:
+                situation = replace(situation, cash=situation.cash + freed)
+            else:
+                situation = replace(situation, held=situation.held + freed)
+            risk.demand(risk.checks(situation, self._limits))
+            return cost.quantity if request.side is Side.SELL else cost.notional + cost.fee
+
+        order = await self._execution.replace(old, request, demand)
+        if not order.status.final:
+            with contextlib.suppress(AppError):
+                await self._feed.poke(request.instrument)
         return await self._store.order(order.id) or order
 
     async def protect(
@@ -254,6 +328,9 @@ class Desk:
             raise NotFound(f"You hold no {instrument.base} by hand, so there is nothing to protect.")
         if stop is not None or target is not None or trail is not None:
             demand_protection(stop, target, trail, (await self._fresh(instrument)).last)
+        if mode_of(account) == "LIVE":
+            await self._protect_live(account, instrument, protection(stop, target, trail))
+            return
         row = SignalRow(
             **{
                 name: float(value)
@@ -320,6 +397,10 @@ class Desk:
         """The account with which a user trades who has chosen the venue: live while armed, else on paper."""
         return self.arming.account_for(user, venue)
 
+    async def live_accounts(self, user: str) -> list[str]:
+        """The user's accounts at venues there are keys for."""
+        return [] if self._live is None else await self._live.accounts(user)
+
     # -- the account as a whole -----------------------------------------------------------------------------------
 
     async def open(self, account: str) -> AccountState:
@@ -368,7 +449,7 @@ class Desk:
                     failed.append(refused)
         orders = []
         for position in self._book.portfolio(account, MANUAL).positions.values():
-            if position.quantity > 0:
+            if position.quantity > 0 and not self._is_dust(account, position):
                 try:
                     orders.append(await self._sell_out(account, self._book.instruments[position.instrument]))
                 except AppError as refused:
@@ -385,7 +466,33 @@ class Desk:
         """Instruments that somebody holds: their prices are kept fresh."""
         return self._valuation.watched()
 
+    async def arm(self, account: str, caps: Caps, hours: int) -> Armed:
+        """Lets a live account trade for so many hours, within the caps. The caller has proved the second factor."""
+        await self.open(account)
+        await self._valuation.refresh(account)
+        held: dict[str, Decimal] = {}
+        for ledger in self._book.ledgers(account):
+            for key, position in self._book.portfolio(account, ledger).positions.items():
+                held[key] = held.get(key, ZERO) + position.quantity
+        return await self.arming.arm(account, caps, hours, held, self._valuation.earned(account))
+
     # -- inside -------------------------------------------------------------------------------------------------
+
+    async def _costs(self, account: str, instrument: Instrument) -> Costs:
+        return await self._exchange_for(account).costs(instrument)
+
+    async def _protect_live(self, account: str, instrument: Instrument, kind: OrderType | None) -> None:
+        """An order that sells all that is held, in the place of those that did."""
+        for order in protecting(self._book.open_orders(account, MANUAL), instrument):
+            await self._execution.cancel(order)
+        if kind is None:
+            return
+        free = self._book.free(account, MANUAL, instrument.base)
+        request = OrderRequest(
+            uuid.uuid4().hex, account, instrument, Side.SELL, kind, quantity=instrument.quantity(free),
+            reduce_only=True, created=self._clock.now(),
+        )  # fmt: skip
+        await self.submit(request)
 
     async def _sell_out(self, account: str, instrument: Instrument) -> Order:
         for order in self._book.open_orders(account, MANUAL):
@@ -393,6 +500,14 @@ class Desk:
                 await self._execution.cancel(order)
         quantity = self._book.total(account, MANUAL, instrument.base)
         return await self.submit(await self.draft(account, Side.SELL, instrument, quantity=quantity))
+
+    def _is_dust(self, account: str, position: Position) -> bool:
+        """Whether a venue would not take an order this small; on paper everything can be sold."""
+        if mode_of(account) == "PAPER":
+            return False
+        instrument = self._book.instruments[position.instrument]
+        lots = quantise_quantity(position.quantity, instrument.lot_size)
+        return lots <= 0 or lots * self._valuation.price(position) < instrument.min_notional
 
     async def _fresh(self, instrument: Instrument) -> Quote:
         """The newest quote. Raises Unavailable when it is too old to act on."""
@@ -406,3 +521,20 @@ class Desk:
                 age=age,
             )
         return quote
+
+
+def demand_band(preview: Preview, quote: Quote) -> None:
+    """Raises Conflict when the market, or the price that can be had now, left what the preview showed."""
+    instrument = preview.request.instrument
+    best = quote.ask if preview.request.side is Side.BUY else quote.bid
+    worse = best > preview.band_high if preview.request.side is Side.BUY else best < preview.band_low
+    if preview.band_low <= quote.last <= preview.band_high and not worse:
+        return
+    now = best if worse else quote.last
+    raise Conflict(
+        f"{instrument.symbol} moved to {wording.price(now, instrument)}, outside "
+        f"{wording.price(preview.band_low, instrument)} to {wording.price(preview.band_high, instrument)} "
+        f"of the preview.",
+        hint="Nothing was sent; ask again for a new preview.",
+        last=str(now),
+    )

@@ -7,7 +7,18 @@ from core.engine.synthetics.terms import demand_workable
 from core.errors import InvalidInput
 from core.market.instrument import Instrument
 from core.money import plain
-from core.trading.orders import Bracket, Limit, Market, OrderRequest, OrderType, Side, Stop, StopLimit, TrailingStop
+from core.trading.orders import (
+    Bracket,
+    Limit,
+    Market,
+    OneCancelsOther,
+    OrderRequest,
+    OrderType,
+    Side,
+    Stop,
+    StopLimit,
+    TrailingStop,
+)
 
 
 def entry_of(kind: OrderType) -> OrderType:
@@ -49,6 +60,19 @@ def order_type(
     if target is not None:
         return Limit(instrument.price(target))
     return entry
+
+
+def protection(stop: Decimal | None, target: Decimal | None, trail: Decimal | None) -> OrderType | None:
+    """The order that sells a whole position at these prices; None for none. Raises InvalidInput."""
+    if trail is not None and (stop is not None or target is not None):
+        raise InvalidInput("A live position takes a trail, or a stop and a target.", hint="Leave one of them out.")
+    if trail is not None:
+        return TrailingStop(fraction=trail)
+    if stop is not None and target is not None:
+        return OneCancelsOther(target, stop)
+    if stop is not None:
+        return Stop(stop)
+    return None if target is None else Limit(target)
 
 
 def demand_sides(request: OrderRequest, last: Decimal, fill: Decimal) -> None:

@@ -14,6 +14,7 @@ from core.engine.gate import Gate
 from core.engine.lease import Lease
 from core.engine.live import Absent, LiveVenues
 from core.engine.ports import TradingStore
+from core.engine.reconciliation import Reconciliation
 from core.engine.synthetics.service import Synthetics
 from core.engine.trader import HISTORY, Load, Trader
 from core.engine.valuation import Valuation
@@ -65,6 +66,9 @@ class Engine:
         self.gate = Gate(self.book, self.feed, self.valuation, self.arming)
         self._exchange_for = exchange_for
         self.execution = Execution(store, self.book, self.exchange_for, clock, self.lease, self.gate.demand)
+        self.reconciliation = Reconciliation(
+            store, self.book, self.execution, self.exchange_for, live, self.feed, clock, self._tend
+        )
         self.synthetics = Synthetics(store, self.book, self.execution, self.exchange_for, self.feed, bus, clock)
         self.execution.synthetics = self.synthetics
         self.trader = Trader(
@@ -89,6 +93,9 @@ class Engine:
             clock,
             valuation=self.valuation,
             arming=self.arming,
+            adopt=self.reconciliation.adopt,
+            exchange_for=self.exchange_for,
+            live=live,
             limits=limits,
             opening=opening,
             currency=currency,
@@ -104,12 +111,20 @@ class Engine:
             return self.venue.account(account)
         return Absent(account) if self.live is None else self.live.exchange(account)
 
+    async def _tend(self) -> None:
+        """Begins the day of the live accounts, and ends armings that have run out."""
+        for account in self.reconciliation.accounts():
+            await self.valuation.refresh(account)
+            await self.arming.turn_day(account, self.valuation.earned(account))
+        await self.arming.expire()
+
     async def restore(self) -> None:
         """Takes the lease and brings memory to what the record holds; nothing trades yet. Raises Conflict."""
         await self.lease.take()
         await self.venue.load()
         await self.book.load()
         await self.arming.load()
+        await self.reconciliation.load()
         await self.execution.reconcile()
 
     async def start(self, *, live: bool = True) -> None:
@@ -120,10 +135,12 @@ class Engine:
         await self.restore()
         await self.feed.choose()
         await self.feed.catch_up()
+        await self.reconciliation.look_at_all()
         await self.synthetics.load()
         await self.trader.resume()
         if live:
             self.execution.start()
+            self.reconciliation.start()
             self.synthetics.start()
             await self.feed.start()
             await self.desk.snapshot()
@@ -131,9 +148,12 @@ class Engine:
     async def stop(self) -> None:
         """Ends in order: nothing new is looked at, what stands is kept, the lease is given back."""
         await self.feed.stop()
+        await self.reconciliation.stop()
         await self.synthetics.stop()
         await self.execution.stop()
         await self.venue.close()
+        if self.live is not None:
+            await self.live.close()
         await self.lease.drop()
 
     async def snapshot(self) -> None:

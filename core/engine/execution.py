@@ -23,7 +23,7 @@ from core.exchanges.record import Also, Change, order_changed
 from core.jobs import end_task
 from core.money import ZERO, plain
 from core.trading.exchange import Exchange
-from core.trading.orders import Order, OrderRequest, OrderStatus
+from core.trading.orders import Market, Order, OrderRequest, OrderStatus, TimeInForce
 from core.trading.portfolio import Fill
 
 LOOKUPS = 5  # how often an unknown outcome is looked up at once, at least
@@ -194,7 +194,7 @@ class Execution:
 
     async def cancel(self, order: Order) -> Order:
         """The order after cancelling; unchanged when there was nothing left to cancel."""
-        if self._owned(order):
+        if self.owns(order):
             return await self._unwind(order)
         async with self._locks[order.request.account]:
             return await self._cancel(order)
@@ -206,13 +206,13 @@ class Execution:
         """
         cancelled: dict[str, Order] = {}
         for order in self._book.open_orders(account):  # at once, whatever is being sent meanwhile
-            if self._owned(order):
+            if self.owns(order):
                 continue
             with contextlib.suppress(*FAILURES):
                 await self._exchange_for(account).cancel(order.id)
                 cancelled[order.id] = order
         for order in self._book.open_orders(account):
-            if self._owned(order):
+            if self.owns(order):
                 cancelled[order.id] = order
                 try:
                     await self._unwind(order)
@@ -221,7 +221,7 @@ class Execution:
         async with self._locks[account]:
             for order in self._book.open_orders(account):
                 cancelled[order.id] = order
-                if self._owned(order):
+                if self.owns(order):
                     continue
                 try:
                     await self._cancel(order)
@@ -241,7 +241,16 @@ class Execution:
             return None
         async with self._locks[fill.account]:
             order = self._book.order(fill.order) or await self._store.order(fill.order) or order
-            return await self.take_in(order, order if order.status.final else replace(order, reason=None), [fill])
+            if order.status.final:
+                return await self.take_in(order, order, [fill])
+            order = await self.take_in(order, replace(order, reason=None), [fill])
+            return order if order.status.final else await self.look_up(order)  # what is left may be over, too
+
+    async def tell_end(self, order: Order, text: str | None = None) -> None:
+        """Tells the owner of an order that ended without having been asked to."""
+        async with self._store.unit() as unit:
+            name = f"notice:{order.id}:{order.status.value}"
+            unit.emit(AccountNotice(name, order.request.account, self._clock.now(), text or notice_of(order)))
 
     async def reconcile(self) -> list[Order]:
         """Settles what was left without an outcome: unsent orders end, unknown ones are looked up once.
@@ -290,7 +299,8 @@ class Execution:
             raise InvalidInput(f"{name} orders cannot be placed here.", hint=f"There are {natively}.")
         return True
 
-    def _owned(self, order: Order) -> bool:
+    def owns(self, order: Order) -> bool:
+        """Whether the order is a composite one that the synthetics work."""
         return self.synthetics is not None and self.synthetics.owns(order)
 
     async def _record(
@@ -346,7 +356,16 @@ class Execution:
             )
         if exchange.capabilities.paper:
             return self._book.order(order.id) or await self._store.order(order.id) or order
-        return await self.take_in(order, replace(order, status=OrderStatus.OPEN), acknowledged.fills)
+        order = await self.take_in(order, replace(order, status=OrderStatus.OPEN), acknowledged.fills)
+        return await self._see_through(order) if acknowledged.fills or at_once(order.request) else order
+
+    async def _see_through(self, order: Order) -> Order:
+        """The order once the venue shows how it ended, if it does so soon: one at the market ends at once."""
+        order, wait = await self.look_up(order), CANCEL_WAIT
+        while at_once(order.request) and not order.status.final and wait < CANCEL_WAIT * 2**LOOKUPS:
+            await self._clock.sleep(wait)
+            order, wait = await self.look_up(order), wait * 2
+        return order
 
     async def _replaced(self, old: Order, new: Order, wanted: Decimal, last: Callable[[], None] | None) -> Order:
         """The new order, sent for what the old one has left of `wanted` once that is surely over."""
@@ -514,6 +533,11 @@ class Execution:
 def notice_of(order: Order) -> str:
     """'Order #3 (buy 0.1 BTC/USDT): rejected. The venue never received it.'"""
     return f"Order #{order.number} ({described(order.request)}): {order.status.value}. {order.reason}"
+
+
+def at_once(request: OrderRequest) -> bool:
+    """Whether the order does not wait in the book."""
+    return isinstance(request.type, Market) or request.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
 
 
 def words(order: Order) -> str:

@@ -69,9 +69,10 @@ class LiveVenues:
     async def close(self) -> None:
         """Closes what the exchanges hold open."""
         for exchange in self._exchanges.values():
-            close = getattr(exchange, "close", None)
-            if close is not None:
-                await close()
+            for part in (exchange, getattr(exchange, "data", None)):  # and the public data it was made with
+                close = getattr(part, "close", None)
+                if close is not None:
+                    await close()
         self._exchanges.clear()
 
 

@@ -1,8 +1,8 @@
-"""Register: the paper accounts there are, how each begins and how it begins anew."""
+"""Register: the accounts there are, how each begins, and how one on paper begins anew."""
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -20,10 +20,16 @@ from core.exchanges.record import order_changed
 from core.money import ZERO, plain
 from core.trading.orders import OrderStatus
 from core.trading.portfolio import Transfer
+from core.trading.purses import venue_of
+
+Adopt = Callable[[str], Awaitable[AccountState]]
 
 
 class Register:
-    """The state of every account; a new one starts with `opening` in `currency`."""
+    """The state of every account; a new one starts on paper with `opening` in `currency`.
+
+    adopt: opens a live account with what its venue holds
+    """
 
     def __init__(
         self,
@@ -34,9 +40,10 @@ class Register:
         clock: Clock,
         opening: Decimal,
         currency: str,
+        adopt: Adopt,
     ) -> None:
         self._store, self._book, self._venue, self._trader, self._clock = store, book, venue, trader, clock
-        self._opening, self._currency = opening, currency
+        self._opening, self._currency, self._adopt = opening, currency, adopt
         self._opened = asyncio.Lock()
 
     async def open(self, account: str) -> AccountState:
@@ -46,6 +53,8 @@ class Register:
             return state
         async with self._opened:
             state = self._book.account(account)
+            if state is None and venue_of(account) is not None:
+                return await self._adopt(account)
             if state is None:
                 state = AccountState(account, self._currency, opened=self._clock.now())
                 await self._begin(state, self._opening, "opening deposit")
@@ -53,6 +62,8 @@ class Register:
 
     async def reset(self, account: str, cash: Decimal) -> None:
         """Ends all runs and orders and begins anew with `cash`; what was stays as history. Raises InvalidInput."""
+        if venue_of(account) is not None:
+            raise InvalidInput("A live account holds what the venue holds; only a paper account can begin anew.")
         if not ZERO < cash <= Decimal("1e12"):
             raise InvalidInput(f"A paper account starts with more than 0 and at most 1e12, not {plain(cash)}.")
         before = await self.open(account)

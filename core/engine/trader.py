@@ -36,6 +36,7 @@ from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.money import ZERO, plain
 from core.risk import limits as risk
+from core.trading.purses import venue_of
 from core.trading.strategy import Strategy, demand_startable
 
 HISTORY = 500  # bars a run sees before its first one, at least
@@ -94,6 +95,11 @@ class Trader:
         strategy: a name or path.py:Class, or the strategy itself (source then says where a restart finds it)
         Raises InsufficientFunds, InvalidInput.
         """
+        if venue_of(account) is not None:
+            raise Conflict(
+                f"Strategies trade on paper, and this is the live account at {venue_of(account)}.",
+                hint="Disarm it to start the strategy on paper.",
+            )
         if isinstance(strategy, str):
             source, strategy = source or strategy, self._load(strategy, parameters or {})
         demand_startable(strategy)

@@ -5,16 +5,18 @@ import contextlib
 import difflib
 import importlib
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 from core.errors import InvalidInput, NotFound, Unavailable
 from core.exchanges.endpoints import led_through
 from core.exchanges.failures import Answered, explained
+from core.exchanges.pace import PATIENCE, PAUSES, retry_after
 from core.exchanges.vault import ExchangeSecrets
 from core.exchanges.venues import profile_of
+from core.exchanges.venues.rates import ORDERS, REQUESTS
 
 T = TypeVar("T")
 TIMEOUT = 15_000  # ms, of one request
@@ -26,13 +28,19 @@ _answered: ContextVar[Answered] = ContextVar("answered")
 class Pacing(Protocol):
     """Who lets requests go out at the pace a venue allows, for all users of the process or of all processes."""
 
-    async def take(self, venue: str, weight: float = 1) -> None:
-        """Returns when that much of the venue's allowance is free, and takes it."""
+    async def take(
+        self, venue: str, weight: float = 1.0, *, pool: str = REQUESTS, urgent: bool = False, patience: float = PATIENCE
+    ) -> None:
+        """Returns when that much of the venue's allowance is free, and takes it. Raises Unavailable."""
+        ...
+
+    async def pause(self, venue: str, seconds: float, reason: str = "") -> None:
+        """Holds everybody's requests to the venue."""
         ...
 
 
 class Connection:
-    """A client for public data, or with `keys` for an account.
+    """A client for public data, or with `keys` for an account, whose orders are paced on their own.
 
     endpoint_base: put before every address of the venue, see `led_through`
     sandbox: the venue's own test environment, whose prices are not the market's
@@ -45,6 +53,7 @@ class Connection:
         sandbox: bool = False,
         *,
         keys: ExchangeSecrets | None = None,
+        account: str = "",
         pace: Pacing | None = None,
     ) -> None:
         self.venue = venue.lower()
@@ -53,6 +62,7 @@ class Connection:
         self.profile = profile_of(self.venue)
         self.pace = pace
         self._keys = keys
+        self._account = account
         self._client: Any = None
         self._opening = asyncio.Lock()
 
@@ -93,13 +103,31 @@ class Connection:
                 raise
             raise explained(self.venue, failed, asked, self.answered().status) from failed
 
-    async def raw(self, call: Callable[[Any], Awaitable[T]], question: str = "other") -> T:
-        """The same with ccxt's own errors; `answered` tells afterwards how far the request got."""
+    async def turn(self, question: str) -> None:
+        """Waits until the question may be asked. Raises Unavailable where that takes too long."""
+        if self.pace is None:
+            return
+        urgent = question == "cancel"
+        await self.pace.take(self.venue, self.profile.weight(question), urgent=urgent)
+        if question in ("place", "cancel"):
+            await self.pace.take(self.venue, pool=f"{ORDERS}:{self._account}", urgent=urgent)
+
+    async def raw(self, call: Callable[[Any], Awaitable[T]], question: str | None = "other") -> T:
+        """The same with ccxt's own errors; `answered` tells afterwards how far the request got.
+
+        question: None where `turn` was awaited before
+        """
         client = await self.open()
-        if self.pace is not None:
-            await self.pace.take(self.venue, self.profile.weight(question))
+        if question is not None:
+            await self.turn(question)
         _answered.set(Answered())
-        return await call(client)
+        try:
+            return await call(client)
+        finally:
+            told = self.answered()
+            if self.pace is not None and told.status is not None and told.status in PAUSES:
+                seconds = retry_after(told.status, told.headers, time.time_ns() // 1_000_000)
+                await self.pace.pause(self.venue, seconds, f"HTTP {told.status}")
 
     @staticmethod
     def answered() -> Answered:
@@ -142,9 +170,9 @@ def _watch_answers(client: Any) -> None:
     """Notes the status of every answer for the task that asked."""
     told = client.on_rest_response
 
-    def on_rest_response(code: int, *rest: Any) -> Any:
-        _answered.set(replace(_answered.get(Answered()), status=code))
-        return told(code, *rest)
+    def on_rest_response(code: int, reason: str, url: str, method: str, headers: dict[str, str], *rest: Any) -> Any:
+        _answered.set(Answered(code, headers=headers))
+        return told(code, reason, url, method, headers, *rest)
 
     client.on_rest_response = on_rest_response
 

@@ -5,7 +5,8 @@ not take (OrderRefused) from what may have arrived (OutcomeUnknown).
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from core.errors import AppError, ExchangeError, NotFound, OrderRefused, OutcomeUnknown, Unavailable
 from core.exchanges.venues import ALTERNATIVES, profile_of
@@ -69,10 +70,14 @@ SENTENCES = {
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """How far a request came. status: HTTP status of the answer, None without one; sent: it may have left."""
+    """How far a request came. status: HTTP status of the answer, None without one; sent: it may have left.
+
+    headers: of the answer, for how long a venue wants to be left alone
+    """
 
     status: int | None = None
     sent: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def explained(venue: str, failed: Exception, asked: str, status: int | None = None) -> AppError:

@@ -1,6 +1,7 @@
 """The fills of an account at a venue: of one order, since a time, and as they happen."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
@@ -16,7 +17,7 @@ from core.exchanges.known import Known
 from core.exchanges.lookup import MARGIN, Lookup
 from core.exchanges.mapping import decimal
 from core.exchanges.settled import fees_of, fill_of, third_assets
-from core.jobs import end_task
+from core.exchanges.streams import Pump
 from core.market.instrument import Instrument
 from core.money import ZERO
 from core.trading.exchange import ELSEWHERE
@@ -192,43 +193,48 @@ class History:
         """
         clock = self._data.clock
         since, told = clock.now_ms() - OVERLAP, set[str]()
-        sign: asyncio.Task[Any] | None = None
+        spoken: set[str] = set()  # pairs that the stream has spoken of since the last look
+        pump: Pump[None] | None = None
         wait, retry = FIRST_WAIT, 0
         try:
             while True:
-                if sign is None and clock.now_ms() >= retry:
-                    sign = asyncio.create_task(self._sign(), name=f"{self._connection.venue} fills")
-                if sign is not None:
-                    await asyncio.wait({sign}, timeout=LISTENING)
+                if pump is None and clock.now_ms() >= retry:
+                    pump = Pump(partial(self._sign, spoken), lambda: None, f"{self._connection.venue} fills")
+                if pump is None:
+                    await clock.sleep(min(POLL, wait))
                 else:
-                    await asyncio.sleep(min(POLL, wait))
-                symbols: set[str] | None = None
-                if sign is not None and sign.done():
-                    failed = sign.exception()
-                    if failed is None:
-                        symbols, wait = sign.result(), FIRST_WAIT
-                    else:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(pump.told.wait(), LISTENING)
+                    if pump.values:
+                        pump.take()
+                        wait = FIRST_WAIT
+                    elif pump.task.done():
+                        failed = None if pump.task.cancelled() else pump.task.exception()
                         self._log.warning(
                             "fill stream", venue=self._connection.venue, failed=type(failed).__name__, again_in=wait
                         )
-                        retry, wait = clock.now_ms() + int(wait * 1000), min(2 * wait, LONGEST_WAIT)
-                    sign = None
-                looked = clock.now_ms()
+                        pump, retry = None, clock.now_ms() + int(wait * 1000)
+                        wait = min(2 * wait, LONGEST_WAIT)
+                symbols, looked = set(spoken), clock.now_ms()
+                spoken.clear()
                 try:
                     fresh = await self._look(symbols, since)
                 except AppError as failed:
                     self._log.warning("fills not told", venue=self._connection.venue, reason=failed.message)
+                    await clock.sleep(POLL)
                     continue
                 for fill in fresh:
                     if fill.id not in told:
                         told.add(fill.id)
                         yield fill
-                if symbols is None:  # only a look at everything moves the mark
+                if not symbols:  # only a look at everything moves the mark
                     since = max(since, looked - OVERLAP)
         finally:
-            await end_task(sign)
+            if pump is not None:
+                await pump.stop()
 
-    async def _look(self, symbols: set[str] | None, since: int) -> list[Fill]:
+    async def _look(self, symbols: set[str], since: int) -> list[Fill]:
+        """The fills since then in those pairs; in all of them where none is named."""
         await self._ready()
         if not symbols:
             return await self.since(since, {})
@@ -237,8 +243,8 @@ class History:
             fills += await self._owned(await self._pages(symbol, since))
         return [fill for fill in sorted(fills, key=lambda each: each.time) if to_ms(fill.time) >= since]
 
-    async def _sign(self) -> set[str] | None:
-        """Waits for a message about the account; the pairs it speaks of, None for all."""
+    async def _sign(self, spoken: set[str]) -> None:
+        """Waits for a message about the account, and notes the pairs it speaks of."""
         await self._ready()
         client = await self._connection.open()
         if client.has.get("watchMyTrades"):
@@ -246,10 +252,9 @@ class History:
         elif client.has.get("watchOrders"):
             message = await client.watch_orders()
         else:
-            await asyncio.sleep(POLL)
-            return None
-        symbols = {str(each.get("symbol")) for each in message}
-        return symbols or None
+            await self._data.clock.sleep(POLL)
+            return
+        spoken |= {str(each["symbol"]) for each in message if each.get("symbol")}
 
 
 def _trades(symbol: str | None, since: int | None, limit: int | None, params: dict[str, Any], client: Any) -> Any:

@@ -49,7 +49,12 @@ class CcxtExchange:
         self.profile = data.profile
         self._clock = data.clock
         self._connection = Connection(
-            data.name, data.connection.base, data.connection.sandbox, keys=keys, pace=data.connection.pace
+            data.name,
+            data.connection.base,
+            data.connection.sandbox,
+            keys=keys,
+            account=account,
+            pace=data.connection.pace,
         )
         self._known = Known(account, data.name, record)
         self._lookup = Lookup(self._connection, self._known, self._ready)
@@ -68,7 +73,7 @@ class CcxtExchange:
         self._known.add(request)
         asked = described(request)
         try:
-            answer = await self._connection.raw(lambda client: self._send(client, request, sent, listed), "place")
+            answer = await self._connection.raw(lambda client: self._send(client, request, sent, listed), None)
         except Exception as failed:  # whatever it is, the order may have arrived: sorted by what is certain
             from ccxt.base.errors import BaseError, InvalidNonce
 
@@ -248,7 +253,9 @@ class CcxtExchange:
             if request.spend is not None:
                 fee = Decimal(repr((await self._fees.of(listed.symbol)).taker_fee))
             names = self._known.client_ids(request)
-            return sending(self.profile, request, listed, names[0], price, fee, by_cost), listed
+            sent = sending(self.profile, request, listed, names[0], price, fee, by_cost)
+            await self._connection.turn("place")
+            return sent, listed
         except (OrderRefused, InvalidInput):
             raise
         except AppError as failed:

@@ -10,7 +10,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequ
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol, TypeVar
+from functools import partial
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import structlog
@@ -95,7 +96,8 @@ class Streams:
         """Ends every stream."""
         self._closings += 1
         for task in tuple(self._tasks):
-            await end_task(task)
+            with contextlib.suppress(Exception):  # a stream that broke meanwhile
+                await end_task(task)
         self._quotes.clear()
         self._heard.clear()
 
@@ -109,14 +111,20 @@ class Streams:
                 told = (await client.watch_bids_asks([listed.symbol])).get(listed.symbol) or {}
             else:
                 told = await client.watch_ticker(listed.symbol)
-            return self._with_day(quote_of(told, listed, self._clock.now(), self._data.simulated), listed)
+            quote = self._with_day(quote_of(told, listed, self._clock.now(), self._data.simulated), listed)
+            if quote is not None:
+                self._quotes[listed.symbol] = quote
+            return quote
 
-        abilities = ("watchTicker", "watchBidsAsks")
-        stream = self._kept(listed, abilities, watch, lambda: self._data.asked_quote(listed))
+        async def ask() -> Quote | None:
+            return await self._data.asked_quote(listed)
+
+        before: Quote | None = None
+        stream = self._kept(listed, ("watchTicker", "watchBidsAsks"), watch, ask)
         async with contextlib.aclosing(stream):
             async for quote in stream:
-                if quote is not None and quote != self._quotes.get(listed.symbol):
-                    self._quotes[listed.symbol] = quote
+                if quote is not None and quote != before:
+                    before = quote
                     yield quote
 
     async def books(self, instrument: Instrument, depth: int) -> AsyncGenerator[BookChange, None]:
@@ -124,12 +132,13 @@ class Streams:
 
         async def watch(client: Any) -> BookChange:
             told = await client.watch_order_book(listed.symbol)
-            return book_change(listed, told, self._clock.now_ms(), depth)
+            change = book_change(listed, told, self._clock.now_ms(), depth)
+            self._note_best(listed, change)
+            return change
 
         stream = self._kept(listed, ("watchOrderBook",), watch, lambda: self._data.book(listed, depth))
         async with contextlib.aclosing(stream):
             async for change in stream:
-                self._note_best(listed, change)
                 yield change
 
     async def trades(self, instrument: Instrument) -> AsyncGenerator[MarketTrade, None]:
@@ -179,50 +188,51 @@ class Streams:
     ) -> AsyncGenerator[T, None]:
         """What `watch` tells, message by message; what `ask` tells while the stream is missing, broken or silent."""
         symbol, wait, retry = listed.symbol, FIRST_WAIT, 0
-        message: asyncio.Task[T] | None = None
+        pump: Pump[T] | None = None
         self._running[symbol] = self._running.get(symbol, 0) + 1
         closings = self._closings
         try:
             while closings == self._closings:
                 client = await self._data.loaded()
                 offered = any(client.has.get(ability) for ability in abilities)
-                if message is None and offered and self._clock.now_ms() >= retry:
-                    message = asyncio.create_task(watch(client), name=f"{self._data.name} {symbol}")
-                    self._tasks.add(message)
-                if message is not None:
-                    await asyncio.wait({message}, timeout=SILENCE)
-                    if message.done():
-                        done, message = message, None
-                        self._tasks.discard(done)
-                        if closings != self._closings:
-                            with contextlib.suppress(asyncio.CancelledError, Exception):
-                                done.result()
-                            return
-                        failed = None if done.cancelled() else done.exception()
-                        if not done.cancelled() and failed is None:
-                            wait = FIRST_WAIT
-                            self._heard[symbol] = self._clock.now_ms()
-                            yield done.result()
-                            continue
+                if pump is None and offered and self._clock.now_ms() >= retry:
+                    pump = Pump(partial(watch, client), partial(self._hear, symbol), f"{self._data.name} {symbol}")
+                    self._tasks.add(pump.task)
+                if pump is not None:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(pump.told.wait(), SILENCE)
+                    if closings != self._closings:
+                        return
+                    if pump.values:
+                        wait = FIRST_WAIT
+                        yield pump.take()
+                        continue
+                    if pump.task.done():
+                        failed = None if pump.task.cancelled() else pump.task.exception()
                         self._log.warning(
                             "stream broken", venue=self._data.name, symbol=symbol, failed=type(failed).__name__
                         )
-                        retry, wait = self._clock.now_ms() + int(wait * 1000), min(2 * wait, LONGEST_WAIT)
+                        self._tasks.discard(pump.task)
+                        pump, retry = None, self._clock.now_ms() + int(wait * 1000)
+                        wait = min(2 * wait, LONGEST_WAIT)
                         _forget(client, symbol)
                 try:
                     answer = await ask()
                 except AppError as failed:
                     self._log.info("no answer", venue=self._data.name, symbol=symbol, reason=failed.message)
                 else:
-                    self._heard[symbol] = self._clock.now_ms()
+                    self._hear(symbol)
                     yield answer
-                if message is None:
+                if pump is None:
                     await self._clock.sleep(POLL)
         finally:
             self._running[symbol] -= 1
-            if message is not None:
-                self._tasks.discard(message)
-                await end_task(message)
+            if pump is not None:
+                self._tasks.discard(pump.task)
+                await pump.stop()
+
+    def _hear(self, symbol: str) -> None:
+        self._heard[symbol] = self._clock.now_ms()
 
     def _best_only(self, client: Any) -> bool:
         """Whether the ticker stream holds no bid and ask, as Bybit's, so that another one is listened to."""
@@ -244,6 +254,38 @@ class Streams:
             return
         bid, ask = decimal(float(change.bids[0, 0])) or ZERO, decimal(float(change.asks[0, 0])) or ZERO
         self._quotes[listed.symbol] = replace(before, bid=bid, ask=ask, time=from_ms(change.time))
+
+
+class Pump(Generic[T]):
+    """Watches without a pause, so that no message falls between two looks; keeps the newest for whoever listens.
+
+    ccxt answers a watch with the next message only: nothing is awaited here between one and the next.
+    """
+
+    def __init__(self, watch: Callable[[], Coroutine[Any, Any, T]], hear: Callable[[], None], name: str) -> None:
+        self.told = asyncio.Event()
+        self.values: list[T] = []
+        self._watch = watch
+        self._hear = hear
+        self.task = asyncio.create_task(self._run(), name=name)
+        self.task.add_done_callback(lambda _: self.told.set())
+
+    async def _run(self) -> None:
+        while True:
+            self.values = [await self._watch()]
+            self._hear()
+            self.told.set()
+
+    def take(self) -> T:
+        """The newest value, once."""
+        value = self.values.pop()
+        if not self.task.done():
+            self.told.clear()
+        return value
+
+    async def stop(self) -> None:
+        with contextlib.suppress(Exception):  # what broke the stream was told, or nobody listens any more
+            await end_task(self.task)
 
 
 def book_change(listed: Instrument, told: Any, now: int, depth: int) -> BookChange:

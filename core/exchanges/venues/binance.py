@@ -11,6 +11,7 @@ PROFILE = Profile(
         "defaultType": "spot",
         "warnOnFetchOpenOrdersWithoutSymbol": False,
         "recvWindow": 5000,
+        "watchTickers": {"name": "ticker"},  # the small one has neither bid nor ask
     },
     native=frozenset({"Market", "Limit", "Stop", "StopLimit", "OneCancelsOther", "Iceberg"}),
     forms=frozenset({"TrailingStop.fraction"}),
@@ -41,7 +42,6 @@ PROFILE = Profile(
         "place": 1, "cancel": 1, "find": 4, "orders": 80, "fills": 20, "balances": 20,
         "book": 5, "ticker": 2, "bars": 2, "instruments": 20, "other": 1,
     },
-    budget=6_000,
     book_depth=1000,
     patterns=(
         (r'"code":-2015|-2014|-2008|-1022|API-key|Signature for this request', "auth"),

@@ -27,7 +27,6 @@ PROFILE = Profile(
     ),
     # https://bybit-exchange.github.io/docs/v5/rate-limit: 600 requests in 5 s for an address
     weights={"other": 1},
-    budget=7_200,
     book_depth=200,
     patterns=(
         (r"10003|10004|API key is invalid|error sign", "auth"),

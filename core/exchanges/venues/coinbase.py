@@ -33,7 +33,6 @@ PROFILE = Profile(
     ),
     # https://docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/rest-api: 30 private requests a second
     weights={"other": 1},
-    budget=1_800,
     balance_params={"v3": True},  # else what open orders bind is not told
     book_depth=500,
     patterns=(

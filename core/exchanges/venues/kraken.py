@@ -36,7 +36,6 @@ PROFILE = Profile(
     ),
     # https://docs.kraken.com/api/docs/guides/spot-rest-ratelimits: a counter of 15 that falls by a third a second
     weights={"place": 0, "cancel": 0, "find": 1, "orders": 1, "fills": 2, "balances": 1, "other": 1},
-    budget=20,
     book_depth=500,
     patterns=(
         (r"EAPI:Invalid (key|signature)|Invalid signature", "auth"),

@@ -46,7 +46,6 @@ PROFILE = Profile(
         "place": 1, "cancel": 1, "find": 2, "orders": 2, "fills": 10, "balances": 5,
         "book": 3, "ticker": 2, "bars": 3, "instruments": 4, "other": 2,
     },
-    budget=8_000,
     book_depth=100,
     patterns=(
         (r"400003|400004|400005|KC-API|Signature|passphrase", "auth"),

@@ -21,7 +21,6 @@ PROFILE = Profile(
     ),
     # https://www.okx.com/docs-v5/en/#overview-rate-limits: mostly 60 requests in 2 s for a question
     weights={"other": 1},
-    budget=1_200,
     book_depth=400,
     patterns=(
         (r"5010[0-9]|50111|50113|50119|Invalid (OK-ACCESS-KEY|Sign)", "auth"),

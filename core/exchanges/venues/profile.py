@@ -51,7 +51,7 @@ class Profile:
     trades_page: fills per answer; trades_offset: the parameter that asks for older ones, where time does not
     cost_orders: market buys may be sized in quote; tiers, tier_currency, discount: the fee schedule
     weights: cost of single questions in the venue's units, 'place', 'cancel', 'find', 'orders', 'fills', 'balances',
-        'book', 'ticker', 'bars', 'other'; budget: such units per minute
+        'book', 'ticker', 'bars', 'instruments', 'other' (how many are allowed stands in `rates`)
     balance_params: added when balances are asked; book_depth: levels asked of a book
     patterns: (regular expression, kind of `core.exchanges.failures`) for texts of this venue
     """
@@ -81,7 +81,6 @@ class Profile:
     tier_currency: str = "USD"
     discount: Discount | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
-    budget: float = 600
     balance_params: Mapping[str, Any] = field(default_factory=dict)
     book_depth: int = 100
     patterns: tuple[tuple[str, str], ...] = ()

@@ -41,6 +41,7 @@ class Scripted:
     def __init__(self, script: dict[str, Any]) -> None:
         self.script = dict(script)
         self.asked: list[Asked] = []
+        self.wire = Wire()
         self.base = ""
         self._runner: web.AppRunner | None = None
         self.stalled = asyncio.Event()
@@ -60,6 +61,7 @@ class Scripted:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stalled.set()
+        await self.wire.drop()
         assert self._runner is not None
         await self._runner.cleanup()
 
@@ -68,6 +70,8 @@ class Scripted:
         return [each.given for each in self.asked if f"{each.method} {each.path}" == path]
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return await self.wire.serve(request)
         body = await request.text()
         given: dict[str, Any] = dict(request.query)
         if body.startswith("{"):
@@ -87,3 +91,46 @@ class Scripted:
         if answer.stall:
             await self.stalled.wait()
         return web.Response(status=answer.status, text=answer.body, content_type="application/json")
+
+
+class Wire:
+    """A websocket server in Binance's manner: subscriptions are confirmed, `tell` sends to every connection.
+
+    subscribed: the streams asked for, in order, over all connections
+    """
+
+    def __init__(self) -> None:
+        self.sockets: list[web.WebSocketResponse] = []
+        self.subscribed: list[str] = []
+        self.refusing = False
+        self._changed = asyncio.Condition()
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        if self.refusing:
+            return web.Response(status=503)
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        self.sockets.append(socket)
+        async for message in socket:
+            asked = json.loads(message.data)
+            if asked.get("method") == "SUBSCRIBE":
+                await socket.send_json({"result": None, "id": asked["id"]})
+                async with self._changed:
+                    self.subscribed += asked["params"]
+                    self._changed.notify_all()
+        return socket
+
+    async def until(self, count: int) -> None:
+        """Waits for that many subscriptions."""
+        async with self._changed:
+            await asyncio.wait_for(self._changed.wait_for(lambda: len(self.subscribed) >= count), 20)
+
+    async def tell(self, message: Any) -> None:
+        for socket in self.sockets:
+            if not socket.closed:
+                await socket.send_json(message)
+
+    async def drop(self) -> None:
+        """Ends every connection."""
+        for socket in self.sockets:
+            await socket.close()

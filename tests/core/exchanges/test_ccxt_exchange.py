@@ -390,7 +390,10 @@ async def test_an_unreadable_account_is_told_not_guessed(exchange: CcxtExchange,
         await exchange.balances()
 
 
-async def test_fills_are_found_by_asking_where_the_stream_is_broken(exchange: CcxtExchange, account: Account) -> None:
+async def test_fills_are_found_by_asking_where_the_stream_is_broken(
+    exchange: CcxtExchange, venue: Scripted, account: Account
+) -> None:
+    venue.wire.refusing = True
     asked = request()
     await exchange.place(asked)
     account.trades = [trade(1)]

@@ -61,7 +61,9 @@ FAILURES: dict[str, Answer] = {
 class Binance:
     """The dialect of Binance spot."""
 
-    hosts = frozenset({"api.binance.com", "stream.binance.com", "ws-api.binance.com"})
+    hosts = frozenset(
+        {"api.binance.com", "stream.binance.com", "ws-api.binance.com", "fapi.binance.com", "dapi.binance.com"}
+    )
     rules = Rules(fee_in="received", discount="BNB")
 
     def __init__(self, venue: Venue) -> None:
@@ -95,6 +97,8 @@ class Binance:
 
     def _asked(self, question: Question) -> Any:
         route = (question.method, question.path)
+        if question.host in ("fapi.binance.com", "dapi.binance.com"):
+            return {"symbols": []}  # no derivatives here
         if route in self._public:
             return refusing(self._public[route], dict(parse_qsl(question.raw_query, keep_blank_values=True)))
         if route not in self._private:

@@ -82,6 +82,13 @@ class Book:
     def size(self, side: Side, price: Decimal) -> Decimal:
         return sum((order.shown for order in self._levels[side].get(price, ())), ZERO)
 
+    def touch(self) -> None:
+        """Lets the best levels count as changed."""
+        for side in self._prices:
+            price = self.best(side)
+            if price is not None:
+                self._touched[side, price] = None
+
     def moved(self) -> tuple[int, int, dict[Side, tuple[tuple[Decimal, Decimal], ...]]] | None:
         """First and last sequence number and the levels that changed since the last time; None when none did."""
         if not self._touched:

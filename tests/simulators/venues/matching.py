@@ -156,6 +156,11 @@ class Matching:
         self._settle_triggers()
         self._flush()
 
+    def stir(self, symbol: str) -> None:
+        """Tells the best levels anew, under new sequence numbers, as they would after an order came and went."""
+        self.books[symbol].touch()
+        self._flush()
+
     # -- placing ---------------------------------------------------------------------------------------------------
 
     def _placed(self, user: str, tickets: Sequence[Ticket], group: int | None) -> tuple[Order, ...]:
@@ -359,6 +364,7 @@ class Matching:
                 self._end(order, "filled")
             return
         self._fees.collect(order.user, asset, fee)
+        order.fees = {**order.fees, asset: order.fees.get(asset, ZERO) + fee}
         fill = Fill(
             trade,
             order.id,

@@ -152,6 +152,7 @@ class Order:
     shown: Decimal = ZERO
     updated: int = 0
     reason: str = ""
+    fees: Mapping[str, Decimal] = field(default_factory=dict)  # by asset
 
     @property
     def remaining(self) -> Decimal:
