@@ -114,8 +114,11 @@ def explained(venue: str, failed: Exception, asked: str, status: int | None = No
     match failed:
         case errors.RequestTimeout():
             return Unavailable(f"{venue} did not answer in time when asked for {asked}.", venue=venue, kind="timeout")
-        case errors.ExchangeNotAvailable() | errors.NetworkError():
-            return Unavailable(f"{venue} cannot be reached for {asked}{_status(text)}.", venue=venue, kind="network")
+        case errors.ExchangeNotAvailable() | errors.NetworkError() | errors.OperationFailed():
+            how = f" (HTTP {status})" if status is not None and status >= 400 else _status(text)
+            return Unavailable(f"{venue} cannot be reached for {asked}{how}.", venue=venue, kind="network")
+        case _ if status is not None and status >= 500:
+            return Unavailable(f"{venue} fails (HTTP {status}) and gives no {asked}.", venue=venue, kind="network")
         case _:
             return ExchangeError(f"{venue} refused to give {asked}: {said(venue, text)}.", venue=venue, kind="other")
 

@@ -195,16 +195,18 @@ class History:
         since, told = clock.now_ms() - OVERLAP, set[str]()
         spoken: set[str] = set()  # pairs that the stream has spoken of since the last look
         pump: Pump[None] | None = None
-        wait, retry = FIRST_WAIT, 0
+        wait, retry, silence = FIRST_WAIT, 0, FIRST_WAIT
         try:
             while True:
                 if pump is None and clock.now_ms() >= retry:
                     pump = Pump(partial(self._sign, spoken), lambda: None, f"{self._connection.venue} fills")
+                    silence = FIRST_WAIT  # looked at often in the beginning, until the venue surely listens
                 if pump is None:
                     await clock.sleep(min(POLL, wait))
                 else:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(pump.told.wait(), LISTENING)
+                        await asyncio.wait_for(pump.told.wait(), silence)
+                    silence = min(2 * silence, LISTENING)
                     if pump.values:
                         pump.take()
                         wait = FIRST_WAIT

@@ -55,7 +55,7 @@ PROFILE = Profile(
         (r"200004|[Bb]alance insufficient", "funds"),
         (r"below the minimum|minimum order|400200.*min|min size|min funds", "minimum"),
         (r"900001|symbol .*not exist|Symbol doesn", "symbol"),
-        (r"market .*closed|200002.*market|trading is not|suspend", "closed"),
+        (r"Forbidden to place an order|market .*closed|200002.*market|trading is not|suspend", "closed"),
         (r"increment invalid", "lot"),
         (r"clientOid.*(exist|duplicat|repeat)", "duplicate"),
         (r"400302|not available in (this|your)|U\.S\.", "geo"),
