@@ -4,7 +4,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
-from core.clock import Clock
+from core.clock import Clock, to_ms
 from core.engine.ports import AccountState, TradingStore
 from core.exchanges.record import Change
 from core.market.instrument import Instrument
@@ -14,6 +14,7 @@ from core.trading.portfolio import Fill, Portfolio, Transfer, fold
 from core.trading.purses import venue_of
 
 MINUTE = 60_000
+NEWEST = 500  # orders at most that are looked at, at the start, for how many the last minute had
 
 Listener = Callable[[Order | None, Order], None]
 
@@ -43,6 +44,9 @@ class Book:
             image.clear()
         for account in self._accounts:
             self.take(await self._store.entries(account))
+            newest = await self._store.orders(account, limit=NEWEST)
+            own = (each.request.created for each in newest if each.request.parent is None)
+            self._recent[account] = deque(sorted(to_ms(time) for time in own if time is not None))
         self._orders = {order.id: order for order in await self._store.orders(open_only=True)}
         self._reserved = dict(await self._store.reservations())
         self.instruments = dict(await self._store.instruments())

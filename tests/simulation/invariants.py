@@ -5,7 +5,7 @@ from typing import Any
 
 from core.events import AccountNotice
 from core.money import ZERO
-from core.trading.orders import Limit, Order, OrderStatus, Side
+from core.trading.orders import Bracket, Grid, Ladder, Limit, Order, OrderStatus, Side
 from core.trading.portfolio import Fill, fold
 from tests.simulation.adapter import client_id, twice
 from tests.simulation.product import LIMITS
@@ -124,10 +124,12 @@ def _orders(world: World, account: str) -> None:
         held = ours.get(client_id(order.id, world.venue.name), [])
         if order.status in UNSURE:
             world.violated("converges", f"#{order.number} is still {order.status.value} ({order.reason})")
+        elif _composite(world, order):
+            _adds_up(world, order)
         elif not held:
             if order.filled:
                 world.violated("none lost", f"#{order.number} is filled, and the venue never had it")
-            elif not order.status.final and not _composite(world, order):
+            elif not order.status.final:
                 world.violated("none lost", f"#{order.number} is {order.status.value}, and the venue never had it")
         else:
             _agree(world, order, held[0])
@@ -135,6 +137,28 @@ def _orders(world: World, account: str) -> None:
 
 def _composite(world: World, order: Order) -> bool:
     return type(order.request.type).__name__ not in world.venue.native
+
+
+def _adds_up(world: World, order: Order) -> None:
+    """A composite order is what its children are; what filled beyond it was undone again, and its owner was told."""
+    name = f"#{order.number} {type(order.request.type).__name__}"
+    children = [each for each in world.disk.orders.values() if each.request.parent == order.id]
+    for child in children:
+        if order.status.final and not child.status.final:
+            world.violated("composites", f"{name} is {order.status.value} and its child {child.id} {child.status.value}")
+    if isinstance(order.request.type, Bracket | Grid | Ladder):
+        return  # they trade both ways by design
+    same = sum((each.filled for each in children if each.request.side is order.request.side), ZERO)
+    back = sum((each.filled for each in children if each.request.side is not order.request.side), ZERO)
+    wanted = order.request.quantity
+    if order.filled != same - back:
+        world.violated("composites", f"{name} is filled {order.filled}, its children {same} and back {back}")
+    if wanted is not None and same > wanted:
+        if not any(f"#{order.number}" in text for text in notices(world, order.request.account)):
+            world.violated("composites", f"{name} filled {same} of {wanted}, and nobody was told")
+        if order.status.final and same - back > wanted:
+            world.violated("composites", f"{name} filled {same} of {wanted}, and {back} was undone")
+        world.count("filled too much, undone")
 
 
 def _agree(world: World, order: Order, held: Held) -> None:

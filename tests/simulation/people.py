@@ -1,11 +1,27 @@
 """People: what users do through the product, and what they do at the venue behind its back."""
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from core.market.instrument import Instrument
-from core.trading.orders import Limit, Market, Order, OrderRequest, Side
+from core.trading.orders import (
+    Bracket,
+    Grid,
+    Iceberg,
+    Ladder,
+    Limit,
+    Market,
+    OneCancelsOther,
+    Order,
+    OrderRequest,
+    OrderType,
+    Side,
+    StopLimit,
+    TrailingStop,
+    Twap,
+)
 from tests.simulation.product import arm
 from tests.simulation.venue import Refused
 from tests.simulation.world import BTC, ETH, World
@@ -20,6 +36,7 @@ class People:
         self.kept: list[OrderRequest] = []  # confirmed before, and perhaps confirmed again
         self.lifted = self.lifting = 0  # stops that were to be lifted, and that are being lifted now
         choice = self.random.choice
+        self.composites = choice((0.0, 0.2, 0.6))  # of what is ordered
         self.gap = choice((0.5, 2.0, 6.0, 15.0))
         self.weights = {
             self.buy: 8.0, self.sell: 6.0, self.cancel: 4.0, self.replace: choice((0.0, 2.0)), self.cancel_all: 0.7,
@@ -106,6 +123,9 @@ class People:
         else:
             size["quantity"] = instrument.lot_size * random.randint(1, 700)
         request = await engine.desk.draft(account, side, instrument, **size, **self._prices(instrument, side))
+        if self.composites and request.quantity is not None and random.random() < self.composites:
+            request = self._composite(request)
+            self.world.count(f"{type(request.type).__name__}")
         preview = await engine.desk.preview(request)
         await asyncio.sleep(random.choice((0.0, 0.5, 8.0)))
         self.kept = [*self.kept[-5:], request]
@@ -122,6 +142,30 @@ class People:
         if side is Side.SELL and drawn > 0.8:
             return {"stop": instrument.price(self.world.prices[instrument] * Decimal("0.995"))}
         return {"limit": near}
+
+    def _composite(self, request: OrderRequest) -> OrderRequest:
+        """The same as an order of another type, made of several orders where the venue does not know it."""
+        instrument, random, sign = request.instrument, self.random, request.side.sign
+        price, quantity = self.world.prices[instrument], request.quantity or instrument.lot_size
+
+        def at(thousandths: int) -> Decimal:
+            """So far from the market, on the better side of it for whoever trades (or the worse one, below zero)."""
+            return instrument.price(price * (1 - Decimal(thousandths * sign) / 1000))
+
+        near, far = random.randint(1, 6), random.randint(1, 6)
+        kinds: list[OrderType] = [
+            OneCancelsOther(at(near), at(-far), random.choice((None, at(-far - 3)))),
+            OneCancelsOther(at(1), at(-1)),
+            Iceberg(at(near - 3), instrument.quantity(max(instrument.lot_size, quantity / random.randint(2, 6)))),
+            Twap(random.choice((20, 60)), random.randint(2, 5)),
+            TrailingStop(fraction=Decimal(random.randint(1, 8)) / 1000),
+            StopLimit(at(-far), at(-far - 2)),
+            Ladder((at(near), at(near + 2), at(near + 5))),
+        ]
+        if request.side is Side.BUY:
+            kinds.append(Bracket(Market(), at(far + 2), at(-near - 2)))
+            kinds.append(Grid(at(12), at(1), 3))
+        return replace(request, type=random.choice(kinds))
 
     def _near(self, instrument: Instrument, side: Side) -> Decimal:
         away = Decimal(self.random.randint(-2, 12)) / 1000

@@ -10,8 +10,8 @@ from tests.simulation import invariants
 from tests.simulation.people import People
 from tests.simulation.world import World
 
-QUIET = 150.0  # seconds in which everything must have found its end
-AFTERMATH = 70.0  # seconds in which everything that was cancelled must be over
+QUIET = 120.0  # seconds in which the market goes on and nothing goes wrong
+STILL = 60.0  # seconds in which the market stands, and everything must have found its end
 
 
 class Fate:
@@ -102,13 +102,15 @@ async def play(world: World) -> None:
     world.loop.spare()
     world.tell("world", "the faults are over")
     await quiet(world, QUIET)
+    world.still = True
+    await quiet(world, STILL)
     engine = ready(world)
     if engine is None:
         return
     await invariants.settled(world, engine)
     for account in world.accounts:
         await asked(world, partial(engine.desk.cancel_all, account))
-    await quiet(world, AFTERMATH)
+    await quiet(world, STILL)
     await invariants.settled(world, engine)
     invariants.nothing_bound(world, engine)
 

@@ -94,7 +94,7 @@ class World:
         )
         self.prices = dict(PRICES)
         self._move()
-        self.home: asyncio.Event | None = None
+        self.still = False  # the market does not move
 
     def stream(self, name: str) -> Random:
         """Random numbers for one part of the world."""
@@ -145,7 +145,8 @@ class World:
     async def _move_on(self) -> None:
         while True:
             await asyncio.sleep(self._market.uniform(0.5, 5.0))
-            self._move()
+            if not self.still:
+                self._move()
 
     def _move(self) -> None:
         for instrument, price in self.prices.items():
