@@ -145,7 +145,9 @@ def _adds_up(world: World, order: Order) -> None:
     children = [each for each in world.disk.orders.values() if each.request.parent == order.id]
     for child in children:
         if order.status.final and not child.status.final:
-            world.violated("composites", f"{name} is {order.status.value} and its child {child.id} {child.status.value}")
+            world.violated(
+                "composites", f"{name} is {order.status.value} and its child {child.id} {child.status.value}"
+            )
     if isinstance(order.request.type, Bracket | Grid | Ladder):
         return  # they trade both ways by design
     same = sum((each.filled for each in children if each.request.side is order.request.side), ZERO)
