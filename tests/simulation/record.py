@@ -1,8 +1,8 @@
 """The record in memory: a TradingStore with the transactions of the SQL one, over a `Disk` that outlives a process.
 
-A unit gathers what it is to write and lays it on the disk when it ends well, in one step: who is killed before that step
-has written nothing, who is killed after it has written everything. Readers see what was committed. There is one writer
-at a time. Before each answer there is a `pause`, at which everybody else may run and at which the process may die.
+A unit gathers what it is to write and lays it on the disk when it ends well, in one step: who is killed before that
+step has written nothing, who is killed after it has written everything. Readers see what was committed. There is one
+writer at a time. Before each answer there is a `pause`, at which everybody else may run and the process may die.
 """
 
 import asyncio
