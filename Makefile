@@ -33,7 +33,7 @@ PACKAGE := $(VENV)/.package-$(call checksum,pyproject.toml)
 # The full lock holds the light one.
 ENOUGH := $(firstword $(wildcard $(FULL)) $(LIGHT))
 
-.PHONY: help run test check install install-all bench bench-peers simulate lab screenshots commands-doc clean
+.PHONY: help run test check install install-all bench bench-peers simulate lab screenshots commands-doc capabilities-doc clean
 
 help:
 	@sed -n 's/^#   \(make .*\)/  \1/p' Makefile
@@ -120,6 +120,9 @@ screenshots: install-all
 
 commands-doc: install
 	$(BIN)/orchestrator commands --markdown > docs/commands.md.new && mv docs/commands.md.new docs/commands.md
+
+capabilities-doc: install
+	$(BIN)/python -m core.exchanges.venues.table > docs/capabilities.md.new && mv docs/capabilities.md.new docs/capabilities.md
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov reports

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import arbitrage, books
 from benchmarks.plain_loop import lean_loop, plain_loop
 from core.market.bars import Bars
 from core.market.instrument import Instrument
@@ -129,6 +130,7 @@ def row(name: str, figure: str) -> None:
 def main() -> int:
     kept = [kernel_against_plain_loop(), cold_help()]
     fresh_process()
+    kept += [books.main() == 0, arbitrage.main() == 0]
     return 0 if all(kept) else 1
 
 

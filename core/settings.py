@@ -45,7 +45,6 @@ NO_MAIL = NoEffect("no mail is sent")
 NO_DISCORD = NoEffect("there is no Discord bot")
 NO_WEBHOOK = NoEffect("Telegram's messages are fetched by polling")
 NO_TOKEN = NoEffect(f"{TELEGRAM_TOKEN} is not set, so Telegram is off", without=TELEGRAM_TOKEN)
-NO_LIVE = NoEffect("only public data is read and all trading is on paper, so no keys are used")
 NO_VAULT = NoEffect("nothing is encrypted with it")
 
 
@@ -101,11 +100,9 @@ class Discord(Section):
 
 
 class ExchangeKeys(Section):
-    api_key: Annotated[Secret | None, NO_LIVE] = Field(
-        None, description="API key; only public data is used in this version"
-    )
-    secret: Annotated[Secret | None, NO_LIVE] = Field(None, description="API secret")
-    passphrase: Annotated[Secret | None, NO_LIVE] = Field(None, description="passphrase, where the venue has one")
+    api_key: Secret | None = Field(None, description="API key; opens the owner's live account, which waits to be armed")
+    secret: Secret | None = Field(None, description="API secret")
+    passphrase: Secret | None = Field(None, description="passphrase, where the venue has one")
     sandbox: bool = Field(False, description="use the venue's own test environment")
     endpoint_base: WebAddress | None = Field(None, description="put this address before every address of the venue")
 
@@ -117,6 +114,17 @@ class Cluster(Section):
 class Market(Section):
     source: str = Field("auto", description="auto (binance when reachable, else sandbox), sandbox, or a venue's name")
     seed: int = Field(1, ge=0, description="seed of the sandbox market")
+
+
+class Venues(Section):
+    data: Literal["failover", "same"] = Field(
+        "failover",
+        description="while a venue is out: answer questions at the next healthy one (failover), or not (same)",
+    )
+    orders: Literal["refuse", "offer"] = Field(
+        "refuse", description="while a venue is out: refuse new orders, or offer the preview at a healthy one (offer)"
+    )
+    look: float = Field(30.0, ge=5, le=3600, description="seconds between two looks at the health of every venue")
 
 
 class Log(Section):
@@ -143,6 +151,7 @@ class Settings(BaseSettings):
     exchanges: dict[str, ExchangeKeys] = Field(default_factory=dict, description="one group per venue")
     cluster: Cluster = Cluster()
     market: Market = Market()
+    venues: Venues = Venues()
     log: Log = Log()
 
     @classmethod

@@ -15,14 +15,19 @@ from core.app.attended import Attended
 from core.app.chores import Chores
 from core.app.instance import Instance
 from core.app.live import live_venues
-from core.app.sources import chosen_sources
+from core.app.sources import chosen_sources, policy_of
 from core.bus import Bus
 from core.cache import Cache, RedisCache, cache_at
 from core.clock import Clock, SystemClock
 from core.commands.context import Services
 from core.engine.engine import Engine
+from core.engine.opportunities import Opportunities
+from core.engine.preferences import Preferences
 from core.errors import AppError, ConfigError
+from core.exchanges.arbitrage import Arbitrage
 from core.exchanges.books import BookHub
+from core.exchanges.pace import pace_at
+from core.exchanges.router import Router
 from core.exchanges.venues import profile_of
 from core.jobs import Jobs
 from core.market.history import History
@@ -206,18 +211,22 @@ def build(
     clock = clock or SystemClock()
     bus, jobs, instance = Bus(), Jobs(), Instance(settings.data_dir)
     redis = settings.redis_url
-    cache: Cache = cache_at(redis.get_secret_value() if redis else None)
+    shared = redis.get_secret_value() if redis else None
+    cache: Cache = cache_at(shared)
+    pace = pace_at(shared, clock)
     store = Store(settings.database, clock)
     admins = {"telegram": [str(one) for one in settings.telegram.admins]}
     users = UserService(SqlAccounts(store), clock, cache, admins)
     alerts = AlertService(SqlAlerts(store), clock, bus)
     record = SqlTradingStore(store)
     load = partial(load_strategy, folder=settings.data_dir / "strategies")
-    markets = sources or chosen_sources(settings, clock)
-    engine = Engine(
-        record, markets, clock, bus, load=load, live=live_venues(settings, clock, record), factor=_factor(users)
-    )
-    books = BookHub({source.name: source for source in markets}, clock, costs=_schedule)
+    router = Router(sources or chosen_sources(settings, clock, pace), clock, bus, policy_of(settings))
+    preferences = Preferences(record, router.names)
+    live = live_venues(settings, clock, record, pace, router.observed)
+    engine = Engine(record, router.sources, clock, bus, load=load, live=live, factor=_factor(users))
+    books = BookHub({source.name: source for source in router.sources}, clock, costs=_schedule)
+    arbitrage = Arbitrage(books, clock, bus)
+    opportunities = Opportunities(record, bus)
     engine.feed.watch_for(alerts.watched)
     notifier = Notifier(SqlDeliveries(store), users, record, clock, bus, [name for name in PUSHED if name in chosen])
     relay = Relay(SqlOutbox(store), CODEC, bus.deliver, clock)
@@ -225,7 +234,9 @@ def build(
     services = Services(
         settings=settings, clock=clock, bus=bus, store=store, users=users, market=engine.feed, desk=engine.desk,
         strategies=engine.trader, alerts=alerts, jobs=jobs, history=History(settings.data_dir / "history"),
-        notifier=notifier, books=books, app_info={"version": version(), "local_token": instance.token, "roles": chosen},
+        notifier=notifier, venues=router, preferences=preferences, books=books, arbitrage=arbitrage,
+        opportunities=opportunities,
+        app_info={"version": version(), "local_token": instance.token, "roles": chosen},
     )  # fmt: skip
     chores = Chores(clock)
     chores.every(30, "heartbeat", _calling(instance.beat))
@@ -240,8 +251,13 @@ def build(
         Part("users", users.prepare, _nothing),
         Part("notifier", _nothing, notifier.stop),
         Part("alerts", alerts.start, alerts.stop),
+        Part("pace", _nothing, pace.close),
+        Part("preferences", preferences.load, _nothing),
         Part("engine", engine.start, engine.stop),
+        Part("venues", router.start, router.stop),
         Part("books", _nothing, books.stop),
+        Part("opportunities", opportunities.start, opportunities.stop),
+        Part("arbitrage", _nothing, arbitrage.stop),
         Part("outbox", relay.start, relay.stop),
     ]
     if "scheduler" in chosen:

@@ -1,6 +1,7 @@
 """What `orchestrator doctor` looks at: one function per piece, each answering with a Check."""
 
 import asyncio
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Literal
 from core.errors import AppError
 
 if TYPE_CHECKING:
+    from core.exchanges.health import Health
+    from core.exchanges.observed import ObservedData
     from core.settings import Settings
     from core.store.sql import Store
 
@@ -37,12 +40,14 @@ class Check:
 async def all_checks() -> list[Check]:
     """Every check, in the order in which trouble would stop a start."""
     from core import settings as configuration
+    from core import telemetry
 
     checks = [python(), packages()]
     try:
         settings = configuration.load()
     except AppError as wrong:
         return [*checks, Check("settings", "broken", wrong.sentence(), "Correct that setting.")]
+    telemetry.configure("error", secrets=settings.secrets())  # each check says by itself what it found
     warnings = configuration.warnings()
     cure = "Take these out, or correct their names; everything else is read." if warnings else None
     checks.append(Check("settings", "warn" if warnings else "ok", " ".join(warnings) or "read", cure))
@@ -158,23 +163,39 @@ async def cache(settings: "Settings") -> list[Check]:
 
 
 async def market(settings: "Settings") -> list[Check]:
-    """Whether the venue's public prices can be reached."""
-    from core.app.sources import chosen_sources
+    """Whether the public prices of every configured venue can be reached, and how its clock stands to ours."""
+    from core.app.sources import chosen_sources, policy_of
+    from core.bus import Bus
     from core.clock import SystemClock
+    from core.exchanges.router import Router
 
-    source, *others = chosen_sources(settings, SystemClock())
+    clock = SystemClock()
+    router = Router(chosen_sources(settings, clock), clock, Bus(), policy_of(settings))
+    first, *others = router.sources
+    if first.simulated and not any(not each.simulated for each in others):
+        return [Check("market", "ok", "the built-in sandbox, SIMULATED")]
     try:
-        if source.simulated:
-            return [Check("market", "ok", "the built-in sandbox, SIMULATED")]
-        seconds = await asyncio.wait_for(source.ping(), REACH_SECONDS)
-        return [Check("market", "ok", f"{source.name} answers in {seconds:.2f} s")]
-    except (AppError, OSError, TimeoutError) as failed:
-        reason = failed.message if isinstance(failed, AppError) else f"{source.name} does not answer"
-        cure = "Without a network that is expected: the SIMULATED sandbox market is traded instead."
-        return [Check("market", "warn", reason, cure)]
+        asked = [each for each in router.sources if not each.simulated]
+        await asyncio.gather(*(_looked_at(each) for each in asked))
+        return [_venue(router.health(each.name), "market" if each is first else f"venue {each.name}") for each in asked]
     finally:
-        for one in (source, *others):
-            await one.close()
+        for each in router.sources:
+            await each.close()
+
+
+async def _looked_at(venue: "ObservedData") -> None:
+    with contextlib.suppress(AppError, OSError, TimeoutError):  # its health knows
+        await asyncio.wait_for(venue.look(), REACH_SECONDS)
+
+
+def _venue(health: "Health", name: str) -> Check:
+    cure = health.hint or "Without a network that is expected: the SIMULATED sandbox market is traded instead."
+    if health.state == "healthy" and health.p50 is not None:
+        clock = "" if health.skew is None else f", its clock {health.skew:+.1f} s from ours"
+        return Check(name, "ok", f"{health.venue} answers in {health.p50:.2f} s{clock}")
+    if health.state == "unknown":
+        return Check(name, "warn", f"{health.venue} does not answer", cure)
+    return Check(name, "warn", f"{health.venue}: {health.reason}", cure)
 
 
 async def telegram(settings: "Settings") -> list[Check]:

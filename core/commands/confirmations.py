@@ -43,10 +43,11 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a command returns that did something at once: open previews about the same are withdrawn."""
+    """What a command returns that did something at once: open previews about the same, or all, are withdrawn."""
 
     reply: Reply
-    about: frozenset[str]
+    about: frozenset[str] = frozenset()
+    everything: bool = False
 
 
 @dataclass(slots=True)

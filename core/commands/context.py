@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from core.commands.registry import Registry
     from core.engine.desk import Desk
     from core.engine.feed import Feed
+    from core.engine.opportunities import Opportunities
+    from core.engine.preferences import Preferences
     from core.engine.trader import Trader
+    from core.exchanges.arbitrage import Arbitrage
     from core.exchanges.books import BookHub
+    from core.exchanges.router import Router
     from core.jobs import Jobs
     from core.market.history import History
     from core.settings import Settings
@@ -45,8 +49,12 @@ class Services:
     alerts: AlertService
     jobs: Jobs
     history: History
+    venues: Router
+    preferences: Preferences
     notifier: Any  # core.notify.Notifier; the two layers stand beside each other and do not import one another
     books: BookHub
+    arbitrage: Arbitrage
+    opportunities: Opportunities
     app_info: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -85,6 +93,15 @@ class Context:
         return self.caller.user
 
     @property
+    def venue(self) -> str:
+        """The venue at which the caller looks and trades: the one they chose, else the product's."""
+        chosen = None if self.caller.user is None else self.services.preferences.venue(self.caller.user.id)
+        return chosen or self.services.market.source_name
+
+    @property
     def account(self) -> str:
-        """The id of the caller's trading account."""
-        return self.user.id
+        """The id of the caller's trading account: the live one of their venue while that is armed, else on paper."""
+        chosen = self.services.preferences.venue(self.user.id)
+        if chosen is None and self.services.market.stood_in:  # nobody asked to trade with money there
+            return self.user.id
+        return self.services.desk.account_for(self.user.id, self.venue)

@@ -230,12 +230,15 @@ class Conversation:
         if missing:
             return self._form(command, read, missing, caller)
         arguments = parsing.canonical(command, dict(read.arguments))
-        words, named = await self._values(command, arguments)
         context = Context(caller, self._services, report, self.registry, line, self._works)
+        words, named = await self._values(command, arguments, context.venue)
         gone = self._confirmations.withdraw_all(caller) if command.alone else 0
         result = await command.function(context, *words, **named)
         if isinstance(result, Settled):
-            gone += self._confirmations.withdraw_about(caller, result.about)
+            withdraw = self._confirmations
+            gone += (
+                withdraw.withdraw_all(caller) if result.everything else withdraw.withdraw_about(caller, result.about)
+            )
             result = result.reply
         withdrawn = [Text(f"{wording.plural(gone, 'open preview')} withdrawn.")] if gone else []
         if not isinstance(result, Proposal):
@@ -245,8 +248,10 @@ class Conversation:
             self._vague.discard(self._place(caller))
         return [*withdrawn, *result.before, preview]
 
-    async def _values(self, command: Command, arguments: dict[str, str]) -> tuple[list[str], dict[str, object]]:
-        """The values to call the command's function with."""
+    async def _values(
+        self, command: Command, arguments: dict[str, str], venue: str
+    ) -> tuple[list[str], dict[str, object]]:
+        """The values to call the command's function with; instruments are the caller's venue's."""
         words: list[str] = []
         named: dict[str, object] = {}
         for name, written in arguments.items():
@@ -256,7 +261,9 @@ class Conversation:
             elif parameter is None or parameter.rest:
                 named[name] = written
             else:
-                named[keyword(command, name)] = await converters.value(parameter, written, self._services)
+                named[keyword(command, name)] = await converters.value(
+                    parameter, written, self._services, venue, question=command.family == "market"
+                )
         if words:  # what stands before *words is positional
             before = [each for each in command.parameters if not each.rest and not each.named]
             for each in reversed(before):

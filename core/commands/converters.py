@@ -2,6 +2,7 @@
 
 import re
 import typing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, NewType
@@ -10,7 +11,7 @@ from core.commands.context import Services
 from core.commands.registry import Command, Parameter
 from core.commands.utterance import words
 from core.commands.utterance.coins import MONEY, ticker
-from core.errors import InvalidInput
+from core.errors import InvalidInput, Unavailable
 from core.market.instrument import Instrument
 from core.money import plain
 
@@ -62,13 +63,34 @@ def canonical(parameter: Parameter, text: str) -> str:
     return text
 
 
-async def value(parameter: Parameter, text: str, services: Services) -> Any:
-    """The value of a canonical argument. Raises InvalidInput or NotFound."""
+async def value(
+    parameter: Parameter, text: str, services: Services, venue: str | None = None, *, question: bool = False
+) -> Any:
+    """The value of a canonical argument. Raises InvalidInput or NotFound.
+
+    venue: where an instrument is looked up that names no venue itself; question: for a command that only looks
+    """
     if parameter.kind is Instrument:
-        return await services.market.instrument(text)
+        return await instrument(text, services, venue, question=question)
     if parameter.kind in (Decimal, Share):
         return Decimal(text)
     return int(text) if parameter.kind is int else text
+
+
+async def instrument(text: str, services: Services, venue: str | None, *, question: bool) -> Instrument:
+    """The instrument at the venue. For a question, a venue that cannot even say what it trades is no obstacle:
+    the pair is taken from another one, and whoever asks on finds out that the venue is out."""
+    market = services.market
+    try:
+        return await market.instrument(text, venue)
+    except Unavailable:
+        if not question:
+            raise
+        here, _, symbol = text.rpartition(":")
+        base, _, quote = symbol.partition("/")
+        meant = Instrument(here.lower() or venue or market.source_name, base, quote)
+        answer = await services.venues.answered(meant, lambda one: market.instrument(one.symbol, one.venue))
+        return replace(answer.value, venue=meant.venue)
 
 
 def number(text: str, name: str) -> Decimal:

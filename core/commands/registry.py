@@ -29,8 +29,9 @@ FAMILIES: Mapping[str, str] = {
 
 # Modules of core.commands.families, in the order in which their commands are listed and their sentences tried.
 MODULES = (
-    "market", "books", "trade", "protection", "orders", "live", "emergency", "portfolio", "research", "search",
-    "results",
+    "market", "venues", "books", "arbitrage", "trade", "composites", "protection", "orders", "live", "emergency",
+    "portfolio",
+    "research", "search", "results",
     "validation", "formulas",
     "indicators",
     "strategies", "stopping",

@@ -10,7 +10,7 @@ from core.commands.confirmations import SECONDS, Proposal
 from core.commands.context import Context
 from core.commands.outcomes import kind_of, outcome, tone_of
 from core.engine.views import Preview
-from core.errors import AppError, RiskRefused
+from core.errors import AppError, RiskRefused, Unavailable
 from core.market.instrument import Instrument
 from core.money import plain
 from core.reply import Choice, Choices, Reply, Text
@@ -37,9 +37,15 @@ async def ticket(
     if len(sizes) != 1:
         lead = "How much" if not sizes else "Only one amount, please: how much"
         return [Text(f"{lead} {instrument.base}? For example: {side} 0.1 {name}, or {side} $500 of {name}.")]
-    desk = ctx.services.desk
+    desk, account, elsewhere = ctx.services.desk, account_at(ctx, instrument), None
+    if side is Side.BUY:  # what reduces exposure is never kept from going
+        try:
+            await ctx.services.venues.demand(instrument)
+        except Unavailable as out:
+            instrument, elsewhere = await offered(ctx, out)
+            account = desk.account_for(ctx.user.id, instrument.venue)
     request = await desk.draft(
-        ctx.account,
+        account,
         side,
         instrument,
         quantity=quantity,
@@ -54,17 +60,18 @@ async def ticket(
     except RiskRefused as refused:
         return await other_reading(ctx, request, refused)
     request = preview.request
-    view = await desk.portfolio(ctx.account)
+    view = await desk.portfolio(account)
     position = guards.by_hand(view, instrument)
     before, held = guards.guard_of(position), Decimal(0) if position is None else position.quantity
-    subject = f"{side} {wording.quantity(preview.quantity, instrument.base)}{kind_of(request)}"
+    at = f" on {instrument.venue}" if elsewhere else ""
+    subject = f"{side} {wording.quantity(preview.quantity, instrument.base)}{kind_of(request)}{at}"
     quote = await ctx.services.market.quote(instrument)
 
     async def execute() -> Reply:
         order = await desk.submit(request, preview)
         lines = [outcome(order, preview.mode, preview.simulated)]
         if order.status is OrderStatus.FILLED:
-            now = guards.by_hand(await desk.portfolio(ctx.account), instrument)
+            now = guards.by_hand(await desk.portfolio(account), instrument)
             if now is not None and guards.guard_of(now):
                 amount = f"all {wording.quantity(now.quantity, instrument.base)}"
                 lines += [f"{row}: {what}." for row, what in guards.told(guards.guard_of(now), instrument, amount)]
@@ -75,14 +82,42 @@ async def ticket(
 
     return Proposal(
         f"{subject[0].upper()}{subject[1:]}?",
-        (*facts_of(preview), *protection(request, before, held, preview.quantity), *account_facts(preview)),
+        (
+            *venue_facts(ctx, instrument),
+            *facts_of(preview),
+            *protection(request, before, held, preview.quantity),
+            *account_facts(preview),
+        ),
         execute,
         subject,
         preview.mode,
-        tuple(warnings_of(preview, side, limit, quote.last, instrument)),
+        (*filter(None, [elsewhere]), *warnings_of(preview, side, limit, quote.last, instrument)),
         f"{side.capitalize()} {name.upper()}",
         seconds=SECONDS,
     )
+
+
+def account_at(ctx: Context, instrument: Instrument) -> str:
+    """The account an order for the instrument belongs to: the caller's own, or the one at the venue that they named."""
+    return (
+        ctx.account if instrument.venue == ctx.venue else ctx.services.desk.account_for(ctx.user.id, instrument.venue)
+    )
+
+
+def venue_facts(ctx: Context, instrument: Instrument) -> list[tuple[str, str]]:
+    """Where the order goes, where there is more than one place."""
+    venues = ctx.services.venues
+    real = [name for name in venues.names if not venues.venue(name).simulated]
+    return [("Venue", instrument.venue)] if len(real) > 1 or instrument.venue != ctx.venue else []
+
+
+async def offered(ctx: Context, out: Unavailable) -> tuple[Instrument, str]:
+    """The same pair at the venue that is healthy, and what to say of it. Raises `out` unless the policy offers that."""
+    other = out.details.get("other")
+    if ctx.services.venues.policy.orders != "offer" or not other:
+        raise out
+    instrument = await ctx.services.market.instrument(str(other))
+    return instrument, f"{out.message} This would be an order at {instrument.venue} instead."
 
 
 def facts_of(preview: Preview) -> list[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """Book: the record of money as it stands, in memory. It folds what was committed and is never ahead of the record."""
 
+import asyncio
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
@@ -11,7 +12,7 @@ from core.market.instrument import Instrument
 from core.money import ZERO
 from core.trading.orders import Order, Side
 from core.trading.portfolio import Fill, Portfolio, Transfer, fold
-from core.trading.purses import venue_of
+from core.trading.purses import owner_of, venue_of
 
 MINUTE = 60_000
 NEWEST = 500  # orders at most that are looked at, at the start, for how many the last minute had
@@ -30,6 +31,8 @@ class Book:
         self._reserved: dict[str, Decimal] = {}
         self._accounts: dict[str, AccountState] = {}
         self._recent: dict[str, deque[int]] = {}
+        self._moves: dict[str, dict[int, Decimal]] = defaultdict(dict)
+        self._reserving: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._listeners: list[Listener] = []
         self._versions: dict[str, int] = defaultdict(int)
         self._fills: dict[str, set[str]] = defaultdict(set)  # ids in the journals of live accounts
@@ -40,7 +43,7 @@ class Book:
     async def load(self) -> None:
         """Reads the whole record anew."""
         self._accounts = {state.account: state for state in await self._store.accounts()}
-        for image in (self._portfolios, self._fills, self._moved):
+        for image in (self._portfolios, self._fills, self._moved, self._moves):
             image.clear()
         for account in self._accounts:
             self.take(await self._store.entries(account))
@@ -60,10 +63,11 @@ class Book:
         for order in change.orders:
             self.instruments[order.request.instrument.key] = order.request.instrument
             self._versions[order.request.account] += 1
-            happened.append((self._orders.get(order.id), order))
+            before = self._orders.get(order.id)
+            happened.append((before, order))
             if order.id in change.reserved:
                 self._reserved[order.id] = change.reserved[order.id]
-                if order.request.parent is None:
+                if order.request.parent is None and before is None:
                     self._recent.setdefault(order.request.account, deque()).append(self._clock.now_ms())
             if order.status.final:
                 self._orders.pop(order.id, None)
@@ -81,9 +85,17 @@ class Book:
             self._portfolios[key] = self._portfolios.get(key, Portfolio()).apply(entry)
             self._versions[entry.account] += 1
             if isinstance(entry, Transfer):
-                self._moved[entry.account] += entry.worth(self.currency(entry.account))
+                worth = entry.worth(self.currency(entry.account))
+                self._moved[entry.account] += worth
+                self._note(entry.account, to_ms(entry.time), worth)
             elif venue_of(entry.account) is not None:
                 self._fills[entry.account].add(entry.id)
+
+    def _note(self, account: str, time: int, worth: Decimal) -> None:
+        moves = self._moves[account]
+        moves[time] = moves.get(time, ZERO) + worth
+        if moves[time] == 0:  # between two ledgers of the account
+            del moves[time]
 
     def listen(self, listener: Listener) -> None:
         """Calls `listener(before, after)` after every change of an order; before is None of one that is new.
@@ -105,6 +117,7 @@ class Book:
         before = self._accounts.get(state.account)
         self._accounts[state.account] = state
         if before is not None and before.epoch != state.epoch:
+            self._moves.pop(state.account, None)
             self._moved.pop(state.account, None)
             self._portfolios = {key: each for key, each in self._portfolios.items() if key[0] != state.account}
             gone = [order.id for order in self._orders.values() if order.request.account == state.account]
@@ -192,6 +205,14 @@ class Book:
         while times and times[0] <= self._clock.now_ms() - MINUTE:
             times.popleft()
         return len(times)
+
+    def moves(self, account: str) -> tuple[tuple[int, Decimal], ...]:
+        """What came into the account (+) and left it (-) beside trading, by time (UTC ms), oldest first."""
+        return tuple(sorted(self._moves[account].items()))
+
+    def reserving(self, account: str) -> asyncio.Lock:
+        """Held from the checks of an order until it is recorded: one order of a person at a time, at all venues."""
+        return self._reserving[owner_of(account)]
 
     async def differences(self, account: str) -> list[str]:
         """Where this image departs from a full fold of the record; empty when it is true."""

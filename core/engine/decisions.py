@@ -14,6 +14,8 @@ from core.engine import stepping
 from core.engine.book import Book
 from core.engine.decision import last_row, request_of, situation_of, standing
 from core.engine.lease import Lease
+from core.engine.means import Means
+from core.engine.rules import Rules
 from core.engine.views import Run
 from core.errors import AppError, InvalidInput
 from core.events import Bar
@@ -24,6 +26,7 @@ from core.money import ZERO, decimal_of
 from core.risk import limits as risk
 from core.trading.orders import OrderRequest, Side
 from core.trading.strategy import Context, SignalStrategy, StepStrategy, Strategy, is_stepped
+from core.trading.tickets import Ticket
 
 SLOW = 0.005  # seconds of computing after which a strategy is moved off the event loop
 
@@ -33,16 +36,20 @@ Value = TypeVar("Value")
 class Decisions:
     """One decision of a run at a time, on the paper venue.
 
-    limits: checked before every order; lease: held by whoever may place orders
+    rules: the limits checked before every order; lease: held by whoever may place orders
+    means: what the limits are told about the account's owner as a whole
     """
 
-    def __init__(self, book: Book, venue: PaperVenue, clock: Clock, limits: risk.Limits, lease: Lease | None) -> None:
-        self._book, self._venue, self._clock, self._limits, self._lease = book, venue, clock, limits, lease
+    def __init__(self, book: Book, venue: PaperVenue, clock: Clock, rules: Rules, lease: Lease | None) -> None:
+        self._book, self._venue, self._clock, self._rules, self._lease = book, venue, clock, rules, lease
+        self.means: Means | None = None
         self._seconds: dict[str, float] = {}
         self._log = structlog.get_logger("trader")
 
     async def decide(self, run: Run, strategy: Strategy, window: Bars, bar: Bar) -> Run:
         """Does what the strategy asks for at the bar, the last of its window; the run as it stands then."""
+        if self.means is not None:
+            await self.means.ready(run.account)
         if is_stepped(strategy):
             return await self._step(run, strategy, window, bar)
         if isinstance(strategy, SignalStrategy):
@@ -60,62 +67,81 @@ class Decisions:
         if run.decided + timeframes.milliseconds(run.timeframe) <= to_ms(run.started):
             row = standing(row, signals)  # the first decision joins where the signals stand
         decision = await self._venue.decide(run.account, run.ledger, run.instrument, row)
-        place: tuple[OrderRequest, ...] = ()
-        reason = run.reason
-        if decision.place is not None:
-            portfolio = self._book.portfolio(run.account, run.ledger)
-            request = request_of(run, bar, decision.place, portfolio, self._clock.now())
-            recent, halted = self._book.recent(run.account), self._halted(run.account)
-            try:
-                situation = situation_of(run, request, bar, portfolio, recent=recent, halted=halted)
-                risk.demand(risk.checks(situation, self._limits))
-                if self._lease is not None:
-                    self._lease.demand()
-                place, reason = (request,), None
-            except AppError as refused:
-                reason = refused.sentence()
-                self._log.warning("order of strategy refused", run=run.id, reason=reason)
-        batch = Batch(
-            run.account,
-            run.ledger,
-            self._orders_of(run, decision.cancel),
-            place,
-            () if decision.protect is None else ((run.instrument, decision.protect),),
-            decided=True,
-        )
-        run = replace(run, decided=bar.time, reason=reason)
-        return await self._carry_out(run, batch, {each.id: ZERO for each in place})
+        gone = self._orders_of(run, decision.cancel)
+        async with self._book.reserving(run.account):
+            place, reason = self._passed(run, bar, decision.place, gone)
+            batch = Batch(
+                run.account,
+                run.ledger,
+                gone,
+                place,
+                () if decision.protect is None else ((run.instrument, decision.protect),),
+                decided=True,
+            )
+            run = replace(run, decided=bar.time, reason=reason)
+            return await self._carry_out(run, batch, {each.id: ZERO for each in place})
+
+    def _passed(
+        self, run: Run, bar: Bar, ticket: Ticket | None, gone: Sequence[str]
+    ) -> tuple[tuple[OrderRequest, ...], str | None]:
+        """The order that the limits let pass, if any, and why one was refused. gone: orders that are cancelled"""
+        if ticket is None:
+            return (), run.reason
+        portfolio = self._book.portfolio(run.account, run.ledger)
+        request = request_of(run, bar, ticket, portfolio, self._clock.now())
+        recent, halted = self._book.recent(run.account), self._halted(run.account)
+        try:
+            situation = situation_of(run, request, bar, portfolio, recent=recent, halted=halted)
+            if self.means is not None:
+                situation = self.means.seen(request, situation, gone)
+            risk.demand(risk.checks(situation, self._rules.limits(run.account)))
+            if self._lease is not None:
+                self._lease.demand()
+        except AppError as refused:
+            reason = refused.sentence()
+            self._log.warning("order of strategy refused", run=run.id, reason=reason)
+            return (), reason
+        return (request,), None
 
     async def _step(self, run: Run, strategy: StepStrategy, window: Bars, bar: Bar) -> Run:
         """Does what the strategy asks for when it sees its ledger at the bar."""
         account, index, fills = await self._venue.copy(run.account, run.ledger, run.instrument)
         done, memory = await self._timed(run, lambda: stepping.step(strategy, run, window, account, index, fills))
         cancel = self._orders_of(run, done.cancel)
-        stand = self._stand(run, cancel)
-        now = self._clock.now()
-        drafted = stepping.drafted(run, bar, done, stand, self._limits, now)
-        if drafted.place and self._lease is not None:
-            try:
-                self._lease.demand()
-            except AppError as refused:
-                drafted = stepping.Drafted(reason=refused.sentence())
-        if drafted.reason is not None:
-            self._log.warning("order of strategy refused", run=run.id, reason=drafted.reason)
-        instrument = run.instrument
-        batch = Batch(
-            run.account,
-            run.ledger,
-            cancel,
-            tuple(drafted.place),
-            tuple((instrument, row) for _, row in done.protect),
-            tuple(instrument for _ in done.unprotect),
-            drafted.tickets,
-            decided=True,
-        )
-        reason = drafted.reason or (None if drafted.place else run.reason)
-        labels = stepping.labels_of(run, done, account)
-        run = replace(run, decided=bar.time, reason=reason, memory=memory, labels=labels)
-        return await self._carry_out(run, batch, drafted.reserved, drafted.labels)
+        limits = self._rules.limits(run.account)
+        async with self._book.reserving(run.account):
+            stand = self._stand(run, cancel)
+            now = self._clock.now()
+            drafted = stepping.drafted(run, bar, done, stand, limits, now, self._look(cancel))
+            if drafted.place and self._lease is not None:
+                try:
+                    self._lease.demand()
+                except AppError as refused:
+                    drafted = stepping.Drafted(reason=refused.sentence())
+            if drafted.reason is not None:
+                self._log.warning("order of strategy refused", run=run.id, reason=drafted.reason)
+            instrument = run.instrument
+            batch = Batch(
+                run.account,
+                run.ledger,
+                cancel,
+                tuple(drafted.place),
+                tuple((instrument, row) for _, row in done.protect),
+                tuple(instrument for _ in done.unprotect),
+                drafted.tickets,
+                decided=True,
+            )
+            reason = drafted.reason or (None if drafted.place else run.reason)
+            labels = stepping.labels_of(run, done, account)
+            run = replace(run, decided=bar.time, reason=reason, memory=memory, labels=labels)
+            return await self._carry_out(run, batch, drafted.reserved, drafted.labels)
+
+    def _look(self, cancel: Sequence[str]) -> stepping.Look | None:
+        """What completes a situation by all that concerns the account's owner. cancel: orders of the decision"""
+        means = self.means
+        if means is None:
+            return None
+        return lambda request, situation, before: means.seen(request, situation, cancel, before)
 
     def _stand(self, run: Run, cancel: Sequence[str]) -> stepping.Stand:
         """What the run can dispose of once these orders are cancelled."""

@@ -23,6 +23,7 @@ from core.engine.live import LiveVenues
 from core.engine.means import Means
 from core.engine.ports import AccountState, TradingStore
 from core.engine.register import Adopt, Register
+from core.engine.rules import Rules
 from core.engine.synthetics.grid import each_of
 from core.engine.synthetics.terms import on_grid, reference
 from core.engine.trader import Trader
@@ -60,7 +61,7 @@ BAND = Decimal("0.01")  # how far the market may move between preview and confir
 class Desk:
     """Manual trading and the books of every account, on paper and live by the same way.
 
-    opening: what a new paper account starts with; limits: checked before every order
+    opening: what a new paper account starts with; rules: the limits checked before every order
     """
 
     def __init__(
@@ -75,18 +76,18 @@ class Desk:
         *,
         valuation: Valuation,
         arming: Arming,
+        rules: Rules,
         adopt: Adopt,
         exchange_for: Callable[[str], Exchange],
         live: LiveVenues | None = None,
-        limits: risk.Limits = risk.PAPER,
         opening: Decimal = OPENING,
         currency: str = CURRENCY,
     ) -> None:
         self._store, self._book, self._venue, self._execution = store, book, venue, execution
         self._feed, self._trader, self._clock = feed, trader, clock
-        self._limits, self._currency = limits, currency
+        self._currency = currency
         self._valuation, self.arming = valuation, arming
-        self._means = Means(book, self._valuation)
+        self._means = self.means = Means(book, self._valuation, store, rules, clock)
         self._register = Register(store, book, venue, trader, clock, opening, currency, adopt)
         self._exchange_for, self._live = exchange_for, live
 
@@ -190,7 +191,8 @@ class Desk:
         quote = await self._feed.quote(request.instrument)
         cost = expected(request, quote, await self._costs(request.account, request.instrument))
         demand_sides(request, quote.last, cost.price)
-        looked_at = risk.checks(self._means.situation(request, quote, cost), self._limits)
+        await self._means.ready(request.account)
+        looked_at = self._means.checks(request, quote, cost)
         risk.demand(looked_at)
         held = self._valuation.held(request.account, request.instrument)
         equity = self._valuation.equity(request.account)
@@ -220,6 +222,7 @@ class Desk:
         """
         await self.open(request.account)
         instrument = request.instrument
+        await self._means.ready(request.account)
         quote = await self._fresh(instrument)
         if preview is not None:
             demand_band(preview, quote)
@@ -229,7 +232,7 @@ class Desk:
         def demand() -> Decimal:
             cost = expected(request, quote, costs)
             demand_sides(request, quote.last, cost.price)
-            risk.demand(risk.checks(self._means.situation(request, quote, cost), self._limits))
+            self._means.demand(request, quote, cost)
             if request.side is Side.SELL:
                 return cost.quantity
             needed = request.spend or cost.notional + cost.fee
@@ -292,6 +295,7 @@ class Desk:
     async def replace(self, request: OrderRequest) -> Order:
         """Puts the request in the place of the order that it replaces. Raises as `submit`; see `Execution.replace`."""
         old = await self.order(request.account, request.replaces or "")
+        await self._means.ready(request.account)
         quote = await self._fresh(request.instrument)
         costs = await self._costs(request.account, request.instrument)
         left = replace(request, quantity=max(ZERO, (request.quantity or ZERO) - old.filled) or request.quantity)
@@ -304,7 +308,7 @@ class Desk:
                 situation = replace(situation, cash=situation.cash + freed)
             else:
                 situation = replace(situation, held=situation.held + freed)
-            risk.demand(risk.checks(situation, self._limits))
+            risk.demand(risk.checks(situation, self._means.rules.limits(request.account)))
             return cost.quantity if request.side is Side.SELL else cost.notional + cost.fee
 
         order = await self._execution.replace(old, request, demand)
@@ -434,7 +438,8 @@ class Desk:
 
     async def halted(self, account: str) -> bool:
         """Whether the kill switch is on."""
-        return (await self.open(account)).halted
+        await self.open(account)
+        return self._means.halted(account)
 
     async def flatten(self, account: str) -> list[Order]:
         """Sells every position at market: the manual ones as orders, those of strategies by stopping their runs.
@@ -488,7 +493,8 @@ class Desk:
 
     async def _protect_live(self, account: str, instrument: Instrument, kind: OrderType | None) -> None:
         """An order that sells all that is held, in the place of those that did."""
-        for order in protecting(self._book.open_orders(account, MANUAL), instrument):
+        before = protecting(self._book.open_orders(account, MANUAL), instrument)
+        for order in before:
             await self._execution.cancel(order)
         if kind is None:
             return
@@ -497,7 +503,15 @@ class Desk:
             uuid.uuid4().hex, account, instrument, Side.SELL, kind, quantity=instrument.quantity(free),
             reduce_only=True, created=self._clock.now(),
         )  # fmt: skip
-        await self.submit(request)
+        try:
+            await self.submit(request)
+        except AppError as refused:
+            if not before:
+                raise
+            raise Conflict(
+                f"What protected your {instrument.base} is cancelled, and the new order was refused: {refused.message}",
+                hint="Nothing protects it now; set a stop again.",
+            ) from refused
 
     async def _sell_out(self, account: str, instrument: Instrument) -> Order:
         for order in self._book.open_orders(account, MANUAL):

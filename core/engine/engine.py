@@ -15,11 +15,12 @@ from core.engine.lease import Lease
 from core.engine.live import Absent, LiveVenues
 from core.engine.ports import TradingStore
 from core.engine.reconciliation import Reconciliation
+from core.engine.rules import Rules
 from core.engine.synthetics.service import Synthetics
 from core.engine.trader import HISTORY, Load, Trader
 from core.engine.valuation import Valuation
 from core.exchanges.paper import PaperVenue
-from core.risk.limits import PAPER, Limits
+from core.risk.limits import LIVE, PAPER, Limits
 from core.trading.costs import Costs
 from core.trading.exchange import Exchange, MarketData
 from core.trading.purses import venue_of
@@ -29,6 +30,7 @@ class Engine:
     """Everything that moves money, for all accounts.
 
     sources: market data by preference; interval: seconds between two looks at the market
+    limits: of whoever set none, on paper and live alike; PAPER and LIVE by default
     live: the exchanges of live accounts; without them all trading is on paper
     factor: whether a code is a user's present second factor; without it no account can be armed
     exchange_for: where an account's manual orders go; the paper venue, or the account's live one, by default
@@ -42,7 +44,7 @@ class Engine:
         bus: Bus,
         *,
         costs: Costs | None = None,
-        limits: Limits = PAPER,
+        limits: Limits | None = None,
         load: Load | None = None,
         interval: float = 1.0,
         history: int = HISTORY,
@@ -60,6 +62,7 @@ class Engine:
         self.book = Book(store, clock)
         self.venue.listen(self.book.apply)
         self.feed = Feed(sources, clock, bus, matcher=self.venue, interval=interval)
+        self.rules = Rules(store, clock, limits or PAPER, limits or LIVE)
         self.lease = Lease(store, clock, seconds=lease_seconds, wait=lease_wait)
         self.arming = Arming(store, clock, factor)
         self.valuation = Valuation(store, self.book, self.venue, self.feed, clock)
@@ -79,7 +82,7 @@ class Engine:
             bus,
             clock,
             load=load,
-            limits=limits,
+            rules=self.rules,
             lease=self.lease,
             history=history,
         )
@@ -93,13 +96,14 @@ class Engine:
             clock,
             valuation=self.valuation,
             arming=self.arming,
+            rules=self.rules,
             adopt=self.reconciliation.adopt,
             exchange_for=self.exchange_for,
             live=live,
-            limits=limits,
             opening=opening,
             currency=currency,
         )
+        self.trader.look_at(self.desk.means)
         self.feed.watch_for(self.trader.watched)
         self.feed.watch_for(self.desk.watched)
 
@@ -123,6 +127,7 @@ class Engine:
         await self.lease.take()
         await self.venue.load()
         await self.book.load()
+        await self.rules.load()
         await self.arming.load()
         await self.reconciliation.load()
         await self.execution.reconcile()

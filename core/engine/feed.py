@@ -140,6 +140,11 @@ class Feed:
         return self._primary
 
     @property
+    def stood_in(self) -> bool:
+        """Whether the chosen source is not the preferred one, because that did not answer when the feed started."""
+        return self._primary != next(iter(self._sources))
+
+    @property
     def simulated(self) -> bool:
         return self._sources[self._primary].data.simulated
 
@@ -152,26 +157,21 @@ class Feed:
         """How every source does, for health pages and doctors."""
         return [source.state() for source in self._sources.values()]
 
-    async def instruments(self) -> Sequence[Instrument]:
-        """What the chosen source trades."""
-        return await self._sources[self._primary].instruments()
+    async def instruments(self, venue: str | None = None) -> Sequence[Instrument]:
+        """What a venue trades; the chosen source when none is named."""
+        return await self._named(venue).instruments()
 
-    async def instrument(self, text: str) -> Instrument:
+    async def instrument(self, text: str, venue: str | None = None) -> Instrument:
         """The instrument a person means: 'btc', 'BTC/USDT', 'eth-usdt', 'ethusdt', 'binance:BTC/USDT'.
 
+        venue: where a name without a venue is looked up; the chosen source by default
         Raises NotFound with suggestions.
         """
         word = text.strip()
         if ":" in word:
             venue, base, quote = parse_key(word)
-            if venue not in self._sources:
-                raise NotFound(
-                    f"No venue is called '{venue}' here.", hint=f"There is {', '.join(self._sources)}.", venue=venue
-                )
-            source, word = self._sources[venue], f"{base}/{quote}"
-        else:
-            source = self._sources[self._primary]
-        return resolve(word, await source.instruments())
+            word = f"{base}/{quote}"
+        return resolve(word, await self._named(venue).instruments())
 
     async def quote(self, instrument: Instrument, *, max_age: float | None = None) -> Quote:
         """The instrument's quote, asked afresh when it is older than `max_age` seconds (two looks by default).
@@ -340,6 +340,14 @@ class Feed:
                 bar = bar_at(bars, index)
                 watch.last = bar.time
                 await self._bus.publish(BarClosed(watch.instrument, watch.timeframe, bar))
+
+    def _named(self, venue: str | None) -> Source:
+        found = self._sources.get(venue or self._primary)
+        if found is None:
+            raise NotFound(
+                f"No venue is called '{venue}' here.", hint=f"There is {', '.join(self._sources)}.", venue=venue
+            )
+        return found
 
     def _source(self, instrument: Instrument) -> Source:
         source = self._sources.get(instrument.venue)

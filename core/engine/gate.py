@@ -12,7 +12,7 @@ from core.money import ZERO
 from core.risk.limits import reduces
 from core.trading.costs import Costs
 from core.trading.orders import OrderRequest
-from core.trading.purses import mode_of
+from core.trading.purses import mode_of, owner_of
 
 
 class Gate:
@@ -28,8 +28,7 @@ class Gate:
         """Raises RiskRefused, Forbidden or Unavailable."""
         if self._reduces(request):
             return
-        state = self._book.account(request.account)
-        if state is not None and state.halted:
+        if self._halted(owner_of(request.account)):
             raise RiskRefused(
                 "kill switch", allowed="no new exposure", asked=f"{request.side.value} {request.instrument.symbol}",
                 hint="Trading is stopped by panic; resume lifts it.",
@@ -53,6 +52,11 @@ class Gate:
         currency = book.currency(account)
         return more + sum((book.reserved(account, ledger, currency) for ledger in book.ledgers(account)), ZERO)
 
+    def _halted(self, owner: str) -> bool:
+        """Whether the kill switch of a person is on: it stops all of their accounts."""
+        states = (self._book.account(each) for each in self._book.accounts() if owner_of(each) == owner)
+        return any(state is not None and state.halted for state in states)
+
     def _reduces(self, request: OrderRequest) -> bool:
         if request.reduce_only:
             return True
@@ -73,5 +77,6 @@ class Gate:
         cost = expected(request, quote, Costs())
         known = self._book.order(request.id)  # just before sending it is on order itself
         child = request.parent is not None or known is not None
-        earned = self._valuation.earned(account)
-        return Stake(cost.notional, self.added(account), earned, self._book.currency(account), child)
+        old = self._book.bound(request.replaces) if request.replaces is not None and known is None else ZERO
+        added, earned = self.added(account) - old, self._valuation.earned(account)
+        return Stake(cost.notional, added, earned, self._book.currency(account), child)

@@ -1,6 +1,6 @@
 """Stepping: what a step strategy asks for at a closed bar on paper, as orders that the limits have passed. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,6 +32,8 @@ from core.trading.orders import (
 from core.trading.portfolio import Portfolio
 from core.trading.strategy import StepStrategy
 from core.trading.tickets import Ticket
+
+Look = Callable[[OrderRequest, risk.Situation, Decimal], risk.Situation]
 
 HAIR = Decimal("1e-9")  # relative; a sum of floats ends this near to what is held
 
@@ -85,9 +87,16 @@ def step(
     return done, memory
 
 
-def drafted(run: Run, bar: Bar, done: Asked, stand: Stand, limits: risk.Limits, now: datetime) -> Drafted:
-    """The orders that the limits let pass, each with an id that follows from the run, the bar and its number."""
+def drafted(
+    run: Run, bar: Bar, done: Asked, stand: Stand, limits: risk.Limits, now: datetime, look: Look | None = None
+) -> Drafted:
+    """The orders that the limits let pass, each with an id that follows from the run, the bar and its number.
+
+    look: completes a situation by all that concerns the account's owner, given what earlier orders of the decision may
+    buy (quote)
+    """
     found = Drafted()
+    coming = ZERO
     cash, held = stand.cash, stand.held
     for number, (_, ticket, label) in enumerate(done.place):
         request = step_request_of(run, bar, ticket, stand.portfolio, now, number)
@@ -99,10 +108,14 @@ def drafted(run: Run, bar: Bar, done: Asked, stand: Stand, limits: risk.Limits, 
         if cash < cost <= cash * (1 + HAIR):
             cost = cash
         try:
-            _demand(run, request, bar, stand, limits, price, base, cost, cash, held, len(found.place))
+            situation = _situation(run, request, bar, stand, price, base, cost, cash, held, len(found.place))
+            if look is not None:
+                situation = look(request, situation, coming)
+            risk.demand(risk.checks(situation, limits))
         except AppError as refused:
             found.reason = refused.sentence()
             continue
+        coming += cost if request.side is Side.BUY else ZERO
         bound = ZERO
         if request.exposure is None:
             bound = cost if request.side is Side.BUY else base
@@ -115,15 +128,15 @@ def drafted(run: Run, bar: Bar, done: Asked, stand: Stand, limits: risk.Limits, 
     return found
 
 
-def _demand(
-    run: Run, request: OrderRequest, bar: Bar, stand: Stand, limits: risk.Limits, price: Decimal, base: Decimal,
-    cost: Decimal, cash: Decimal, held: Decimal, before: int,
-) -> None:  # fmt: skip
-    """Raises RiskRefused or InsufficientFunds when the order must not be placed. before: orders of this decision"""
+def _situation(
+    run: Run, request: OrderRequest, bar: Bar, stand: Stand, price: Decimal, base: Decimal, cost: Decimal,
+    cash: Decimal, held: Decimal, before: int,
+) -> risk.Situation:  # fmt: skip
+    """What the limits are asked about an order. before: orders of this decision so far"""
     last = decimal_of(bar.close)
     position = held_of(run, stand.portfolio)
     entry = request.type.entry if isinstance(request.type, Bracket) else request.type
-    situation = risk.Situation(
+    return risk.Situation(
         run.instrument,
         request.side,
         base,
@@ -141,7 +154,6 @@ def _demand(
         strategic=True,
         sized=request.exposure is not None,
     )
-    risk.demand(risk.checks(situation, limits))
 
 
 def step_request_of(

@@ -25,7 +25,9 @@ from core.engine.decision import with_bar
 from core.engine.decisions import Decisions
 from core.engine.feed import Feed
 from core.engine.lease import Lease
+from core.engine.means import Means
 from core.engine.ports import TradingStore
+from core.engine.rules import Rules
 from core.engine.settlement import Settlement
 from core.engine.views import MANUAL, Run
 from core.errors import AppError, Conflict, InvalidInput, NotFound
@@ -48,7 +50,7 @@ Load = Callable[[str, Mapping[str, Any]], Strategy]
 class Trader:
     """Strategy runs of all accounts on the paper venue.
 
-    load: strategy by registry name or path.py:Class, with its parameters; limits: checked before every order
+    load: strategy by registry name or path.py:Class, with its parameters; rules: the limits checked before every order
     """
 
     def __init__(
@@ -61,7 +63,7 @@ class Trader:
         clock: Clock,
         *,
         load: Load | None = None,
-        limits: risk.Limits = risk.PAPER,
+        rules: Rules,
         lease: Lease | None = None,
         history: int = HISTORY,
     ) -> None:
@@ -73,9 +75,13 @@ class Trader:
         self._strategies: dict[str, Strategy] = {}
         self._windows: dict[str, Bars] = {}
         self._busy: dict[str, asyncio.Lock] = {}
-        self._decisions = Decisions(book, venue, clock, limits, lease)
+        self._decisions = Decisions(book, venue, clock, rules, lease)
         bus.subscribe(BarClosed, self.on_bar)
         self._log = structlog.get_logger("trader")
+
+    def look_at(self, means: Means) -> None:
+        """From now on every decision is held against the account's owner as a whole."""
+        self._decisions.means = means
 
     # -- what people ask ------------------------------------------------------------------------------------------
 

@@ -148,6 +148,11 @@ class Valuation:
         quote = None if instrument is None else self._feed.known(instrument)
         return otherwise if quote is None else quote.last
 
+    def newest(self, instrument: Instrument) -> Decimal | None:
+        """The newest price there is of the instrument."""
+        quote = self._feed.known(instrument)
+        return None if quote is None else quote.last
+
     def ledger_equity(self, account: str, ledger: str) -> Decimal:
         """Cash and positions of the ledger, at the newest prices."""
         portfolio = self._book.portfolio(account, ledger)

@@ -6,6 +6,7 @@ that wait for one: then, and after a gap, the venue is asked for its book and th
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -146,8 +147,13 @@ class BookHub:
 
     async def fresh(self, instrument: Instrument) -> Book:
         """The book now: the live one, else the venue's answer to a question. Raises NotFound, Unavailable."""
+        return await self.renewed(instrument, self.stale_after)
+
+    async def renewed(self, instrument: Instrument, max_age: float) -> Book:
+        """The book, asked for when nothing was heard of it for `max_age` seconds. Raises as `fresh` does."""
         self.watch(instrument)
-        if self.state(instrument) != "live":
+        age = self.age(instrument)
+        if self.state(instrument) != "live" or age is None or age > max_age:
             await self._resync(self._books[instrument])
         book = self.book(instrument)
         if book is None or self.state(instrument) != "live":
@@ -170,6 +176,25 @@ class BookHub:
                 same.sort(key=lambda each: quotes.index(each.quote))
                 found += [each for each in same if each.key != instrument.key]
         return found
+
+    async def comparable(self, coins: Sequence[str], simulated: bool) -> list[Instrument]:
+        """Pairs of these coins that arbitrage can compare: at two venues, or in a circle of three at one."""
+        listed: list[Instrument] = []
+        for data in self._datas.values():
+            if bool(data.simulated) is simulated:
+                with contextlib.suppress(AppError, OSError, TimeoutError):
+                    async with asyncio.timeout(PATIENCE):
+                        listed += await data.instruments()
+        money = {*coins, *DOLLARS}
+        found = [each for each in listed if each.base in coins and each.quote in money]
+        symbols = Counter(each.symbol for each in found)
+        pairs = {(each.venue, each.base, each.quote) for each in found}
+        circles: set[tuple[str, str, str]] = set()
+        for venue, base, quote in pairs:
+            for dollar in DOLLARS:
+                if {(venue, base, dollar), (venue, quote, dollar)} <= pairs and quote != dollar:
+                    circles |= {(venue, base, quote), (venue, base, dollar), (venue, quote, dollar)}
+        return [each for each in found if symbols[each.symbol] > 1 or (each.venue, each.base, each.quote) in circles]
 
     async def merged(
         self, instrument: Instrument, rates: Mapping[str, float] | None = None, depth: int = DEPTH

@@ -175,6 +175,14 @@ class CcxtData:
             await self.connection.ask(lambda each: each.load_markets(True), "instruments", "instruments")
         return time.perf_counter() - began
 
+    async def venue_time(self) -> int | None:
+        """UTC ms by the venue's own clock; None where it does not tell. Raises Unavailable."""
+        client = await self.connection.open()
+        if not client.has.get("fetchTime"):
+            await self.ping()
+            return None
+        return int(await self.connection.ask(lambda each: each.fetch_time(), "the time"))
+
     async def close(self) -> None:
         """Ends the streams and closes the connections; the next question opens new ones."""
         await self._streams.close()

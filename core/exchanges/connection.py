@@ -14,6 +14,7 @@ from core.errors import InvalidInput, NotFound, Unavailable
 from core.exchanges.endpoints import led_through
 from core.exchanges.failures import Answered, explained
 from core.exchanges.pace import PATIENCE, PAUSES, retry_after
+from core.exchanges.sequence import guard
 from core.exchanges.vault import ExchangeSecrets
 from core.exchanges.venues import profile_of
 from core.exchanges.venues.rates import ORDERS, REQUESTS
@@ -103,11 +104,14 @@ class Connection:
                 raise
             raise explained(self.venue, failed, asked, self.answered().status) from failed
 
-    async def turn(self, question: str) -> None:
-        """Waits until the question may be asked. Raises Unavailable where that takes too long."""
+    async def turn(self, question: str, *, urgent: bool = False) -> None:
+        """Waits until the question may be asked. Raises Unavailable where that takes too long.
+
+        urgent: for what reduces exposure, as cancels are
+        """
         if self.pace is None:
             return
-        urgent = question == "cancel"
+        urgent = urgent or question == "cancel"
         await self.pace.take(self.venue, self.profile.weight(question), urgent=urgent)
         if question in ("place", "cancel"):
             await self.pace.take(self.venue, pool=f"{ORDERS}:{self._account}", urgent=urgent)
@@ -163,6 +167,7 @@ class Connection:
             if self.base.startswith("http://"):
                 client.timeout_on_exit = 0  # only encrypted connections need time to end
         _watch_answers(client)
+        guard(client, self.venue)
         return client
 
 

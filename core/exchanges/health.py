@@ -58,7 +58,7 @@ CAUSES: Mapping[str, Cause] = {
     "maintenance": ("maintenance", 30.0, "it is under maintenance", "It is asked again every half minute."),
 }  # fmt: skip
 KEY_TROUBLES = frozenset({"auth", "ip", "permission", "nonce", "suspended"})
-TOLD = frozenset(CAUSES) | {"network", "timeout"}
+TOLD = frozenset(CAUSES) | {"network", "timeout", "unknown"}  # unknown: an order whose answer was lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,11 @@ class Health:
     retry_in: float = 0.0
     trouble: str | None = None
     trading: bool = True
+
+    @property
+    def again(self) -> str:
+        """' It is tried again in 30 s.' while it is left alone, else nothing."""
+        return f" It is tried again in {math.ceil(self.retry_in)} s." if self.retry_in > 0 else ""
 
     @property
     def out(self) -> bool:
@@ -214,10 +219,10 @@ class Vitals:
     ) -> tuple[State, str, str | None]:
         trouble = self._trouble
         if trouble is not None and trouble.kind in CAUSES:
-            return CAUSES[trouble.kind][0], f"{trouble.reason}{self._again()}", trouble.hint
+            return CAUSES[trouble.kind][0], trouble.reason, trouble.hint
         if trouble is not None and (self.breaker.state != "closed" or self._answered is None):
             hint = trouble.hint or "Check the network, or choose another venue; `venues` lists them."
-            return "down", f"it does not answer: {trouble.reason}{self._again()}", hint
+            return "down", f"it does not answer: {trouble.reason}", hint
         if staleness is not None and staleness > OLD:
             return "stale", f"its newest price is {staleness:.0f} s old", "Wait, or look at another venue."
         if self._skew is not None and abs(self._skew) > SKEWED:
@@ -234,10 +239,6 @@ class Vitals:
         if self._answered is None:
             return "unknown", "it was not asked yet", None
         return "healthy", "it answers", None
-
-    def _again(self) -> str:
-        wait = self.breaker.retry_in
-        return f"; it is tried again in {math.ceil(wait)} s" if wait > 0 else ""
 
 
 def percentile(ordered: Sequence[float], share: float) -> float | None:

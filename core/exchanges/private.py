@@ -254,7 +254,7 @@ class CcxtExchange:
                 fee = Decimal(repr((await self._fees.of(listed.symbol)).taker_fee))
             names = self._known.client_ids(request)
             sent = sending(self.profile, request, listed, names[0], price, fee, by_cost)
-            await self._connection.turn("place")
+            await self._connection.turn("place", urgent=request.reduce_only)
             return sent, listed
         except (OrderRefused, InvalidInput):
             raise

@@ -41,7 +41,7 @@ class Change:
 
     orders: tuple[Order, ...] = ()
     entries: tuple[Fill | Transfer, ...] = ()
-    reserved: Mapping[str, Decimal] = field(default_factory=dict)  # by id, of orders that are new
+    reserved: Mapping[str, Decimal] = field(default_factory=dict)  # by id, where it is new
 
 
 class PaperUnit(Protocol):
@@ -51,7 +51,10 @@ class PaperUnit(Protocol):
         """Writes a new order under the account's next number, and returns it with that number."""
         ...
 
-    async def save_order(self, order: Order) -> None: ...
+    async def save_order(self, order: Order, reserved: Decimal | None = None) -> None:
+        """Writes the order as it stands; what it reserves only where that changed."""
+        ...
+
     async def record(self, entry: Fill | Transfer) -> None: ...
     async def save_ledger(self, ledger: LedgerState) -> None: ...
     def emit(self, event: DurableEvent) -> None: ...

@@ -63,9 +63,11 @@ class SqlTradingUnit:
         )
         return order
 
-    async def save_order(self, order: Order) -> None:
-        """Writes where the order stands, and what of it was sent."""
+    async def save_order(self, order: Order, reserved: Decimal | None = None) -> None:
+        """Writes the order as it stands; what it reserves only where that changed."""
         kept = {"request": json.dumps(encode(order.request)), **_state(order, self._unit.now)}
+        if reserved is not None:
+            kept["reserved"] = reserved
         await self._unit.execute(update(tables.orders).where(tables.orders.c.id == order.id).values(**kept))
 
     async def record(self, entry: Entry) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core.errors import InvalidInput
 from core.market import timeframes
 from core.trading.costs import Costs
-from dashboards.gateway import research
+from dashboards.gateway import research, venues
 from dashboards.gateway.models import (
     EXAMPLE,
     BacktestAnswer,
@@ -50,17 +50,19 @@ def routes(services: "Services") -> APIRouter:
 
     @router.get("/quote", summary="The market now", response_model=Quoted, responses=answers(404, 422, 502, 503))
     async def quote(
+        request: Request,
         instrument: Annotated[str, Query(max_length=40, description=NAMED, examples=[EXAMPLE])],
     ) -> dict[str, Any]:
         """The market of an instrument now. Prices are decimal text; change is a fraction."""
-        found = await services.market.instrument(instrument)
-        now = await services.market.quote(found)
-        return described(services, found) | quote_figures(now)
+        found = await services.market.instrument(instrument, venues.chosen(services, request.state.visitor.user.id))
+        answer = await services.venues.answered(found, services.market.quote)
+        return described(services, answer.instrument) | quote_figures(answer.value) | {"note": answer.note}
 
     @router.get(
         "/bars", summary="Bars with indicators", response_model=BarsAnswer, responses=answers(404, 422, 502, 503)
     )
     async def bars(
+        request: Request,
         instrument: Annotated[str, Query(max_length=40, description=NAMED, examples=[EXAMPLE])],
         timeframe: Annotated[str, Query(max_length=6, examples=["1h"])] = "1h",
         limit: Annotated[int, Query(ge=1, le=5_000)] = 500,
@@ -70,7 +72,7 @@ def routes(services: "Services") -> APIRouter:
 
         times: UTC ms of the opens. An indicator's values are null where it has not seen enough bars.
         """
-        found = await services.market.instrument(instrument)
+        found = await services.market.instrument(instrument, venues.chosen(services, request.state.visitor.user.id))
         wanted = research.parse_indicators(indicators)
         warmup = max((research.warmup(one) for one in wanted), default=0)
         got = await services.market.bars(found, timeframes.parse(timeframe), limit + warmup, forming=True)
@@ -95,7 +97,8 @@ def routes(services: "Services") -> APIRouter:
 
         It is kept among the caller's results; `result` is its number.
         """
-        found = await services.market.instrument(asked.instrument)
+        place = venues.chosen(services, request.state.visitor.user.id)
+        found = await services.market.instrument(asked.instrument, place)
         visitor = research.person(services, request.state.visitor.user)
         strategy = research.load(visitor, asked.strategy, asked.parameters)
         got = await services.market.bars(found, timeframes.parse(asked.timeframe), asked.bars)

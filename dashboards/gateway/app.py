@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.staticfiles import StaticFiles
 
 from core.errors import AppError, ConfigError
-from dashboards.gateway import access, api, chat, docs, live, problems, proxy
+from dashboards.gateway import access, api, chat, docs, live, problems, proxy, venues
 from dashboards.gateway.models import Alive, Person, Readiness
 from dashboards.gateway.notices import Notices
 from dashboards.gateway.pages import message_page, shell, sign_in_page
@@ -81,6 +81,7 @@ def create_app(
     _people(app, services, passes)
     _health(app, services, child)
     app.include_router(api.routes(services))
+    app.include_router(venues.routes(services))
     app.include_router(docs.routes())
     if dashboards is not None:
         app.include_router(proxy.routes(dashboards))
@@ -217,6 +218,25 @@ def _figures(services: "Services", child: VoilaChild | None) -> Iterator[str]:
             "source_age_seconds", "Seconds since the market data source last answered.",
             [(f'{{source="{one.name}"}}', one.age) for one in sources if one.age is not None],
         )  # fmt: skip
+    router = getattr(services, "venues", None)
+    if router is not None:
+        figures: dict[str, list[tuple[str, float]]] = {}
+        for name, labels, value in router.metrics():
+            written = ",".join(f'{label}="{text}"' for label, text in labels.items())
+            figures.setdefault(name, []).append((f"{{{written}}}", value))
+        for name, values in figures.items():
+            yield gauge(name, VENUE_FIGURES[name], values)
+
+
+VENUE_FIGURES = {
+    "venue_state": "1 for the state that the venue is in.",
+    "venue_latency_seconds": "Seconds in which the venue answered, of the last five minutes.",
+    "venue_error_ratio": "Fraction of the questions of the last five minutes that had no answer.",
+    "venue_answer_age_seconds": "Seconds since the venue last answered.",
+    "venue_price_age_seconds": "Seconds that the venue's newest price is old.",
+    "venue_clock_skew_seconds": "Seconds that the venue's clock is ahead of this machine's.",
+    "venue_state_changes": "Changes of state since the start.",
+}
 
 
 class Surface:

@@ -61,6 +61,40 @@ class Named(BaseModel):
     label: str | None = Field(description="SIMULATED where the prices are made up", examples=["SIMULATED"])
 
 
+class VenueAnswer(BaseModel):
+    """How a venue does. Times in seconds; null where not known yet."""
+
+    venue: str = Field(examples=["binance"])
+    state: str = Field(
+        description="healthy, degraded, stale, down, maintenance, closed or unknown", examples=["healthy"]
+    )
+    reason: str = Field(examples=["it answers"])
+    hint: str | None = Field(description="what to do about it")
+    simulated: bool = Field(description="whether its prices are made up")
+    latency: dict[str, float | None] = Field(
+        description="percentiles of the last five minutes", examples=[{"p50": 0.08, "p95": 0.21, "p99": 0.4}]
+    )
+    errors: float = Field(description="fraction of questions without an answer", examples=[0.0])
+    price_age: float | None = Field(examples=[0.4])
+    clock_skew: float | None = Field(description="how far its clock is ahead of ours", examples=[0.02])
+    mode: str = Field(description="PAPER, or LIVE where your account is armed", examples=["PAPER"])
+
+
+class VenuesAnswer(BaseModel):
+    """Every venue, by preference. yours: where you look and trade."""
+
+    yours: str = Field(examples=["binance"])
+    venues: list[VenueAnswer]
+
+
+class VenueChoice(BaseModel):
+    """The venue to look and trade at from now on; null takes the choice back."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"venue": "kucoin"}]})
+
+    venue: str | None = Field(max_length=40)
+
+
 class Instruments(BaseModel):
     """What can be looked at and traded."""
 
@@ -80,6 +114,7 @@ class Quoted(Named):
     high: str | None = Field(description="of 24 hours", examples=["64900.00"])
     low: str | None = Field(description="of 24 hours", examples=["63105.20"])
     volume: str | None = Field(description="of 24 hours, base currency", examples=["18421.77"])
+    note: str | None = Field(default=None, description="why it comes from another venue than it was asked of")
 
 
 class BarsAnswer(Named):

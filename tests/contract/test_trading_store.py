@@ -72,14 +72,28 @@ async def test_orders_come_back_exactly_under_numbers_of_their_account(record: T
     assert set(await record.reservations()) == {"two", "three"}
 
 
+async def test_what_is_sent_of_an_order_and_what_it_reserves_may_become_less(record: TradingStore) -> None:
+    async with record.unit() as unit:
+        written = await unit.add_order(order("one"), Decimal(9))
+    less = replace(written, request=replace(written.request, quantity=TINY / 2))
+    async with record.unit() as unit:
+        await unit.save_order(less, Decimal(4))
+    assert await record.order("one") == less
+    async with record.unit() as unit:
+        await unit.save_order(less)
+    assert await record.reservations() == {"one": Decimal(4)}
+
+
 async def test_the_journal_keeps_its_order_and_every_digit(record: TradingStore) -> None:
-    entries = [Transfer("t", "a", "manual", "USDT", TINY, NOW, "note"), fill("f1", "one"), fill("f2", "one")]
+    coins = Transfer("c", "a", "manual", "BTC", TINY, NOW, "adopted", BTC.key, TINY)
+    in_kind = replace(fill("f1", "one"), fee_asset="BNB", fee_amount=TINY)
+    entries = [Transfer("t", "a", "manual", "USDT", TINY, NOW, "note"), coins, in_kind, fill("f2", "one")]
     async with record.unit() as unit:
         for entry in entries:
             await unit.record(entry)
     assert await record.entries("a") == entries
     assert await record.entries("a", ledger="other") == []
-    assert await record.fills("a", 1) == [entries[2]]
+    assert await record.fills("a", 1) == [entries[3]]
 
 
 async def test_the_same_fill_cannot_be_recorded_twice(record: TradingStore) -> None:

@@ -102,7 +102,6 @@ def test_unknown_names_are_warned_about_with_a_suggestion(clean_folder: Path, mo
         ("SMTP__PASSWORD", "no mail is sent"),
         ("VAULT_KEY", "nothing is encrypted with it"),
         ("SECRET_KEY", "nothing is encrypted with it"),
-        ("EXCHANGES__KRAKEN__SECRET", "no keys are used"),
         ("DISCORD__TOKEN", "there is no Discord bot"),
         ("TELEGRAM__WEBHOOK_SECRET", "fetched by polling"),
         ("TELEGRAM__MODE", "ORCHESTRATOR_TELEGRAM__TOKEN is not set"),
@@ -116,9 +115,9 @@ def test_a_setting_without_effect_is_told_without_its_value(name: str, why: str)
 
 
 def test_a_setting_without_effect_in_the_file_is_told(clean_folder: Path) -> None:
-    (clean_folder / "orchestrator.toml").write_text('[exchanges.kraken]\napi_key = "k"\nsandbox = true\n')
+    (clean_folder / "orchestrator.toml").write_text('[exchanges.kraken]\napi_key = "k"\n[smtp]\nhost = "h"\n')
     [told] = settings.warnings({})
-    assert told.startswith("ORCHESTRATOR_EXCHANGES__KRAKEN__API_KEY is set and has no effect")
+    assert told.startswith("ORCHESTRATOR_SMTP__HOST is set and has no effect")
 
 
 def test_what_is_empty_or_works_is_not_warned_about() -> None:

@@ -16,6 +16,8 @@ from core.bus import Bus
 from core.cache import MemoryCache
 from core.clock import SystemClock
 from core.engine.feed import Feed
+from core.engine.preferences import Preferences
+from core.exchanges.router import Router
 from core.exchanges.sandbox import SandboxData
 from core.jobs import Jobs
 from core.notify import Notifier
@@ -70,12 +72,14 @@ async def services(tmp_path: Path) -> AsyncIterator[Any]:
     await store.open()
     users = UserService(SqlAccounts(store), clock, MemoryCache(clock))
     await users.prepare()
-    market = Feed([SandboxData(clock)], clock, bus)
+    venues = Router([SandboxData(clock)], clock, bus)
+    market = Feed(venues.sources, clock, bus)
     await market.choose()
     notifier = Notifier(SqlDeliveries(store), users, SqlTradingStore(store), clock, bus, [])
     yield SimpleNamespace(
         settings=Settings(data_dir=tmp_path, gateway=Gateway(port=0)), clock=clock, bus=bus, store=store, users=users,
-        market=market, jobs=jobs, notifier=notifier,
+        market=market, venues=venues, preferences=Preferences(SqlTradingStore(store), venues.names),
+        desk=SimpleNamespace(account_for=lambda user, venue: user), jobs=jobs, notifier=notifier,
         app_info={"version": "0.0.test", "local_token": LOCAL_TOKEN},
     )  # fmt: skip
     await jobs.close()

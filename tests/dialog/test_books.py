@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.app import build
+from core.app import App, build
 from core.clock import SimulatedClock
 from core.exchanges.sandbox import SandboxData
 from core.market.book import BookChange, levels_of
@@ -44,14 +44,22 @@ class Venue(SandboxData):
         return BookChange(self.name, instrument.symbol, self._clock.now_ms(), sides[0], sides[1], True)
 
 
+class Rooms(Room):
+    """A room with two venues, of which the second can be moved."""
+
+    def __init__(self, app: App, clock: SimulatedClock, other: Venue) -> None:
+        super().__init__(app, clock)
+        self.other = other
+
+
 @pytest.fixture
-async def venues(tmp_path: Path) -> AsyncIterator[Room]:
+async def venues(tmp_path: Path) -> AsyncIterator[Rooms]:
     clock = SimulatedClock(START)
     sources = [Venue(clock, "alpha"), Venue(clock, "beta", "0.0001")]
     app = build(Settings(data_dir=tmp_path), clock=clock, roles=("trader",), sources=sources)
     await app.start()
     try:
-        yield Room(app, clock)
+        yield Rooms(app, clock, sources[1])
     finally:
         stopping = asyncio.ensure_future(app.stop())
         while not stopping.done():
@@ -114,3 +122,25 @@ async def test_a_split_never_spends_more_than_there_is_or_sells_what_is_not_held
 )
 async def test_what_cannot_be_meant_is_answered_in_a_sentence(venues: Room, line: str, part: str) -> None:
     assert part in await venues.says(line)
+
+
+async def test_arbitrage_lists_what_pays_after_fees_and_keeps_what_went(venues: Rooms) -> None:
+    assert "Nothing pays after fees" in await venues.says("arbitrage btc")
+    beta = venues.other
+    beta.shift = Decimal(900)  # BTC costs so much more there
+    await venues.clock.advance(3)
+    shown = await venues.says("show me arbitrage opportunities")
+    assert "Arbitrage over alpha and beta (SIMULATED)" in shown
+    assert "buy BTC/USDT at alpha, sell BTC/USDT at beta | 0.04 BTC" in shown
+    assert "Nothing is executed." in shown
+    beta.shift = Decimal(0)
+    await venues.clock.advance(3)
+    assert "Nothing pays after fees" in await venues.says("arbitrage")
+    await venues.until(lambda: not venues.app.services.arbitrage.alive)
+    assert "buy BTC/USDT at alpha, sell BTC/USDT at beta | 0.04" in await venues.says("arbitrage history")
+
+
+async def test_arbitrage_says_when_there_is_nothing_to_compare_or_no_such_coin(room: Room) -> None:
+    assert "Connected is sandbox" in await room.says("arbitrage")
+    assert "No opportunity has come and gone yet" in await room.says("arbitrage history")
+    assert "'5' is not a coin" in await room.says("arbitrage 5")

@@ -99,12 +99,14 @@ class MemoryUnit:
         self._writes.append(write)
         return order
 
-    async def save_order(self, order: Order) -> None:
+    async def save_order(self, order: Order, reserved: Decimal | None = None) -> None:
         await self._pause()
         request = decode(OrderRequest, encode(order.request))
 
         def write() -> None:
             known = self._disk.orders.get(order.id)
+            if known is not None and reserved is not None:
+                self._disk.reserved[order.id] = reserved
             if known is not None:
                 self._disk.orders[order.id] = _exact(replace(order, request=request, number=known.number), self._now)
 

@@ -75,6 +75,10 @@ def check(matching: Matching, before: dict[str, Decimal]) -> None:
     accounts = matching.accounts
     for user in USERS:
         open_orders = matching.of(user, live=True)
+        for order in open_orders:
+            price = order.ticket.price if order.ticket.side == "buy" else D(1)
+            assert price is None or order.hold.amount >= order.remaining * price
+            assert order.ticket.kind == "limit" or order.status == "pending"
         for asset in ("BTC", "USDT", "BNB"):
             assert accounts.free(user, asset) >= 0
             holds = {id(order.hold): order.hold for order in open_orders}.values()
@@ -149,8 +153,8 @@ def act(matching: Matching, action: tuple[str, str, Any]) -> None:
 
 
 @pytest.mark.parametrize("fee_in", ["received", "quote"])
-@settings(max_examples=150, deadline=None)
-@given(st.lists(actions, max_size=40))
+@settings(max_examples=200, deadline=None)
+@given(st.lists(actions, min_size=8, max_size=60))
 def test_no_coin_is_lost_and_no_book_is_crossed(fee_in: Any, steps: list[tuple[str, str, Any]]) -> None:
     matching, told = venue(Rules(fee_in=fee_in, discount="BNB", refuses_triggered=False))
     before = totals(matching)

@@ -5,10 +5,15 @@ from core.commands import charts
 from core.commands.context import Context
 from core.commands.converters import HOURLY, Timeframe
 from core.commands.registry import command
+from core.errors import Unavailable
+from core.exchanges.health import OLD
+from core.exchanges.router import Answered
 from core.market.instrument import Instrument
-from core.reply import Choice, Choices, Facts, Reply, Table
+from core.reply import Block, Choice, Choices, Facts, Reply, Table, Text
+from core.trading.exchange import Quote
 
 SHOWN = 120  # bars on a chart
+LISTED = 12  # pairs in a list
 
 
 @command(
@@ -45,7 +50,8 @@ async def price(ctx: Context, instrument: Instrument) -> Reply:
 
     instrument: a coin or a pair, such as btc or ETH/USDT
     """
-    quote = await ctx.services.market.quote(instrument)
+    answer = await quoted(ctx, instrument)
+    quote, instrument = answer.value, answer.instrument
     facts = [("Price", f"{wording.price(quote.last, instrument)} {instrument.quote}")]
     if quote.change is not None:
         facts.append(("24 h", wording.percent(quote.change, sign=True)))
@@ -56,7 +62,8 @@ async def price(ctx: Context, instrument: Instrument) -> Reply:
     facts.append(("Bid / ask", f"{wording.price(quote.bid, instrument)} / {wording.price(quote.ask, instrument)}"))
     label = wording.SIMULATED if quote.simulated else ctx.services.market.label(instrument)
     source = f"{label} price from the built-in sandbox market" if label else f"From {instrument.venue}"
-    return [Facts(instrument.symbol, tuple(facts), f"{source}, {wording.moment(quote.time)}.")]
+    note = f" {noted(answer.note)}" if answer.note else ""
+    return [Facts(instrument.symbol, tuple(facts), f"{source}, {wording.moment(quote.time)}.{note}")]
 
 
 @command(
@@ -74,15 +81,18 @@ async def chart(ctx: Context, instrument: Instrument, timeframe: Timeframe = HOU
     """
     chosen = charts.studies(indicators or ",".join(charts.DEFAULT))
     warmup = max((study.needs(timeframe) for study in chosen), default=0)
-    bars = await ctx.services.market.bars(instrument, timeframe, SHOWN + warmup, forming=True)
-    title = f"{instrument.symbol} {timeframe}"
-    drawn = await ctx.services.jobs.run(
-        charts.candles, bars, chosen, SHOWN, title, ctx.services.market.label(instrument)
+    market = ctx.services.market
+    answer = await ctx.services.venues.answered(
+        instrument, lambda one: market.bars(one, timeframe, SHOWN + warmup, forming=True)
     )
+    bars, instrument = answer.value, answer.instrument
+    title = f"{instrument.symbol} {timeframe}"
+    drawn = await ctx.services.jobs.run(charts.candles, bars, chosen, SHOWN, title, market.label(instrument))
+    told: list[Block] = [Text(noted(answer.note), "warning")] if answer.note else []
     others = [
         Choice(frame, f"chart {instrument.symbol} {frame}") for frame in ("15m", "1h", "4h", "1d") if frame != timeframe
     ]
-    return [drawn, Choices("Another timeframe?", tuple(others))]
+    return [*told, drawn, Choices("Another timeframe?", tuple(others))]
 
 
 @command(
@@ -101,16 +111,48 @@ async def chart(ctx: Context, instrument: Instrument, timeframe: Timeframe = HOU
 )
 async def markets(ctx: Context) -> Reply:
     """Lists what can be traded, with prices."""
+    market, here = ctx.services.market, ctx.venue
+    answer = await ctx.services.venues.answered(Instrument(here, "BTC", "USDT"), lambda one: listing(ctx, one.venue))
+    shown, more = answer.value
+    rows = tuple(
+        (each.instrument.symbol, wording.price(each.last, each.instrument), wording.percent(each.change, sign=True))
+        for each in shown
+    )
+    label = market.label(shown[0].instrument) if shown else None
+    title = f"Markets at {answer.instrument.venue}{f' ({label})' if label else ''}{f' – {more} more' if more else ''}"
+    table = Table(title, ("Pair", "Price", "24 h"), rows, (1, 2))
+    return [Text(noted(answer.note), "warning"), table] if answer.note else [table]
+
+
+async def listing(ctx: Context, venue: str) -> tuple[list[Quote], int]:
+    """Quotes of the first pairs that a venue trades, those in USDT where there are any, and how many more there are."""
     market = ctx.services.market
-    found = list(await market.instruments())
+    found = list(await market.instruments(venue))
     found = [each for each in found if each.quote == "USDT"] or found
-    rows = []
-    for instrument in found[:12]:
-        quote = await market.quote(instrument)
-        rows.append(
-            (instrument.symbol, wording.price(quote.last, instrument), wording.percent(quote.change, sign=True))
-        )
-    label = market.label(found[0]) if found else None
-    more = f" – {len(found) - 12} more" if len(found) > 12 else ""
-    title = f"Markets at {market.source_name}{f' ({label})' if label else ''}{more}"
-    return [Table(title, ("Pair", "Price", "24 h"), tuple(rows), (1, 2))]
+    return [await market.quote(each) for each in found[:LISTED]], max(0, len(found) - LISTED)
+
+
+async def quoted(ctx: Context, instrument: Instrument) -> Answered[Quote]:
+    """The quote of an instrument for somebody to read: from its venue while that does well, else from another one;
+    the last known one, whose time tells its age, where no venue answers."""
+    market = ctx.services.market
+
+    async def ask(one: Instrument) -> Quote:
+        quote = await market.quote(one)
+        age = market.age(one)
+        if age is not None and age > OLD:
+            raise Unavailable(f"The price of {one.key} is {age:.0f} s old.", venue=one.venue)
+        return quote
+
+    try:
+        return await ctx.services.venues.answered(instrument, ask)
+    except Unavailable:
+        known = market.known(instrument)
+        if known is None:
+            raise
+        return Answered(known, instrument)
+
+
+def noted(note: str) -> str:
+    """The note as a sentence."""
+    return note[0].upper() + note[1:]

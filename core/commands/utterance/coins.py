@@ -28,13 +28,16 @@ TICKERS = words_of(
 
 SPELLINGS = (("bitcoin cash", "bitcoincash"), ("shiba inu", "shibainu"), ("binance coin", "binancecoin"))
 PAIR = re.compile(r"(?:([a-z0-9_]+):)?([a-z0-9]{2,10})[/\-_]([a-z]{3,5})")
+AT_VENUE = re.compile(r"([a-z][a-z0-9_]+):([a-z0-9]{2,12})")
 GLUED = re.compile(r"([a-z0-9]{2,8})(usdt|usd)")
 TICKER = re.compile(r"[a-z][a-z0-9]{1,9}")
 
 
 def coin(word: str) -> str | None:
-    """'BTC/USDT' of btc, bitcoin, btc/usdt, btc-usdt, btcusdt or binance:btc/usdt; None for anything unknown."""
+    """'BTC/USDT' of btc, bitcoin, btc/usdt, btc-usdt, btcusdt; kucoin:btc keeps its venue; None for all else."""
     word = word.lower().removesuffix("'s")
+    if (match := AT_VENUE.fullmatch(word)) and (known := coin(match[2])):
+        return f"{match[1]}:{known}"
     if match := PAIR.fullmatch(word):
         venue, base, quote = match.groups()
         base = NAMES.get(base, base.upper())

@@ -2,7 +2,7 @@
 
 A word stands for itself, [words] may be left out, (one|other) is a choice, {slot} takes a value:
 {instrument} a known coin, {ticker} any word that could be one, {order} a number, {timeframe}, {period}, {strategy},
-{concept} a word that help explains, {words},
+{concept} a word that help explains, {venue} a well-known venue, {words},
 {side} buy or sell, {size:quantity} an amount of coins;
 {order=all} takes no words and gives the argument that value.
 """
@@ -21,6 +21,7 @@ from core.money import plain
 SLOTS = {
     "instrument": r"[a-z0-9:/_\-]+", "ticker": r"[a-z0-9:/_\-]+", "order": r"#?(?:\d{1,9}|" + "|".join(ONES) + ")",
     "timeframe": r"[a-z0-9]+", "period": r"[a-z0-9\- ]+?", "strategy": r"[a-z_\- &]+?", "words": r".+?",
+    "venue": "binanceus|binance|kucoin|coinbase|kraken|bybit|okx|bitfinex|bitstamp|gemini|gate|htx|mexc|bitget|sandbox",
     "side": r"buying|buy|purchase|selling|sell",
     "size": r"[0-9][0-9.,_]*k?|" + "|".join(ONES),
     "concept": r"limits?|stops?|stop loss|targets?|take profit|market "

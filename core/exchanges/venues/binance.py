@@ -23,7 +23,7 @@ PROFILE = Profile(
     fills_need_symbol=True,
     trades_page=1000,
     cost_orders=True,
-    # https://www.binance.com/en/fee/trading, spot, 30-day volume in USD (the BNB balance each tier asks for left out)
+    # https://www.binance.com/en/fee/trading as of 2024, spot, 30-day volume in USD; the BNB each tier asks for left out
     tiers=(
         FeeTier(0, 0.001, 0.001),
         FeeTier(1_000_000, 0.001, 0.0009),

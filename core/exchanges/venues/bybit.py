@@ -16,7 +16,7 @@ PROFILE = Profile(
     lookup="filter",
     order_trades=True,
     cost_orders=True,
-    # https://www.bybit.com/en/help-center/article/Trading-Fee-Structure, spot, USD
+    # https://www.bybit.com/en/help-center/article/Trading-Fee-Structure as of 2024, spot, USD
     tiers=(
         FeeTier(0, 0.001, 0.001),
         FeeTier(1_000_000, 0.0008, 0.000675),

@@ -10,7 +10,7 @@ PROFILE = Profile(
     lookup="query",
     unique_for_ever=False,
     order_trades=True,
-    # https://www.okx.com/fees, spot, group 1, 30-day volume in USD
+    # https://www.okx.com/fees as of 2024, spot, group 1, 30-day volume in USD
     tiers=(
         FeeTier(0, 0.001, 0.0008),
         FeeTier(5_000_000, 0.0007, 0.00045),

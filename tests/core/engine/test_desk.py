@@ -141,7 +141,7 @@ async def test_a_buy_beyond_the_cash_names_both_amounts(floor: Floor) -> None:
     request = await desk.draft(ACCOUNT, "buy", BTC, quantity=D(1))
     with pytest.raises(InsufficientFunds) as refused:
         await desk.preview(request)
-    assert refused.value.message == "This needs 30045.015 USDT, and 10000 USDT is free."
+    assert refused.value.message == "This needs 30,045.02 USDT, and 10,000.00 USDT is free."
     assert refused.value.hint is not None
     assert refused.value.details["limit"] == "available USDT"
 
@@ -158,7 +158,7 @@ async def test_open_orders_bind_what_they_need(floor: Floor) -> None:
     await floor.buy("0.3", limit=D(20_000))
     view = await desk.portfolio(ACCOUNT)
     assert view.reserved == D("6006.00")
-    with pytest.raises(InsufficientFunds, match="3994 USDT is free"):
+    with pytest.raises(InsufficientFunds, match=r"3,994.00 USDT is free"):
         await desk.preview(await desk.draft(ACCOUNT, "buy", BTC, quantity=D("0.2")))
     await desk.cancel(ACCOUNT, 1)
     assert (await desk.portfolio(ACCOUNT)).reserved == 0
@@ -224,7 +224,7 @@ async def test_what_makes_no_order_is_told(floor: Floor, options: dict[str, D], 
 
 async def test_an_order_below_the_minimum_notional_is_refused(floor: Floor) -> None:
     desk = floor.engine.desk
-    with pytest.raises(RiskRefused, match=r"at least 5 USDT, and this would be 0.30015 USDT"):
+    with pytest.raises(RiskRefused, match=r"at least 5.00 USDT, and this would be 0.30 USDT"):
         await desk.preview(await desk.draft(ACCOUNT, "buy", BTC, quantity=D("0.00001")))
 
 
@@ -321,7 +321,9 @@ async def test_flatten_sells_what_is_held(floor: Floor) -> None:
 
 async def test_limits_of_the_account_refuse_with_numbers(floor: Floor) -> None:
     desk = floor.engine.desk
-    with pytest.raises(RiskRefused, match=r"distance of the limit price from the market limit allows 10 %"):
+    with pytest.raises(
+        RiskRefused, match=r"36,000.00 lies 20 % above the best offer of 30,000.00, and the price collar allows 10 %"
+    ):
         await desk.preview(await desk.draft(ACCOUNT, "buy", BTC, quantity=D("0.1"), limit=D(36_000)))
 
 
@@ -469,6 +471,6 @@ async def test_a_position_that_cannot_be_sold_keeps_no_other_from_being_sold(flo
     await desk.submit(request)
     await floor.tick(500, ETH)  # worth 1.3 USDT now, less than the smallest order
     await floor.buy("0.01")
-    with pytest.raises(RiskRefused, match="at least 5 USDT"):
+    with pytest.raises(RiskRefused, match=r"at least 5.00 USDT"):
         await desk.flatten(ACCOUNT)
     assert [each.instrument for each in (await desk.portfolio(ACCOUNT)).positions] == [ETH]

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from core.clock import SimulatedClock
-from core.errors import AppError, ExchangeError, InvalidInput, OrderRefused, Unavailable
+from core.errors import AppError, ExchangeError, InvalidInput, OrderRefused, OutcomeUnknown, Unavailable
 from core.exchanges.breaker import Breaker
 from core.exchanges.health import CAUSES, Vitals, percentile, trouble_of
 from core.exchanges.observed import Watch
@@ -39,7 +39,8 @@ async def test_latencies_and_errors_are_of_the_last_five_minutes(clock: Simulate
         vitals.answered(n / 100)
     vitals.failed(1.0, failure("timeout"))
     health = vitals.health()
-    assert (health.asked, health.errors) == (20, pytest.approx(0.05))
+    assert health.asked == 20
+    assert health.errors == pytest.approx(0.05)
     assert (health.p50, health.p95, health.p99) == (0.1, 0.19, 0.19)
     assert health.state == "healthy"
     assert health.age == 0
@@ -91,7 +92,7 @@ async def test_a_ban_is_left_alone_for_as_long_as_the_venue_said(clock: Simulate
     vitals.answered(0.1)
     vitals.failed(0.1, Unavailable("banned", kind="banned", seconds=600))
     assert not vitals.breaker.allows()
-    assert "tried again in 600 s" in vitals.health().reason
+    assert (vitals.health().retry_in, vitals.health().again) == (600, " It is tried again in 600 s.")
     await clock.advance(600)
     assert vitals.breaker.allows()
     assert vitals.health().state == "closed"  # until it has answered
@@ -125,6 +126,7 @@ def test_what_says_nothing_about_the_venue_is_not_counted(vitals: Vitals) -> Non
     assert trouble_of(ConnectionResetError()) is not None
     for kind in CAUSES:
         assert trouble_of(ExchangeError("x", kind=kind)) is not None
+    assert trouble_of(OutcomeUnknown("somewhere did not say whether it took the order.", kind="unknown")) is not None
     vitals.failed(0.0, Unavailable("wait", kind="pace"))
     assert vitals.health().asked == 0
 

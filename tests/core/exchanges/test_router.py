@@ -209,7 +209,7 @@ async def test_new_exposure_waits_for_the_venue_and_closes_and_cancels_do_not(ha
     order = OrderRequest("a", "sam@near", BTC_NEAR, Side.BUY, Market(), quantity=Decimal(1))
     await exchange.place(order)
     await hall.lose(hall.near)
-    with pytest.raises(Unavailable, match="takes no new orders"):
+    with pytest.raises(OrderRefused, match="takes no new orders"):
         await exchange.place(order)
     close = OrderRequest("b", "sam@near", BTC_NEAR, Side.SELL, Market(), quantity=Decimal(1), reduce_only=True)
     await exchange.place(close)

@@ -28,22 +28,22 @@ SELL = replace(BUY, side=Side.SELL, held=Decimal(3), position=Decimal(3))
 @pytest.mark.parametrize(
     ("situation", "limits", "told"),
     [
-        (replace(BUY, cash=Decimal(100)), PAPER, "This needs 101 USDT, and 100 USDT is free."),
+        (replace(BUY, cash=Decimal(100)), PAPER, "This needs 101.00 USDT, and 100.00 USDT is free."),
         (replace(SELL, quantity=Decimal(4)), PAPER, "This needs 4 BTC, and 3 BTC is free."),
         (
             replace(BUY, halted=True),
             PAPER,
-            "The kill switch limit allows no new exposure, and this would be buy 1 BTC.",
+            "The kill switch is on: only orders that reduce a position are taken.",
         ),
         (
             BUY,
             Limits(order_notional=Decimal(50)),
-            "The order notional limit allows 50 USDT, and this would be 100 USDT.",
+            "The order notional limit allows 50.00 USDT, and this would be 100.00 USDT.",
         ),
         (
             replace(BUY, position=Decimal(2)),
             Limits(position_notional=Decimal(250)),
-            "The position notional limit allows 250 USDT, and this would be 300 USDT.",
+            "The position notional limit allows 250.00 USDT, and this would be 300.00 USDT.",
         ),
         (BUY, Limits(exposure=Decimal("0.05")), "The exposure limit allows 5 %, and this would be 10 %."),
         (
@@ -54,12 +54,12 @@ SELL = replace(BUY, side=Side.SELL, held=Decimal(3), position=Decimal(3))
         (
             replace(BUY, limit=Decimal(120)),
             PAPER,
-            "The distance of the limit price from the market limit allows 10 %, and this would be 20 %.",
+            "The limit price 120.00 lies 20 % above the best offer of 100.00, and the price collar allows 10 %.",
         ),
         (
             replace(BUY, quantity=Decimal("0.01")),
             PAPER,
-            "The minimum notional limit allows at least 5 USDT, and this would be 1 USDT.",
+            "The minimum notional limit allows at least 5.00 USDT, and this would be 1.00 USDT.",
         ),
     ],
 )
@@ -107,6 +107,6 @@ def test_reducing_is_towards_zero_and_not_past_it(position: str, side: str, quan
 
 
 def test_numbers_are_plain() -> None:
-    assert amount(Decimal("1E+3"), "USDT") == "1000 USDT"
+    assert amount(Decimal("1E+3"), "USDT") == "1,000.00 USDT"
     assert amount(Decimal("0.123456789"), "BTC") == "0.12345679 BTC"
     assert percent(Decimal("0.12345")) == "12.34 %"

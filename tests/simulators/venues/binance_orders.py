@@ -425,6 +425,12 @@ class Orders:
                         "withdrawMax": "9999",
                         "minConfirm": 1,
                         "unLockConfirm": 0,
+                        "addressRegex": "",
+                        "memoRegex": "",
+                        "specialTips": "",
+                        "sameAddress": False,
+                        "estimatedArrivalTime": 25,
+                        "busy": False,
                     }
                 ],
             }

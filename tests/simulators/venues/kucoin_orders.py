@@ -48,7 +48,7 @@ class Orders:
             ("GET", f"{one}/limit/fills"): lambda user, params, _: self._fills(user, params, "")["items"],
             ("GET", f"{one}/hf/fills"): self._hf_fills,
             ("GET", f"{one}/hf/orders/active"): lambda user, params, _: [
-                row(each) for each in self._plain(user, params) if each.live
+                hf_row(each) for each in self._plain(user, params) if each.live
             ],
             ("GET", f"{one}/hf/orders/done"): self._hf_done,
             ("POST", f"{one}/hf/orders/alter"): self._alter,
@@ -81,11 +81,18 @@ class Orders:
         for kind in ("", "/hf"):
             for end in ("", "/test", "/sync"):
                 exact["POST", f"{one}{kind}/orders{end}"] = self._try if end == "/test" else self._place
-            prefixed["GET", f"{one}{kind}/orders"] = lambda user, _, part: row(self._numbered(user, part))
-            prefixed["DELETE", f"{one}{kind}/orders"] = self._cancel
-            for client in (f"{one}/order/client-order", f"{one}/hf/orders/client-order"):
-                prefixed["GET", client] = lambda user, _, part: row(self._named(user, part))
-                prefixed["DELETE", client] = lambda user, _, part: self._cancel_named(user, {"clientOid": part}, part)
+        prefixed["GET", f"{one}/orders"] = lambda user, _, part: row(self._numbered(user, part))
+        prefixed["GET", f"{one}/order/client-order"] = lambda user, _, part: row(self._named(user, part))
+        prefixed["GET", f"{one}/hf/orders"] = lambda user, _, part: hf_row(self._numbered(user, part))
+        prefixed["GET", f"{one}/hf/orders/client-order"] = lambda user, _, part: hf_row(self._named(user, part))
+        prefixed["DELETE", f"{one}/orders"] = self._cancel
+        prefixed["DELETE", f"{one}/order/client-order"] = self._cancel_client
+        prefixed["DELETE", f"{one}/hf/orders"] = lambda user, params, part: {
+            "orderId": self._cancel(user, params, part)["cancelledOrderIds"][0]
+        }
+        prefixed["DELETE", f"{one}/hf/orders/client-order"] = lambda user, params, part: {
+            "clientOid": self._cancel_client(user, params, part)["clientOid"]
+        }
         return exact, prefixed
 
     # -- placing and cancelling --------------------------------------------------------------------------------------
@@ -139,6 +146,10 @@ class Orders:
             raise Refusal("unknown", params["clientOid"])
         self._venue.matching.cancel(user.id, order.id)
         return {"cancelledOrderId": name(order.id), "cancelledOcoOrderIds": None, "clientOid": order.ticket.client_id}
+
+    def _cancel_client(self, user: User, params: Params, part: str) -> Any:
+        done = self._cancel_named(user, {"clientOid": part}, part)
+        return {name: done[name] for name in ("cancelledOrderId", "clientOid")}
 
     def _cancelled(self, user: User, order: Order) -> Any:
         legs = [order]
@@ -256,7 +267,7 @@ class Orders:
         return _paged([stop_row(each) for each in self._waiting(user, params)], params)
 
     def _hf_done(self, user: User, params: Params, _: str) -> Any:
-        found = [row(each) for each in self._plain(user, params) if not each.live]
+        found = [hf_row(each) for each in self._plain(user, params) if not each.live]
         return {"items": found[: int(params.get("limit") or 20)], "lastId": 0}
 
     def _mine(self, user: User, params: Params) -> list[dict[str, Any]]:
@@ -274,7 +285,11 @@ class Orders:
         return _paged(self._mine(user, params), params)
 
     def _hf_fills(self, user: User, params: Params, _: str) -> Any:
-        return {"items": self._mine(user, params)[: int(params.get("limit") or 20)], "lastId": 0}
+        rows = self._mine(user, params)[: int(params.get("limit") or 20)]
+        return {
+            "items": [each | {"id": int(each["tradeId"]), "tradeId": int(each["tradeId"])} for each in rows],
+            "lastId": 0,
+        }
 
     def _fill_row(self, fill: Fill) -> dict[str, Any]:
         listing, order = self._venue.matching.listings[fill.symbol], self._venue.matching.orders[fill.order]
@@ -376,8 +391,8 @@ def row(order: Order) -> dict[str, Any]:
         "cancelAfter": 0,
         "channel": "API",
         "clientOid": ticket.client_id,
-        "remark": ticket.extra.get("remark"),
-        "tags": None,
+        "remark": ticket.extra.get("remark") or "",
+        "tags": "",
         "isActive": order.live,
         "cancelExist": order.status in ("canceled", "expired"),
         "createdAt": order.time,
@@ -385,10 +400,26 @@ def row(order: Order) -> dict[str, Any]:
     }
 
 
+def hf_row(order: Order) -> dict[str, Any]:
+    """The order as accounts of the high-frequency kind see it."""
+    gone = {"stop", "stopTriggered", "stopPrice", "isActive"}
+    left = ZERO if order.live else order.remaining
+    return {key: value for key, value in row(order).items() if key not in gone} | {
+        "active": order.live,
+        "inOrderBook": order.status == "open",
+        "lastUpdatedAt": order.updated,
+        "cancelledSize": plain(left),
+        "cancelledFunds": "0",
+        "remainSize": plain(order.remaining if order.live else ZERO),
+        "remainFunds": "0",
+    }
+
+
 def stop_row(order: Order) -> dict[str, Any]:
     return row(order) | {
         "status": "NEW" if order.status == "pending" else ("TRIGGERED" if order.triggered else "CANCELLED"),
         "orderTime": order.time * 1_000_000,
+        "userId": order.user,
         "domainId": "kucoin",
         "tradeSource": "USER",
         "takerFeeRate": "0.00100000000000000000",

@@ -211,6 +211,7 @@ class Streams:
             "remainSize": plain(order.remaining),
             "ts": order.updated * 1_000_000,
         }
+        data |= {"originSize": data["size"], "originFunds": plain(ticket.spend)}
         if ticket.spend is not None:
             data["funds"] = plain(ticket.spend)
         states = {"new": "open", "triggered": "open", "trade": "match", "canceled": "canceled", "expired": "canceled"}

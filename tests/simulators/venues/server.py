@@ -75,9 +75,12 @@ async def _rest(venue: Venue, question: Question, request: web.Request) -> web.S
     slow = venue.trouble(("slow",), what)
     if slow is not None:
         await asyncio.sleep(slow.details.get("seconds", 0.2))
-    trouble = venue.misbehaving((*ANSWERS, "lost_request", "lost_answer", "stall"), what)
-    if trouble in ANSWERS:
-        return _sent(venue.dialect.failure(trouble))
+    due = venue.trouble((*ANSWERS, "lost_request", "lost_answer", "stall"), what)
+    trouble = None if due is None else due.kind
+    if due is not None and trouble in ANSWERS:
+        if due.details.get("done"):
+            venue.dialect.rest(question)
+        return _sent(venue.dialect.failure(due.kind))
     if trouble == "lost_request":
         return _dropped(request)
     answer = venue.dialect.rest(question)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -94,6 +95,7 @@ class Socket:
     def send(self, message: Any, topic: str = "") -> None:
         """Puts it on the wire, unless the venue misbehaves. topic: what `misbehave(path=…)` is compared with."""
         text = message if isinstance(message, str) else json.dumps(message)
+        self.venue.said.append((topic, message))
         kind = self.venue.misbehaving(MESSAGES, topic) if topic else None
         if kind == "drop_socket":
             self.outbox.put_nowait(None)
@@ -121,12 +123,13 @@ class Trouble:
 class Venue:
     """A venue that tests steer. Prices and sizes may be given as text or numbers; they are Decimals inside.
 
-    questions: (method, path, query) of every request, in order
+    questions: (method, path, query) of every request, in order; said: (topic, message) of the last messages to sockets
     """
 
     def __init__(self, name: str, speak: "Callable[[Venue], Dialect]", now: Callable[[], int]) -> None:
         self.name = name
         self.questions: list[tuple[str, str, Mapping[str, str]]] = []
+        self.said: deque[tuple[str, Any]] = deque(maxlen=500)
         self.sockets: list[Socket] = []
         self.users: dict[str, User] = {}
         self.candles: dict[str, Candles] = {}
@@ -209,7 +212,7 @@ class Venue:
         """Lets the next `count` (None: all until `calm()`) requests or messages go wrong.
 
         path: only those whose "METHOD /path", or whose stream's name, holds this text
-        details: seconds (slow), ms (skew), share (partial)
+        details: seconds (slow), ms (skew), share (partial), done (an answer of failure, though it was done)
         """
         if kind == "partial":
             self.matching.thinned.extend([_decimal(details.get("share", "0.5"))] * (count or 1))
