@@ -268,6 +268,11 @@ class Desk:
         old = await self.order(account, order)
         if old.status.final:
             raise Conflict(f"Order #{old.number} was {old.status.value.replace('_', ' ')} before.", order=old.id)
+        if old.request.parent is not None:
+            raise InvalidInput(
+                f"Order #{old.number} is a part of another order, which looks after it.",
+                hint="Cancel that one, then place a new one.",
+            )
         instrument, kind = old.request.instrument, old.request.type
         if price is None and quantity is None:
             raise InvalidInput("Say the new price or the new quantity.", hint=f"replace {old.number} price=…")

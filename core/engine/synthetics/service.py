@@ -42,7 +42,7 @@ from core.jobs import end_task
 from core.market.instrument import Instrument
 from core.money import ZERO
 from core.trading.exchange import Exchange, Quote
-from core.trading.orders import Order, OrderRequest, OrderStatus, Vwap
+from core.trading.orders import Limit, Market, Order, OrderRequest, OrderStatus, Vwap
 
 KIND = "composite"  # of the documents in which the states are kept
 BEAT = 1.0  # seconds between two ticks
@@ -128,7 +128,10 @@ class Synthetics:
             self._wake(running)
         for order in self._book.open_orders():
             if order.id not in known and order.status is OrderStatus.OPEN and self.owns(order):
-                await self.begin(order)
+                try:
+                    await self.begin(order)
+                except FAILURES as failed:  # without a price, or its venue: the next start tries again
+                    self._log.warning("not begun", order=order.id, exc_info=failed)
 
     async def begin(self, order: Order) -> None:
         """Takes up an order that was just recorded as open, and waits for its first acts."""
@@ -157,9 +160,9 @@ class Synthetics:
         """Ends the order: its children are cancelled first, what they filled counts. Waits for what can be done now."""
         running = self._running.get(order.id)
         if running is None:
-            if not order.status.final:
-                cancelled = replace(order, status=OrderStatus.CANCELLED, reason="Cancelled on request.")
-                await self._execution.settle(cancelled)
+            now = self._book.order(order.id)  # the caller's may be of a time before it ended by itself
+            if now is not None:
+                await self._execution.settle(replace(now, status=OrderStatus.CANCELLED, reason="Cancelled on request."))
             return
         running.inbox.append(Cancelled())
         self._wake(running)
@@ -172,7 +175,11 @@ class Synthetics:
         if order.id in self._running:
             return True
         request = order.request
-        return request.parent is None and not self._exchange_for(request.account).capabilities.works(request.type)
+        if request.parent is not None or isinstance(request.type, Market | Limit):
+            return False
+        capabilities = self._exchange_for(request.account).capabilities
+        # An account without keys has no venue to ask: what rests there natively is not to be taken for ours.
+        return bool(capabilities.order_types) and not capabilities.works(request.type)
 
     def state(self, order_id: str) -> State | None:
         """What the machine of an order at work remembers."""
@@ -222,7 +229,7 @@ class Synthetics:
         state = machines.reopened(machines.read(document.value), changed(child))
         if state is not None:
             running = self._running[parent] = Running(order, state)
-            running.inbox.extend((Ticked(self._clock.now_ms()), changed(child)))
+            running.inbox.extend((changed(child), Ticked(self._clock.now_ms())))
             self._wake(running)
 
     async def tick(self) -> None:

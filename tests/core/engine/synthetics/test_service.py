@@ -21,6 +21,7 @@ from core.trading.orders import (
     Twap,
     Vwap,
 )  # fmt: skip
+from core.trading.portfolio import Fill
 from tests.core.engine.synthetics.tape import TapeRoom, shown
 from tests.trading import ACCOUNT, BTC, EPOCH, HOUR, synthetic_bars
 
@@ -235,3 +236,33 @@ async def test_what_cannot_work_is_refused_before_anything_is_placed(
     assert sentence in refused.value.sentence()
     assert await room.record.order("one") is None
     assert BTC in room.engine.feed.watched()
+
+
+async def test_an_order_that_was_recorded_and_never_begun_begins_at_the_next_start(room: TapeRoom) -> None:
+    await room.buys("1")
+    await room.places(Side.SELL, OCO, "0.5")
+    await room.engine.desk.cancel(ACCOUNT, "one")
+    order = await room.places(Side.BUY, Iceberg(D(59_000), D("0.1")), "0.2", "two")
+    async with room.record.unit() as unit:  # as if the process had died between the two
+        await unit.drop_document("composite", order.id)
+    await room.reopen()
+    assert room.engine.synthetics.state("two") is not None
+    assert shown(await room.children("two")) == [("buy", "Limit", D("0.1"), "open")]
+
+
+async def test_a_child_that_fills_after_the_end_is_traded_back_and_told(room: TapeRoom) -> None:
+    await room.buys("1")
+    await room.places(Side.SELL, OCO, "0.5")
+    await room.moves(70_010, 70_020)
+    assert (await room.order()).status is OrderStatus.FILLED
+    stop = (await room.children())[0]
+    assert stop.status is OrderStatus.CANCELLED
+    late = Fill("late", stop.id, ACCOUNT, "manual", BTC.key, Side.SELL, D(55_000), D("0.5"), ZERO, room.clock.now())
+    await room.engine.execution.take(late)
+    await room.settle()
+    await room.moves(60_000)
+    assert any("0.5 BTC too much was sold" in text for text in await room.told())
+    assert shown(await room.children())[-1] == ("buy", "Market", D("0.5"), "filled")
+    order = await room.order()
+    assert (order.status, order.filled) == (OrderStatus.FILLED, D("0.5"))
+    assert room.held() == D("0.5")
