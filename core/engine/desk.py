@@ -198,6 +198,7 @@ class Desk:
         equity = self._valuation.equity(request.account)
         after = (held + cost.quantity * request.side.sign) * cost.price / equity if equity > 0 else ZERO
         band = isinstance(entry_of(request.type), Market)
+        native = mode_of(request.account) == "LIVE" and type(request.type).__name__ in self.natives(request.account)
         return Preview(
             request,
             mode_of(request.account),
@@ -208,7 +209,7 @@ class Desk:
             cost.slippage,
             after,
             looked_at,
-            tuple(warnings(request, quote, cost, equity, self._feed.age(request.instrument))),
+            tuple(warnings(request, quote, cost, equity, self._feed.age(request.instrument), at_venue=native)),
             quote.last * (1 - BAND) if band else ZERO,
             quote.last * (1 + BAND) if band else Decimal("Infinity"),
             quote.simulated,
@@ -267,6 +268,11 @@ class Desk:
         old = await self.order(account, order)
         if old.status.final:
             raise Conflict(f"Order #{old.number} was {old.status.value.replace('_', ' ')} before.", order=old.id)
+        if old.request.parent is not None:
+            raise InvalidInput(
+                f"Order #{old.number} is a part of another order, which looks after it.",
+                hint="Cancel that one, then place a new one.",
+            )
         instrument, kind = old.request.instrument, old.request.type
         if price is None and quantity is None:
             raise InvalidInput("Say the new price or the new quantity.", hint=f"replace {old.number} price=…")

@@ -168,6 +168,11 @@ class Execution:
                 raise Conflict(
                     f"Order #{order.number} is over, so there is nothing to replace.", hint="Nothing was sent."
                 )
+            if old.request.parent is not None:
+                raise InvalidInput(
+                    f"Order #{old.number} is a part of another order, which looks after it.",
+                    hint="Cancel that one, then place a new one.",
+                )
             if self._is_composite(old.request) or self._is_composite(request):
                 raise InvalidInput(
                     f"Order #{old.number} is made of several orders and cannot be replaced by one.",

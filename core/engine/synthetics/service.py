@@ -163,9 +163,9 @@ class Synthetics:
         """Ends the order: its children are cancelled first, what they filled counts. Waits for what can be done now."""
         running = self._running.get(order.id)
         if running is None:
-            if not order.status.final:
-                cancelled = replace(order, status=OrderStatus.CANCELLED, reason="Cancelled on request.")
-                await self._execution.settle(cancelled)
+            now = self._book.order(order.id)  # the caller's may be of a time before it ended by itself
+            if now is not None:
+                await self._execution.settle(replace(now, status=OrderStatus.CANCELLED, reason="Cancelled on request."))
             return
         running.inbox.append(Cancelled())
         self._wake(running)
