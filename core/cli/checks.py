@@ -40,12 +40,14 @@ class Check:
 async def all_checks() -> list[Check]:
     """Every check, in the order in which trouble would stop a start."""
     from core import settings as configuration
+    from core import telemetry
 
     checks = [python(), packages()]
     try:
         settings = configuration.load()
     except AppError as wrong:
         return [*checks, Check("settings", "broken", wrong.sentence(), "Correct that setting.")]
+    telemetry.configure("error", secrets=settings.secrets())  # each check says by itself what it found
     warnings = configuration.warnings()
     cure = "Take these out, or correct their names; everything else is read." if warnings else None
     checks.append(Check("settings", "warn" if warnings else "ok", " ".join(warnings) or "read", cure))

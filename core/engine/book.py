@@ -15,7 +15,7 @@ from core.trading.portfolio import Fill, Portfolio, Transfer, fold
 from core.trading.purses import owner_of, venue_of
 
 MINUTE = 60_000
-NEWEST = 300  # orders of an account that are looked at for its last minute
+NEWEST = 500  # orders at most that are looked at, at the start, for how many the last minute had
 
 Listener = Callable[[Order | None, Order], None]
 
@@ -47,15 +47,12 @@ class Book:
             image.clear()
         for account in self._accounts:
             self.take(await self._store.entries(account))
+            newest = await self._store.orders(account, limit=NEWEST)
+            own = (each.request.created for each in newest if each.request.parent is None)
+            self._recent[account] = deque(sorted(to_ms(time) for time in own if time is not None))
         self._orders = {order.id: order for order in await self._store.orders(open_only=True)}
         self._reserved = dict(await self._store.reservations())
         self.instruments = dict(await self._store.instruments())
-        since = self._clock.now_ms() - MINUTE
-        for account in self._accounts:  # a restart does not give anybody more orders a minute
-            newest = await self._store.orders(account, limit=NEWEST)
-            created = [each.request.created for each in newest if each.request.parent is None]
-            times = sorted(to_ms(time) for time in created if time is not None)
-            self._recent[account] = deque(time for time in times if time > since)
 
     # -- what was committed -------------------------------------------------------------------------------------
 

@@ -200,6 +200,7 @@ class Desk:
         equity = self._valuation.equity(request.account)
         after = (held + cost.quantity * request.side.sign) * cost.price / equity if equity > 0 else ZERO
         band = isinstance(entry_of(request.type), Market)
+        native = mode_of(request.account) == "LIVE" and type(request.type).__name__ in self.natives(request.account)
         return Preview(
             request,
             mode_of(request.account),
@@ -210,7 +211,7 @@ class Desk:
             cost.slippage,
             after,
             looked_at,
-            tuple(warnings(request, quote, cost, equity, self._feed.age(request.instrument))),
+            tuple(warnings(request, quote, cost, equity, self._feed.age(request.instrument), at_venue=native)),
             quote.last * (1 - BAND) if band else ZERO,
             quote.last * (1 + BAND) if band else Decimal("Infinity"),
             quote.simulated,
@@ -269,6 +270,11 @@ class Desk:
         old = await self.order(account, order)
         if old.status.final:
             raise Conflict(f"Order #{old.number} was {old.status.value.replace('_', ' ')} before.", order=old.id)
+        if old.request.parent is not None:
+            raise InvalidInput(
+                f"Order #{old.number} is a part of another order, which looks after it.",
+                hint="Cancel that one, then place a new one.",
+            )
         instrument, kind = old.request.instrument, old.request.type
         if price is None and quantity is None:
             raise InvalidInput("Say the new price or the new quantity.", hint=f"replace {old.number} price=…")
@@ -483,7 +489,8 @@ class Desk:
 
     async def _protect_live(self, account: str, instrument: Instrument, kind: OrderType | None) -> None:
         """An order that sells all that is held, in the place of those that did."""
-        for order in protecting(self._book.open_orders(account, MANUAL), instrument):
+        before = protecting(self._book.open_orders(account, MANUAL), instrument)
+        for order in before:
             await self._execution.cancel(order)
         if kind is None:
             return
@@ -492,7 +499,15 @@ class Desk:
             uuid.uuid4().hex, account, instrument, Side.SELL, kind, quantity=instrument.quantity(free),
             reduce_only=True, created=self._clock.now(),
         )  # fmt: skip
-        await self.submit(request)
+        try:
+            await self.submit(request)
+        except AppError as refused:
+            if not before:
+                raise
+            raise Conflict(
+                f"What protected your {instrument.base} is cancelled, and the new order was refused: {refused.message}",
+                hint="Nothing protects it now; set a stop again.",
+            ) from refused
 
     async def _sell_out(self, account: str, instrument: Instrument) -> Order:
         for order in self._book.open_orders(account, MANUAL):

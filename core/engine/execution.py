@@ -13,12 +13,13 @@ from decimal import Decimal
 
 import structlog
 
-from core.clock import Clock, to_ms
+from core.clock import Clock
 from core.engine.book import Book, Listener
 from core.engine.lease import Lease
+from core.engine.outcomes import FAILURES, UNSURE, Outcomes, notice_of
 from core.engine.ports import Synthetics, TradingStore
 from core.errors import AppError, Conflict, Forbidden, InvalidInput, OrderRefused, Unavailable
-from core.events import AccountNotice, FillRecorded
+from core.events import AccountNotice
 from core.exchanges.record import Also, Change, order_changed
 from core.jobs import end_task
 from core.money import ZERO, plain
@@ -31,13 +32,10 @@ LOOKUP_WAIT = 1.0  # seconds, doubled each time
 LOOKUP_EVERY = 30.0  # seconds between two looks at what is still unknown after that
 CANCEL_WAIT = 0.25  # seconds, doubled each time, until a cancelled order shows as such
 UNSENT = "It was not sent before the restart."
-NEVER_ARRIVED = "The venue never received it."
 INTERRUPTED = "The process ended while it was being sent."
 ASKED = "Cancelled on request."
 REPLACED = "Replaced by another order."
-UNSURE = (OrderStatus.RECORDED, OrderStatus.SENDING, OrderStatus.UNKNOWN)
 HOLDING = (OrderStatus.SENDING, OrderStatus.UNKNOWN)
-FAILURES = (AppError, OSError, TimeoutError)
 SURELY_NOT = (OrderRefused, InvalidInput, Unavailable, Forbidden)  # raised by `place` only when nothing arrived
 
 
@@ -66,6 +64,7 @@ class Execution:
         self._gate = gate
         self.synthetics: Synthetics | None = None
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._outcomes = Outcomes(store, book, exchange_for, clock)
         self._unwanted: set[str] = set()  # orders to cancel as soon as the venue knows them
         self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("execution")
@@ -88,7 +87,7 @@ class Execution:
     async def _watch(self) -> None:
         while True:
             unsure = [order for order in self._book.open_orders() if order.status is OrderStatus.UNKNOWN]
-            left = [seconds for order in unsure if (seconds := self._window_left(order)) > 0]
+            left = [seconds for order in unsure if (seconds := self._outcomes.window_left(order)) > 0]
             await self._clock.sleep(min([LOOKUP_EVERY, *(seconds + LOOKUP_WAIT for seconds in left)]))
             try:
                 await self.reconcile()
@@ -169,6 +168,11 @@ class Execution:
                 raise Conflict(
                     f"Order #{order.number} is over, so there is nothing to replace.", hint="Nothing was sent."
                 )
+            if old.request.parent is not None:
+                raise InvalidInput(
+                    f"Order #{old.number} is a part of another order, which looks after it.",
+                    hint="Cancel that one, then place a new one.",
+                )
             if self._is_composite(old.request) or self._is_composite(request):
                 raise InvalidInput(
                     f"Order #{old.number} is made of several orders and cannot be replaced by one.",
@@ -219,9 +223,13 @@ class Execution:
                 elif isinstance(failed, BaseException):
                     raise failed
 
+        def alone(order: Order) -> bool:  # a part ends with the whole
+            parent = self._book.order(order.request.parent or "")
+            return not self.owns(order) and (parent is None or not self.owns(parent))
+
         exchange = self._exchange_for(account)
         found = self._book.open_orders(account)  # at once, whatever is being sent meanwhile
-        await each(lambda order: exchange.cancel(order.id), [order for order in found if not self.owns(order)])
+        await each(lambda order: exchange.cancel(order.id), [order for order in found if alone(order)])
         await each(self._unwind, [order for order in self._book.open_orders(account) if self.owns(order)])
         async with self._locks[account]:
             await each(self._cancel, [each for each in self._book.open_orders(account) if not self.owns(each)])
@@ -230,7 +238,7 @@ class Execution:
 
     async def settle(self, order: Order, *, also: Also | None = None, tell: str | None = None) -> Order:
         """Where a composite order stands now, with what `also` writes, in one transaction. tell: told to its owner"""
-        return await self._save(order, tell=tell, also=also)
+        return await self._outcomes.save(order, tell=tell, also=also)
 
     async def take(self, fill: Fill) -> Order | None:
         """Takes in a fill that the venue told by itself; a fill is taken in once. None when it is of no order here."""
@@ -240,8 +248,8 @@ class Execution:
         async with self._locks[fill.account]:
             order = self._book.order(fill.order) or await self._store.order(fill.order) or order
             if order.status.final:
-                return await self.take_in(order, order, [fill])
-            order = await self.take_in(order, replace(order, reason=None), [fill])
+                return await self._outcomes.take_in(order, order, [fill])
+            order = await self._outcomes.take_in(order, replace(order, reason=None), [fill])
             return order if order.status.final else await self.look_up(order)  # what is left may be over, too
 
     async def tell_end(self, order: Order, text: str | None = None) -> None:
@@ -264,13 +272,13 @@ class Execution:
                 if now is None or now.status not in UNSURE:
                     continue
                 if now.status is OrderStatus.RECORDED:
-                    settled.append(await self._reject(now, UNSENT, tell=True))
+                    settled.append(await self._outcomes.reject(now, UNSENT, tell=True))
                     continue
                 if now.status is OrderStatus.SENDING:
-                    now = await self._save(replace(now, status=OrderStatus.UNKNOWN, reason=INTERRUPTED))
+                    now = await self._outcomes.save(replace(now, status=OrderStatus.UNKNOWN, reason=INTERRUPTED))
                 after = await self.look_up(now)
-                if after.status is OrderStatus.UNKNOWN and self._window_left(after) <= 0:
-                    after = await self._hold(after)
+                if after.status is OrderStatus.UNKNOWN and self._outcomes.window_left(after) <= 0:
+                    after = await self._outcomes.hold(after)
                 settled.append(after)
         return settled
 
@@ -318,7 +326,7 @@ class Execution:
         try:
             await self.synthetics.begin(order)
         except AppError as refused:
-            await self._reject(order, refused.message)
+            await self._outcomes.reject(order, refused.message)
             raise
         return self._book.order(order.id) or await self._store.order(order.id) or order
 
@@ -337,24 +345,24 @@ class Execution:
             if last is not None:
                 last()
         except AppError as refused:
-            await self._reject(order, refused.message)
+            await self._outcomes.reject(order, refused.message)
             raise
         if not exchange.capabilities.paper:  # placing on paper is itself the transaction that says so
-            order = await self._save(replace(order, status=OrderStatus.SENDING))
+            order = await self._outcomes.save(replace(order, status=OrderStatus.SENDING))
         try:
             acknowledged = await exchange.place(order.request)
         except SURELY_NOT as refused:
-            await self._reject(order, refused.message)
+            await self._outcomes.reject(order, refused.message)
             raise
         except FAILURES as failed:
             reason = failed.message if isinstance(failed, AppError) else type(failed).__name__
             self._log.warning("outcome unknown", order=order.id, reason=reason)
-            return await self._save(
+            return await self._outcomes.save(
                 replace(order, status=OrderStatus.UNKNOWN, reason=f"The venue's answer was lost: {reason}")
             )
         if exchange.capabilities.paper:
             return self._book.order(order.id) or await self._store.order(order.id) or order
-        order = await self.take_in(order, replace(order, status=OrderStatus.OPEN), acknowledged.fills)
+        order = await self._outcomes.take_in(order, replace(order, status=OrderStatus.OPEN), acknowledged.fills)
         return await self._see_through(order) if acknowledged.fills or at_once(order.request) else order
 
     async def _see_through(self, order: Order) -> Order:
@@ -367,23 +375,24 @@ class Execution:
 
     async def _replaced(self, old: Order, new: Order, wanted: Decimal, last: Callable[[], None] | None) -> Order:
         """The new order, sent for what the old one has left of `wanted` once that is surely over."""
+        name, reject = f"Order #{old.number}", self._outcomes.reject
         try:
             old = await self._cancel(old, REPLACED)
         except FAILURES as failed:
             told = failed.sentence() if isinstance(failed, AppError) else type(failed).__name__
-            return await self._reject(new, f"Order #{old.number} could not be cancelled, so nothing was sent: {told}")
+            return await reject(new, f"{name} could not be cancelled, so nothing was sent: {told}")
         left = wanted - old.filled
         if not old.status.final:
-            return await self._reject(new, f"Order #{old.number} is {words(old)}, so nothing was sent.")
+            return await reject(new, f"{name} is {words(old)}, so nothing was sent.")
         if old.status is not OrderStatus.CANCELLED or left <= 0:
-            return await self._reject(new, f"Order #{old.number} was {words(old)} meanwhile, so nothing was sent.")
+            return await reject(new, f"{name} was {words(old)} meanwhile, so nothing was sent.")
         if left < (new.request.quantity or ZERO):
             try:
                 request = replace(new.request, quantity=new.request.instrument.quantity(left))
             except InvalidInput as nothing:
-                return await self._reject(new, f"Order #{old.number} filled all but a rest. {nothing.message}")
+                return await self._outcomes.reject(new, f"Order #{old.number} filled all but a rest. {nothing.message}")
             share = (request.quantity or ZERO) / (new.request.quantity or left)
-            new = await self._save(replace(new, request=request), reserved=self._book.bound(new.id) * share)
+            new = await self._outcomes.save(replace(new, request=request), reserved=self._book.bound(new.id) * share)
         return await self._send(new, last)
 
     async def _cancel(self, order: Order, reason: str = ASKED) -> Order:
@@ -423,124 +432,27 @@ class Execution:
                 if now is None or now.status is not OrderStatus.UNKNOWN:  # settled by somebody else
                     return now or await self._store.order(order.id) or order
                 order, looks = await self.look_up(now), looks + 1
-                left = self._window_left(order)
+                left = self._outcomes.window_left(order)
                 if order.status is not OrderStatus.UNKNOWN:
                     return order
                 if left <= 0 and looks >= LOOKUPS:
-                    return await self._hold(order)
+                    return await self._outcomes.hold(order)
             await self._clock.sleep(min(wait, left) if left > 0 else wait)
             wait *= 2
 
-    def _window_left(self, order: Order) -> float:
-        """Seconds for which the order may still arrive. `updated` of an unknown order is never before it was sent."""
-        window = self._exchange_for(order.request.account).capabilities.receive_window
-        since = order.updated or self._clock.now()
-        return window - (self._clock.now_ms() - to_ms(since)) / 1000
-
     async def look_up(self, order: Order, reason: str | None = None, *, gone: bool = False) -> Order:
-        """Asks the venue once what it knows, and never sends again; the same order when that is nothing sure.
-
-        reason: why it would be cancelled; gone: the venue has just said that it cancelled it
-        """
-        exchange = self._exchange_for(order.request.account)
-        closed = self._window_left(order) <= 0  # when asked, not when answered
-        try:
-            found = await exchange.find(order.id)
-            if found is None and gone:
-                found = replace(order, status=OrderStatus.CANCELLED)
-            fills = () if found is None or not (found.filled or gone) else await exchange.fills_of(order.id)
-        except FAILURES as failed:
-            self._log.warning("lookup failed", order=order.id, exc_info=failed)
-            return order
-        if found is None:
-            if not closed or order.status is not OrderStatus.UNKNOWN:
-                return order
-            return await self._reject(order, NEVER_ARRIVED, tell=True)
-        if found.status in UNSURE or sum((fill.quantity for fill in fills), ZERO) < found.filled:
-            return order  # the journal takes fills, not sums: they are not all told yet
-        if found.status is OrderStatus.CANCELLED and reason is not None:
-            found = replace(found, reason=reason)
-        after = await self.take_in(order, found, fills)
-        if after.id in self._unwanted and not after.status.final:
+        """See `Outcomes.look_up`; one that was cancelled while nobody knew of it is cancelled now."""
+        after = await self._outcomes.look_up(order, reason, gone=gone)
+        if after.id in self._unwanted and after.status not in UNSURE:
             self._unwanted.discard(after.id)
-            with contextlib.suppress(*FAILURES):
-                return await self._cancel(after)
+            if not after.status.final:
+                with contextlib.suppress(*FAILURES):
+                    return await self._cancel(after)
         return after
 
     async def take_in(self, order: Order, found: Order, fills: Sequence[Fill]) -> Order:
-        """What the venue says of the order, and those of its fills that the journal lacks, in one transaction.
-
-        Fills come from answers, streams and questions, late, twice and in any order: each is journaled once, and the
-        order has filled what all of them add up to. The account stands still meanwhile.
-        """
-        known = {fill.id: fill for fill in await self._store.fills_of(order.id)}
-        fresh = list({fill.id: fill for fill in fills if fill.id not in known}.values())
-        told = [*known.values(), *fresh]
-        filled = sum((fill.quantity for fill in told), ZERO)
-        status, wanted = found.status, order.request.quantity
-        if filled and (not status.final or status is OrderStatus.REJECTED):
-            status = OrderStatus.FILLED if wanted is not None and filled >= wanted else OrderStatus.PARTIAL
-            if order.status.final and not status.final:  # what was over has filled after all: no more of it is known
-                status = OrderStatus.CANCELLED
-        elif order.status.final and not status.final:
-            status = order.status
-        after = replace(
-            order,
-            status=status,
-            filled=filled,
-            average_price=sum((fill.notional for fill in told), ZERO) / filled if filled else None,
-            fees=sum((fill.fee for fill in told), ZERO),
-            reason=order.reason if order.status.final and status is order.status else found.reason,
-        )
-        if not fresh and after == order:
-            return order
-        return await self._save(after, fills=fresh)
-
-    async def _hold(self, order: Order) -> Order:
-        """The order, still unknown; its owner is told so once."""
-        symbol = order.request.instrument.symbol
-        reason = f"The venue does not say what became of it; {symbol} is held."
-        if order.reason == reason:
-            return order
-        order = replace(order, reason=reason)
-        return await self._save(order, tell=notice_of(order))
-
-    async def _reject(self, order: Order, reason: str, *, tell: bool = False) -> Order:
-        order = replace(order, status=OrderStatus.REJECTED, reason=reason)
-        return await self._save(order, tell=notice_of(order) if tell and order.request.parent is None else None)
-
-    async def _save(
-        self,
-        order: Order,
-        *,
-        fills: Sequence[Fill] = (),
-        tell: str | None = None,
-        also: Also | None = None,
-        reserved: Decimal | None = None,
-    ) -> Order:
-        order = replace(order, updated=self._clock.now())
-        account = order.request.account
-        async with self._store.unit() as unit:
-            if reserved is None:
-                await unit.save_order(order)
-            else:
-                await unit.save_order(order, reserved)
-            for fill in fills:
-                await unit.record(fill)
-                unit.emit(FillRecorded(f"fill:{fill.id}", account, fill.time, fill, order.number))
-            unit.emit(order_changed(order, self._clock))
-            if tell is not None:
-                name = f"notice:{order.id}:{order.status.value}"
-                unit.emit(AccountNotice(name, account, self._clock.now(), tell))
-            if also is not None:
-                await also(unit)
-        self._book.apply(Change((order,), tuple(fills), {} if reserved is None else {order.id: reserved}))
-        return order
-
-
-def notice_of(order: Order) -> str:
-    """'Order #3 (buy 0.1 BTC/USDT): rejected. The venue never received it.'"""
-    return f"Order #{order.number} ({described(order.request)}): {order.status.value}. {order.reason}"
+        """See `Outcomes.take_in`; the account stands still meanwhile."""
+        return await self._outcomes.take_in(order, found, fills)
 
 
 def at_once(request: OrderRequest) -> bool:
@@ -551,14 +463,3 @@ def at_once(request: OrderRequest) -> bool:
 def words(order: Order) -> str:
     """'partially filled'."""
     return order.status.value.replace("_", " ")
-
-
-def described(request: OrderRequest) -> str:
-    """'buy 0.1 BTC/USDT'."""
-    if request.quantity is not None:
-        size = plain(request.quantity)
-    elif request.spend is not None:
-        size = f"for {plain(request.spend)} {request.instrument.quote} of"
-    else:
-        size = f"to {plain((request.exposure or ZERO) * 100)} % of"
-    return f"{request.side.value} {size} {request.instrument.symbol}"

@@ -15,10 +15,11 @@ import structlog
 from core import wording
 from core.clock import Clock, to_ms
 from core.engine.book import Book
-from core.engine.execution import FAILURES, UNSURE, Execution
+from core.engine.execution import Execution
 from core.engine.feed import Feed
 from core.engine.live import LiveVenues
 from core.engine.naming import QUOTES
+from core.engine.outcomes import FAILURES, UNSURE
 from core.engine.ports import AccountState, Document, TradingStore
 from core.engine.views import MANUAL
 from core.errors import AppError, InvalidInput, NotFound

@@ -14,6 +14,7 @@ from core.errors import InvalidInput, NotFound, Unavailable
 from core.exchanges.endpoints import led_through
 from core.exchanges.failures import Answered, explained
 from core.exchanges.pace import PATIENCE, PAUSES, retry_after
+from core.exchanges.sequence import guard
 from core.exchanges.vault import ExchangeSecrets
 from core.exchanges.venues import profile_of
 from core.exchanges.venues.rates import ORDERS, REQUESTS
@@ -166,6 +167,7 @@ class Connection:
             if self.base.startswith("http://"):
                 client.timeout_on_exit = 0  # only encrypted connections need time to end
         _watch_answers(client)
+        guard(client, self.venue)
         return client
 
 

@@ -27,6 +27,7 @@ from core.trading.orders import (
     Stop,
     StopLimit,
     TimeInForce,
+    TrailingStop,
 )  # fmt: skip
 from core.trading.portfolio import fold
 from tests.simulators.venues.server import Loopback
@@ -151,6 +152,20 @@ async def test_native_stops_wait_for_their_price(
     assert [order.id for order in await place.exchange.open_orders()] == [asked.id]
     place.venue.trade_through("BTC/USDT", price)
     assert (await place.found(asked)).status is expected
+
+
+async def test_a_trailing_stop_lies_at_the_venue_where_it_knows_that_form(place: Place) -> None:
+    trailing = TrailingStop(fraction=Decimal("0.05"))
+    assert not place.exchange.capabilities.works(TrailingStop(fraction=Decimal("0.05"), activation=Decimal(31_000)))
+    if not place.exchange.capabilities.works(trailing):
+        with pytest.raises(OrderRefused, match="does not keep orders of the type TrailingStop"):
+            await place.placed(trailing, Side.SELL)
+        return
+    asked = await place.placed(trailing, Side.SELL)
+    place.venue.trade_through("BTC/USDT", 31_000)
+    assert (await place.found(asked)).status is OrderStatus.OPEN
+    place.venue.trade_through("BTC/USDT", 29_400)
+    assert (await place.found(asked)).status is OrderStatus.FILLED
 
 
 async def test_a_waiting_stop_can_be_cancelled(place: Place) -> None:

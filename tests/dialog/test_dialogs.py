@@ -43,6 +43,22 @@ DIALOGS: dict[str, Dialog] = {
         ("cancel order 1", ("no open order 1",)),
         ("cancel", ("no open order",)),
     ],
+    "a limit order that is replaced": [
+        ("buy 0.01 btc at 20k", ("at 20,000",)),
+        ("yes", ("placed",)),
+        ("replace 1", ("Say the new price or the new quantity",)),
+        ("replace 1 price=21000", ("Replace order 1?", "PAPER", "Then: buy 0.01 BTC at 21,000", "Sent anew: 0.01 BTC")),
+        ("yes", ("Order 2 is placed: buy 0.01 BTC at 21,000",)),
+        ("orders", ("2 | buy 0.01 BTC | at 21,000", "-1 | buy")),
+        ("replace 1 price=22000", ("Order #1 was cancelled before",)),
+    ],
+    "live accounts without keys": [
+        ("accounts", ("PAPER", "always on", "-LIVE")),
+        ("arm binance", ("Say how much may be at stake",)),
+        ("arm binance cap=1000", ("Arming needs your second factor",)),
+        ("arm binance cap=1000 code=123456", ("This code is not right", "orchestrator user totp")),
+        ("disarm binance", ("The account at binance is not armed",)),
+    ],
     "a limit order that brings its protection": [
         ("buy 0.02 btc at 20k stop 15k target 40k", ("Price: 20,000.00 USDT", "-about 20,000")),
         ("yes", ("placed", "at 20,000")),

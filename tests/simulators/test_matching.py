@@ -75,6 +75,10 @@ def check(matching: Matching, before: dict[str, Decimal]) -> None:
     accounts = matching.accounts
     for user in USERS:
         open_orders = matching.of(user, live=True)
+        for order in open_orders:
+            price = order.ticket.price if order.ticket.side == "buy" else D(1)
+            assert price is None or order.hold.amount >= order.remaining * price
+            assert order.ticket.kind == "limit" or order.status == "pending"
         for asset in ("BTC", "USDT", "BNB"):
             assert accounts.free(user, asset) >= 0
             holds = {id(order.hold): order.hold for order in open_orders}.values()

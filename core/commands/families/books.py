@@ -12,7 +12,7 @@ from core.commands.context import Context
 from core.commands.converters import number
 from core.commands.outcomes import outcome
 from core.commands.registry import command
-from core.engine.views import Preview
+from core.engine.views import MANUAL, Preview
 from core.errors import AppError, InvalidInput
 from core.market.instrument import Instrument
 from core.market.merged import NET, OUTLET, PRICE, SIZE, MergedBook
@@ -56,14 +56,16 @@ async def book(ctx: Context, instrument: Instrument, scope: Scope = "one", **rat
     services = ctx.services
     if scope == "all":
         return merged_reply(ctx, instrument, await services.books.merged(instrument, rates_of(rates)))
-    found = await services.books.fresh(instrument)
+    answer = await services.venues.answered(instrument, services.books.fresh)
+    found, instrument = answer.value, answer.instrument
     bids, asks = found.levels("bid", SHOWN).tolist(), found.levels("ask", SHOWN).tolist()
     rows = tuple(
         (*([wording.quantity(bid[1]), wording.price(bid[0], instrument)] if bid else ["", ""]),
          *([wording.price(ask[0], instrument), wording.quantity(ask[1])] if ask else ["", ""]))
         for bid, ask in paired(bids, asks)
     )  # fmt: skip
-    blocks: list[Block] = [
+    blocks: list[Block] = [Text(answer.note, "warning")] if answer.note else []
+    blocks.append(
         Table(
             f"{instrument.symbol} at {instrument.venue}{label(ctx, instrument)}",
             ("Bid size", "Bid", "Ask", "Ask size"),
@@ -71,7 +73,7 @@ async def book(ctx: Context, instrument: Instrument, scope: Scope = "one", **rat
             (0, 1, 2, 3),
             "Nobody bids or asks.",
         )
-    ]
+    )
     if found.bid and found.ask:
         middle = (found.bid[0] + found.ask[0]) / 2
         within = [
@@ -227,13 +229,16 @@ async def means(ctx: Context, found: MergedBook, side: Side) -> tuple[dict[str, 
     troubles: list[str] = []
     for outlet in found.outlets:
         instrument, account = outlet.instrument, account_at(ctx, outlet.venue)
+        if venue_of(account) and ctx.services.desk.account_for(owner_of(account), outlet.venue) != account:
+            troubles.append(f"{outlet.venue} takes no part: your account there is not armed.")
+            continue
         try:
             view = await ctx.services.desk.portfolio(account)
         except AppError as failed:
             troubles.append(f"{outlet.venue}: {failed.message}")
             continue
         if side is Side.BUY:
-            manual = next((each.cash for each in view.ledgers if each.run is None), ZERO)
+            manual = next((each.cash for each in view.ledgers if each.ledger == MANUAL), ZERO)
             purses[outlet.venue] = account
             budgets[account] = max(ZERO, manual - view.reserved) / ROOM
         else:

@@ -39,6 +39,17 @@ def test_a_sound_installation_has_nothing_broken() -> None:
     assert {check["state"] for check in found.values()} <= {"ok", "warn"}
 
 
+def test_every_configured_venue_is_looked_at_and_one_that_is_silent_has_a_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        base = f"http://127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setenv("ORCHESTRATOR_EXCHANGES__KUCOIN__ENDPOINT_BASE", base)
+    code, found = checks()
+    assert code == 0
+    assert found["venue kucoin"]["state"] == "warn"
+    assert "kucoin" in found["venue kucoin"]["detail"]
+    assert found["venue kucoin"]["cure"]
+
+
 def test_a_port_in_use_is_broken_and_has_a_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setenv("ORCHESTRATOR_GATEWAY__PORT", str(taken.getsockname()[1]))

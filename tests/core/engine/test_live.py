@@ -162,11 +162,15 @@ async def test_empty_or_contradictory_caps_are_refused(caps: tuple[int, int, int
 
 async def test_caps_refuse_with_numbers(hall: Hall) -> None:
     await hall.arm()
-    with pytest.raises(RiskRefused, match=r"one order limit allows 5,000.00 USDT, and this would be 6,003.00 USDT"):
+    with pytest.raises(
+        RiskRefused, match=r"cap on one order limit allows 5,000.00 USDT, and this would be 6,003.00 USDT"
+    ):
         await hall.trade("0.2")
     await hall.trade("0.16")
     await hall.trade("0.1", limit=D(29_000))
-    with pytest.raises(RiskRefused, match=r"exposure limit allows 10,000.00 USDT, and this would be 12,505.30 USDT"):
+    with pytest.raises(
+        RiskRefused, match=r"cap on exposure limit allows 10,000.00 USDT, and this would be 12,505.30 USDT"
+    ):
         await hall.trade("0.16")
     assert len(hall.venue.received) == 2
 
@@ -175,7 +179,9 @@ async def test_a_day_may_cost_only_so_much(hall: Hall) -> None:
     await hall.arm()
     hall.dial.prices[BTC] = D(28_900)  # half a coin that was there before lost 550
     await hall.engine.feed.poke(BTC)
-    with pytest.raises(RiskRefused, match=r"a day's loss limit allows 500.00 USDT, and this would be 550.00 USDT"):
+    with pytest.raises(
+        RiskRefused, match=r"cap on a day's loss limit allows 500.00 USDT, and this would be 550.00 USDT"
+    ):
         await hall.trade()
     assert (await hall.trade("0.1", "sell")).status is OrderStatus.FILLED
     hall.room.clock.set(hall.room.clock.now() + timedelta(days=1))
@@ -384,3 +390,18 @@ async def test_orders_elsewhere_are_no_orders_of_ours(hall: Hall) -> None:
     assert await hall.engine.desk.cancel_all(LIVE) == []
     assert hall.venue.orders["file:78"].request.ledger == ELSEWHERE
     assert not hall.venue.orders["file:78"].status.final
+
+
+async def test_a_stop_that_the_venue_keeps_says_so_and_only_one_over_everything_protects(hall: Hall) -> None:
+    await hall.arm()
+    preview = await hall.engine.desk.preview(await hall.draft("0.1", "sell", stop=D(29_000)))
+    assert not any("live in this process" in warning for warning in preview.warnings)
+    await hall.trade("0.1", "sell", stop=D(29_000))
+    assert (await hall.engine.desk.portfolio(LIVE)).positions[0].stop is None
+    await hall.engine.desk.protect(LIVE, BTC, stop=D(28_000))
+    assert (await hall.engine.desk.portfolio(LIVE)).positions[0].stop == D(28_000)
+    assert [type(each.request.type).__name__ for each in await hall.engine.desk.orders(LIVE)] == ["Stop"]
+    with pytest.raises(InvalidInput, match="a trail, or a stop and a target"):
+        await hall.engine.desk.protect(LIVE, BTC, stop=D(28_000), trail=D("0.05"))
+    await hall.engine.desk.protect(LIVE, BTC)
+    assert await hall.engine.desk.orders(LIVE) == []
