@@ -16,8 +16,9 @@ import structlog
 from core import wording
 from core.clock import Clock
 from core.engine.book import Book
-from core.engine.execution import FAILURES, Execution
+from core.engine.execution import Execution
 from core.engine.live import LiveVenues
+from core.engine.outcomes import FAILURES
 from core.engine.ports import AccountState, TradingStore
 from core.engine.register import Register
 from core.engine.trader import Trader

@@ -220,14 +220,16 @@ async def test_panic_while_trading_is_being_resumed_wins(hall: Hall) -> None:
     assert await hall.engine.desk.halted(SAM)
 
 
-async def test_a_switch_that_cannot_be_written_down_holds_and_says_so(hall: Hall) -> None:
+async def test_a_switch_that_cannot_be_written_down_holds_and_says_so(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await hall.rests(FILE)
     emergency = hall.engine.desk.emergency
 
     async def full(*given: Any) -> None:
         raise OSError("No space left on device")
 
-    emergency._write = full  # type: ignore[method-assign]
+    monkeypatch.setattr(emergency, "_write", full)
     done = await hall.engine.desk.panic(SAM)
     assert done.unwritten is not None
     assert len(done.cancelled) == 1
