@@ -184,7 +184,8 @@ async def resume(ctx: Context, *, code: str = "") -> Reply | Settled:
 async def holdings(ctx: Context) -> list[Holding]:
     """All of the caller's accounts, looked at side by side."""
     desk = ctx.services.desk
-    await desk.open(ctx.user.id)
+    if not desk.emergency.accounts(ctx.user.id):
+        await desk.open(ctx.user.id)
 
     async def look(account: str) -> Holding:
         view = await desk.portfolio(account)
