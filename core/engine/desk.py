@@ -198,6 +198,7 @@ class Desk:
         equity = self._valuation.equity(request.account)
         after = (held + cost.quantity * request.side.sign) * cost.price / equity if equity > 0 else ZERO
         band = isinstance(entry_of(request.type), Market)
+        native = mode_of(request.account) == "LIVE" and type(request.type).__name__ in self.natives(request.account)
         return Preview(
             request,
             mode_of(request.account),
@@ -208,7 +209,7 @@ class Desk:
             cost.slippage,
             after,
             looked_at,
-            tuple(warnings(request, quote, cost, equity, self._feed.age(request.instrument))),
+            tuple(warnings(request, quote, cost, equity, self._feed.age(request.instrument), at_venue=native)),
             quote.last * (1 - BAND) if band else ZERO,
             quote.last * (1 + BAND) if band else Decimal("Infinity"),
             quote.simulated,

@@ -47,6 +47,7 @@ from core.trading.orders import Limit, Market, Order, OrderRequest, OrderStatus,
 KIND = "composite"  # of the documents in which the states are kept
 BEAT = 1.0  # seconds between two ticks
 AGAIN = 2_000  # ms after which what could not be done is tried again
+PATIENCE = 3.0  # seconds at the end for what is under way
 FRESH = 15.0  # seconds; an older price begins nothing
 NEVER_SENT = "It was never sent."
 PASSING = (Conflict, Unavailable, OSError, TimeoutError)  # nothing was sent, and later it may be
@@ -100,9 +101,11 @@ class Synthetics:
         await end_task(self._task)
         self._task = None
         tasks = [running.worker for running in self._running.values() if running.worker is not None]
-        for task in (*tasks, *self._late):
+        if tasks := [task for task in (*tasks, *self._late) if not task.done()]:
+            await asyncio.wait(tasks, timeout=PATIENCE)  # an order on its way hears its answer
+        for task in tasks:
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def load(self) -> None:
         """Takes up again what the record calls open, also what was recorded and never begun.
@@ -263,7 +266,7 @@ class Synthetics:
             await asyncio.wait([running.worker])
 
     async def _work(self, running: Running) -> None:
-        while running.inbox and running.order.id in self._running:
+        while running.inbox and running.order.id in self._running and not self._stopping:
             happening = running.inbox[0]
             try:
                 if not await self._over(running):
