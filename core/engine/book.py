@@ -130,6 +130,11 @@ class Book:
     def account(self, account: str) -> AccountState | None:
         return self._accounts.get(account)
 
+    def halted(self, account: str) -> bool:
+        """Whether the kill switch of the account's owner is on: it stops all of their accounts."""
+        owner = owner_of(account)
+        return any(state.halted and owner_of(each) == owner for each, state in self._accounts.items())
+
     def currency(self, account: str) -> str:
         """What the account is counted in."""
         state = self._accounts.get(account)

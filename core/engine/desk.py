@@ -16,6 +16,7 @@ from core.clock import Clock
 from core.engine.arming import Armed, Arming, Caps
 from core.engine.book import Book
 from core.engine.drafting import demand_above, demand_protection, demand_sides, entry_of, order_type, protection
+from core.engine.emergency import Emergency
 from core.engine.estimate import expected, warnings
 from core.engine.execution import Execution
 from core.engine.feed import Feed
@@ -51,7 +52,7 @@ from core.trading.orders import (
     TrailingStop,
 )  # fmt: skip
 from core.trading.portfolio import Fill, Position
-from core.trading.purses import mode_of, venue_of
+from core.trading.purses import mode_of, owner_of, venue_of
 
 OPENING = Decimal(10_000)
 CURRENCY = "USDT"
@@ -90,6 +91,7 @@ class Desk:
         self._means = self.means = Means(book, self._valuation, store, rules, clock)
         self._register = Register(store, book, venue, trader, clock, opening, currency, adopt)
         self._exchange_for, self._live = exchange_for, live
+        self.emergency = Emergency(store, book, execution, trader, valuation, self._register, live, clock)
 
     # -- orders -------------------------------------------------------------------------------------------------
 
@@ -423,19 +425,12 @@ class Desk:
         return await self.portfolio(account)
 
     async def panic(self, account: str) -> Panic:
-        """Stops everything at once: no new exposure, no open order, no running strategy. Positions stay."""
-        state = await self.open(account)
-        await self._register.save(replace(state, halted=True))
-        cancelled = await self.cancel_all(account)
-        stopped: list[str] = []
-        for run in await self._trader.runs(account, running_only=True):
-            stopped.append((await self._trader.stop(account, run, keep=True)).id)
-        view = await self.portfolio(account)
-        return Panic(tuple(order.number for order in cancelled), tuple(stopped), view.positions)
+        """Stops everything on all accounts of the owner: no new exposure, no open order, no running strategy."""
+        return await self.emergency.panic(owner_of(account))
 
     async def resume(self, account: str) -> None:
-        """Lifts the kill switch."""
-        await self._register.save(replace(await self.open(account), halted=False))
+        """Lifts the kill switch from all accounts of the owner."""
+        await self.emergency.resume(owner_of(account))
 
     async def halted(self, account: str) -> bool:
         """Whether the kill switch is on."""
@@ -443,7 +438,7 @@ class Desk:
         return self._means.halted(account)
 
     async def flatten(self, account: str) -> list[Order]:
-        """Sells every position at market: the manual ones as orders, those of strategies by stopping their runs.
+        """Sells every position of the account at market: the manual ones as orders, those of strategies by ending them.
 
         Cash that a stopped run still holds comes back, too. One that cannot be sold keeps no other; the first refusal
         is raised when everything else is sold.

@@ -157,9 +157,7 @@ class Means:
 
     def halted(self, account: str) -> bool:
         """Whether the kill switch of the account's owner is on: it stops all of their accounts."""
-        owner = owner_of(account)
-        states = (self._book.account(each) for each in self._book.accounts() if owner_of(each) == owner)
-        return any(state is not None and state.halted for state in states)
+        return self._book.halted(account)
 
     def recent(self, account: str) -> int:
         """Orders of the owner in the last minute, from wherever they came."""
