@@ -174,6 +174,7 @@ async def resume(ctx: Context, *, code: str = "") -> Reply | Settled:
         (f"Orders are sent to {wording.listed(armed)} again.",) if armed else (),
         "Trade again",
         "Stay stopped",
+        about=frozenset({"resume"}),
     )
     return Settled(proposal, frozenset({PANIC}))
 

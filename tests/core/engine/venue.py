@@ -51,8 +51,8 @@ class Venue:
         request = order.request
         base, quote, sign = request.instrument.base, request.instrument.quote, request.side.sign
         fill = Fill(
-            f"{self.trades}{len(self.done) + 1}", order_id, request.account, request.ledger, request.instrument.key, request.side,
-            price, quantity, quantity * price * FEE, self.clock.now(),
+            f"{self.trades}{len(self.done) + 1}", order_id, request.account, request.ledger, request.instrument.key,
+            request.side, price, quantity, quantity * price * FEE, self.clock.now(),
         )  # fmt: skip
         self.held[base] = self.held.get(base, ZERO) + quantity * sign
         self.held[quote] = self.held.get(quote, ZERO) - quantity * price * sign - fill.fee
