@@ -11,6 +11,7 @@ import numpy as np
 from core.clock import Clock, SystemClock
 from core.errors import InvalidInput, NotFound, Unavailable
 from core.exchanges.connection import Connection, Pacing
+from core.exchanges.failures import UNREADABLE, unreadable
 from core.exchanges.mapping import instrument_of, quote_of
 from core.exchanges.streams import MarketTrade, Streams, book_change, market_trade
 from core.market import timeframes
@@ -94,7 +95,10 @@ class CcxtData:
         ticker = await self.connection.ask(
             lambda each: each.fetch_ticker(listed.symbol), f"prices of {listed.symbol}", "ticker"
         )
-        quote = quote_of(ticker, listed, self.clock.now(), self.simulated)
+        try:
+            quote = quote_of(ticker, listed, self.clock.now(), self.simulated)
+        except UNREADABLE as failed:
+            raise unreadable(self.name, f"prices of {listed.symbol}") from failed
         if quote is None:
             raise Unavailable(f"{self.name} gives no price of {listed.symbol} now.", venue=self.name)
         return quote
@@ -107,7 +111,13 @@ class CcxtData:
             f"the book of {listed.symbol}",
             "book",
         )
-        return book_change(listed, told, self.clock.now_ms(), depth)
+        try:
+            change = book_change(listed, told, self.clock.now_ms(), depth)
+        except UNREADABLE as failed:
+            raise unreadable(self.name, f"the book of {listed.symbol}") from failed
+        if not len(change.bids) and not len(change.asks):
+            raise Unavailable(f"{self.name} shows no book of {listed.symbol} now.", venue=self.name)
+        return change
 
     async def trades(self, instrument: Instrument, limit: int = 100) -> Sequence[MarketTrade]:
         """The newest trades of the market, oldest first. Raises NotFound, Unavailable."""

@@ -12,7 +12,8 @@ from typing import Any, Protocol, TypeVar
 
 from core.errors import InvalidInput, NotFound, Unavailable
 from core.exchanges.endpoints import led_through
-from core.exchanges.failures import Answered, explained
+from core.exchanges.failures import UNREADABLE, Answered, explained, unreadable
+from core.exchanges.forms import readable
 from core.exchanges.pace import PATIENCE, PAUSES, retry_after
 from core.exchanges.sequence import guard
 from core.exchanges.vault import ExchangeSecrets
@@ -97,6 +98,8 @@ class Connection:
             return await self.raw(call, question)
         except OSError as failed:  # the connection, where ccxt let it through
             raise Unavailable(f"{self.venue} cannot be reached for {asked}.", venue=self.venue) from failed
+        except UNREADABLE as failed:
+            raise unreadable(self.venue, asked) from failed
         except Exception as failed:
             from ccxt.base.errors import BaseError
 
@@ -166,17 +169,21 @@ class Connection:
             client.urls["api"] = led_through(client.urls["api"], self.base, getattr(client, "hostname", None))
             if self.base.startswith("http://"):
                 client.timeout_on_exit = 0  # only encrypted connections need time to end
-        _watch_answers(client)
+        _watch_answers(client, self.venue)
         guard(client, self.venue)
         return client
 
 
-def _watch_answers(client: Any) -> None:
-    """Notes the status of every answer for the task that asked."""
+def _watch_answers(client: Any, venue: str) -> None:
+    """Notes the status of every answer for the task that asked, and stops what is not of the venue's form."""
     told = client.on_rest_response
 
     def on_rest_response(code: int, reason: str, url: str, method: str, headers: dict[str, str], *rest: Any) -> Any:
         _answered.set(Answered(code, headers=headers))
+        if 200 <= code < 300 and rest and not readable(venue, url, str(rest[0])):
+            from ccxt.base.errors import BadResponse
+
+            raise BadResponse(f"{venue} gave an answer that is not of its form")
         return told(code, reason, url, method, headers, *rest)
 
     client.on_rest_response = on_rest_response

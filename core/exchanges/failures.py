@@ -14,6 +14,17 @@ from core.exchanges.venues import ALTERNATIVES, profile_of
 CLOSED_HERE = re.compile(r"\b451\b|restricted location|unavailable for legal", re.IGNORECASE)
 ADDRESS = re.compile(r"\b(GET|POST|PUT|DELETE)\b\s+\S+|(?:https?|wss?)://\S+")
 SECRETIVE = re.compile(r"\b[A-Za-z0-9+/_=-]{32,}")  # keys, signatures and tokens that a venue repeats in its answer
+# What else than errors of ccxt's or of ours an answer raises that cannot be read.
+UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError)
+# The codes by which venues tell that they did not take an order, beside those that ccxt knows.
+REFUSALS = {
+    "binance": r'"code":\s*-(1013|102[01]|11\d\d|20(1[0-5]|2[1-6]))\b',
+    "kraken": r"E(Order|API|Funding|Query|Trade|Account|Session):|EGeneral:(Invalid|Permission|Unknown method)",
+    "kucoin": r'"code":\s*"(?!200000)[2349]\d{5}"',
+    "bybit": r'"retCode":\s*(170(?!001|007|146|147)\d{3}|10001)\b',
+    "okx": r'"s?Code":\s*"5[14]\d{3}"',
+    "coinbase": r'"(INSUFFICIENT|INVALID|UNSUPPORTED|PREVIEW|PERMISSION|ORDER_ENTRY_DISABLED|INELIGIBLE|UNTRADABLE)\w*"',
+}
 UNSURE = re.compile(r"status unknown|timed? ?out|internal error|unknown error|try again later", re.IGNORECASE)
 
 # kind: (what happened, what to do). {venue}, {asked} and {said} are filled in.
@@ -113,6 +124,8 @@ def explained(venue: str, failed: Exception, asked: str, status: int | None = No
         error = Unavailable if kind in ("banned", "maintenance", "clock") else ExchangeError
         return error(what, hint=hint, venue=venue, lasting=lasting, kind=kind)
     match failed:
+        case errors.BadResponse() if status is None or status < 500:
+            return unreadable(venue, asked)
         case errors.RequestTimeout():
             return Unavailable(f"{venue} did not answer in time when asked for {asked}.", venue=venue, kind="timeout")
         case errors.ExchangeNotAvailable() | errors.NetworkError() | errors.OperationFailed():
@@ -122,6 +135,16 @@ def explained(venue: str, failed: Exception, asked: str, status: int | None = No
             return Unavailable(f"{venue} fails (HTTP {status}) and gives no {asked}.", venue=venue, kind="network")
         case _:
             return ExchangeError(f"{venue} refused to give {asked}: {said(venue, text)}.", venue=venue, kind="other")
+
+
+def unreadable(venue: str, asked: str) -> ExchangeError:
+    """The error of an answer that says nothing: neither that something is there, nor that it is not."""
+    return ExchangeError(
+        f"{venue} gave an answer that cannot be read for {asked}.",
+        hint="Something between here and the venue may answer in its place: a proxy, or a page to sign in.",
+        venue=venue,
+        kind="unreadable",
+    )
 
 
 def placing(venue: str, failed: Exception, asked: str, answered: Answered) -> OrderRefused | OutcomeUnknown:
@@ -210,9 +233,19 @@ def _surely_refused(failed: Exception, answered: Answered, kind: str | None, tex
         return False
     if isinstance(failed, errors.BadResponse | errors.RequestTimeout):
         return False
-    if kind is not None or isinstance(failed, errors.ExchangeError):
+    known = (
+        errors.InvalidOrder,
+        errors.BadRequest,
+        errors.ArgumentsRequired,
+        errors.NotSupported,
+        errors.OperationRejected,
+        errors.AuthenticationError,
+        errors.InsufficientFunds,
+    )
+    if kind is not None or isinstance(failed, known):
         return True
-    return 400 <= status < 500 and status != 408
+    code = REFUSALS.get(venue)
+    return code is not None and re.search(code, text) is not None
 
 
 def said(venue: str, text: str) -> str:

@@ -13,9 +13,10 @@ from core.clock import to_ms
 from core.errors import AppError, NotFound
 from core.exchanges.ccxt import CcxtData
 from core.exchanges.connection import Connection
+from core.exchanges.failures import UNREADABLE, unreadable
 from core.exchanges.known import Known
 from core.exchanges.lookup import MARGIN, Lookup
-from core.exchanges.mapping import decimal
+from core.exchanges.mapping import decimal, foreign_id
 from core.exchanges.settled import fees_of, fill_of, third_assets
 from core.exchanges.streams import Pump
 from core.market.instrument import Instrument
@@ -49,7 +50,7 @@ class History:
         self._data = data
         self._ready = ready
         self._ended: dict[str, tuple[Decimal, Sequence[Fill]]] = {}  # whole fills of orders that have ended
-        self._strangers: set[str] = set()  # the venue's ids of orders that are not ours
+        self._strangers: set[tuple[str, str]] = set()  # (pair, the venue's id) of orders that are not ours
         self._log = structlog.get_logger("exchange")
 
     # -- one order ------------------------------------------------------------------------------------------------
@@ -89,7 +90,7 @@ class History:
             trade["side"] = trade.get("side") or request.side.value
         try:
             return await self._filled(trades, listed, lambda _: (request.id, request.ledger))
-        except AppError:  # what a token is worth cannot be asked now; the fills are found again later
+        except (AppError, *UNREADABLE):  # what a token is worth cannot be asked now; the fills are found again later
             return ()
 
     # -- the account ----------------------------------------------------------------------------------------------
@@ -132,14 +133,14 @@ class History:
     async def _owner(self, trade: Any, symbol: str) -> tuple[str, str]:
         """(order id, ledger) that a trade belongs to."""
         venue_id = str(trade.get("order"))
-        request = await self._known.owner({"id": venue_id, "info": trade.get("info")})
-        if request is None and trade.get("order") and venue_id not in self._strangers:
+        request = await self._known.owner({"id": venue_id, "symbol": symbol, "info": trade.get("info")})
+        if request is None and trade.get("order") and (symbol, venue_id) not in self._strangers:
             answer = await self._lookup.by_venue_id(venue_id, symbol, {})
-            request = None if answer is None else await self._known.owner(answer)
+            request = None if answer is None else await self._known.owner({**answer, "symbol": symbol})
             if request is None:
-                self._strangers.add(venue_id)
+                self._strangers.add((symbol, venue_id))
         if request is None:
-            return f"{self._connection.venue}:{venue_id}", ELSEWHERE
+            return foreign_id(self._connection.venue, symbol, venue_id), ELSEWHERE
         return request.id, request.ledger
 
     async def _filled(
@@ -175,6 +176,8 @@ class History:
             begin, limit = since, None if profile.trades_offset else profile.trades_page
             call = partial(_trades, symbol, begin, limit, params)
             trades = await self._connection.ask(call, asked, "fills")
+            if not isinstance(trades, list) or not all(isinstance(trade, dict) for trade in trades):
+                raise unreadable(self._connection.venue, asked)
             before = len(found)
             found |= {f"{trade.get('symbol')}:{trade.get('id')}:{trade.get('side')}": trade for trade in trades}
             if len(trades) < profile.trades_page or len(found) == before:
@@ -221,8 +224,9 @@ class History:
                 spoken.clear()
                 try:
                     fresh = await self._look(symbols, since)
-                except AppError as failed:
-                    self._log.warning("fills not told", venue=self._connection.venue, reason=failed.message)
+                except Exception as failed:  # whatever it is, fills are listened for as long as the account is open
+                    reason = failed.message if isinstance(failed, AppError) else repr(failed)
+                    self._log.warning("fills not told", venue=self._connection.venue, reason=reason)
                     await clock.sleep(POLL)
                     continue
                 for fill in fresh:

@@ -31,7 +31,7 @@ class Known:
         self._record = record
         self._requests: dict[str, OrderRequest] = {}
         self._by_client: dict[str, str] = {}
-        self._by_venue: dict[str, str] = {}  # the venue's id -> ours
+        self._by_venue: dict[tuple[str, str], str] = {}  # (pair, the venue's id) -> ours; ids repeat across pairs
         self._venue_ids: dict[str, str] = {}  # ours -> the venue's, of orders that are one at the venue
         self._read = False
 
@@ -58,26 +58,32 @@ class Known:
         return self._requests.get(order_id)
 
     async def owner(self, answer: Any) -> OrderRequest | None:
-        """The request of ours that an order of ccxt's stands for; None for one made elsewhere."""
-        found = self._by_venue.get(str(answer.get("id")))
+        """The request of ours that an order of ccxt's stands for; None for one made elsewhere.
+
+        A client id tells it whatever number the venue gives; without one of ours, the pair and that number do.
+        """
+        symbol, found = answer.get("symbol"), None
         digits = canonical(client_id_of(answer))
-        if found is None and digits is not None:
+        if digits is not None:
             if digits not in self._by_client:
                 await self._read_record()
             found = self._by_client.get(digits)
-        if found is None:
+        if found is None and symbol:
+            found = self._by_venue.get((str(symbol), str(answer.get("id"))))
+        request = None if found is None else self._requests.get(found)
+        if request is None or symbol not in (None, request.instrument.symbol):
             return None
-        self.learn(found, answer)
-        return self._requests.get(found)
+        self.learn(request.id, answer)
+        return request
 
     def learn(self, order_id: str, answer: Any) -> None:
         """Notes under which id the venue keeps the order."""
+        request = self._requests.get(order_id)
+        symbol = answer.get("symbol") or (None if request is None else request.instrument.symbol)
         if answer.get("id"):
-            self._by_venue[str(answer["id"])] = order_id
+            if symbol:
+                self._by_venue[str(symbol), str(answer["id"])] = order_id
             self._venue_ids.setdefault(order_id, str(answer["id"]))
-
-    def order_of_venue(self, venue_id: str) -> str | None:
-        return self._by_venue.get(venue_id)
 
     def venue_id(self, order_id: str) -> str | None:
         return self._venue_ids.get(order_id)

@@ -9,12 +9,11 @@ from functools import partial
 from typing import Any
 
 from core.clock import to_ms
-from core.errors import ExchangeError
 from core.exchanges.connection import Connection
-from core.exchanges.failures import explained
+from core.exchanges.failures import ADDRESS, UNREADABLE, explained, unreadable
 from core.exchanges.identity import canonical
 from core.exchanges.known import Known
-from core.exchanges.mapping import client_id_of
+from core.exchanges.mapping import client_id_of, foreign_id
 from core.trading.orders import OrderRequest, Stop, StopLimit, TrailingStop
 
 MARGIN = 60_000  # ms by which clocks may differ
@@ -31,7 +30,7 @@ class Lookup:
         self._connection = connection
         self._known = known
         self._ready = ready
-        self._foreign: dict[str, str] = {}  # our id of an order made elsewhere -> its pair
+        self._foreign: dict[str, str] = {}  # 'VENUE:PAIR:their id' of an order made elsewhere -> its pair
 
     # -- ours ---------------------------------------------------------------------------------------------------
 
@@ -74,7 +73,7 @@ class Lookup:
 
         asked = {**params, "clientOrderId": client}
         return await self._or_none(
-            lambda each: each.fetch_order(None, symbol, asked), f"an order in {symbol}", (OrderNotFound,)
+            lambda each: each.fetch_order(None, symbol, asked), symbol, (OrderNotFound,)
         )
 
     async def by_venue_id(self, venue_id: str, symbol: str, params: dict[str, Any]) -> Any:
@@ -87,35 +86,45 @@ class Lookup:
         extra = {"acknowledged": True} if self._connection.venue == "bybit" else {}
         return await self._or_none(
             lambda each: each.fetch_order(venue_id, symbol, {**extra, **params}),
-            f"an order in {symbol}",
+            symbol,
             (OrderNotFound,),
         )
 
     async def _or_none(
-        self, call: Callable[[Any], Awaitable[Any]], asked: str, unknown: tuple[type[Exception], ...]
+        self, call: Callable[[Any], Awaitable[Any]], symbol: str, unknown: tuple[type[Exception], ...]
     ) -> Any:
-        from ccxt.base.errors import BaseError
+        """The order; None only where the venue says in so many words that it has none. Else it raises."""
+        from ccxt.base.errors import BadResponse, BaseError, NetworkError
 
+        asked = f"an order in {symbol}"
         try:
             answer = await self._connection.raw(call, "find")
         except unknown:
             return None
         except (BaseError, OSError) as failed:
-            if NOT_THERE.search(str(failed)):
+            sure = isinstance(failed, BaseError) and not isinstance(failed, NetworkError | BadResponse)
+            if sure and NOT_THERE.search(ADDRESS.sub("", str(failed))):
                 return None
             raise explained(self._connection.venue, failed, asked, self._connection.answered().status) from failed
-        except (ValueError, TypeError, LookupError, AttributeError) as failed:  # an answer that ccxt cannot read
-            raise ExchangeError(
-                f"{self._connection.venue} gave an answer that cannot be read for {asked}.",
-                venue=self._connection.venue,
-            ) from failed
-        return answer if answer and answer.get("id") else None
+        except UNREADABLE as failed:  # an answer that ccxt cannot read
+            raise unreadable(self._connection.venue, asked) from failed
+        return self._orders([answer], symbol)[0]
+
+    def _orders(self, answers: Any, symbol: str | None = None) -> list[Any]:
+        """The answers, once each is an order with an id, of that pair. Raises ExchangeError."""
+        asked = "open orders" if symbol is None else f"orders in {symbol}"
+        if not isinstance(answers, list) or not all(isinstance(each, dict) and each.get("id") for each in answers):
+            raise unreadable(self._connection.venue, asked)
+        if symbol is not None and any(each.get("symbol") not in (None, symbol) for each in answers):
+            raise unreadable(self._connection.venue, asked)
+        return answers
 
     async def _open_in(self, symbol: str, client: str | None) -> Sequence[Any]:
         params = {} if client is None or self._connection.profile.lookup == "scan" else {"clientOrderId": client}
-        return await self._connection.ask(
+        answers = await self._connection.ask(
             lambda each: each.fetch_open_orders(symbol, None, None, params), f"open orders in {symbol}", "orders"
         )
+        return self._orders(answers, symbol)
 
     async def _ended_in(self, symbol: str, client: str | None, since: int | None) -> Sequence[Any]:
         has = (await self._connection.open()).has
@@ -130,7 +139,7 @@ class Lookup:
             if not has.get(ability):
                 continue
             call = partial(_called, ask, symbol, since, LISTED, params)
-            found += await self._connection.ask(call, asked, "orders")
+            found += self._orders(await self._connection.ask(call, asked, "orders"), symbol)
             if ability != "fetchClosedOrders":
                 break
         return found
@@ -138,7 +147,7 @@ class Lookup:
     async def targets(self, order_id: str, request: OrderRequest | None) -> list[tuple[str, dict[str, Any]]]:
         """What there is to cancel: ids of the venue's, with the parameters that ccxt needs for each."""
         if request is None:
-            return [(order_id.partition(":")[2], {})]
+            return [(order_id.rpartition(":")[2], {})]
         profile, known = self._connection.profile, self._known.venue_id(order_id)
         if known is not None and not (profile.triggers_apart and waits(request)):
             return [(known, {})]
@@ -155,11 +164,13 @@ class Lookup:
         from ccxt.base.errors import ArgumentsRequired
 
         try:
-            found = list(await self._connection.raw(lambda each: each.fetch_open_orders(), "orders"))
+            found = list(self._orders(await self._connection.raw(lambda each: each.fetch_open_orders(), "orders")))
         except ArgumentsRequired:
             found = []
             for symbol in sorted(await self._known.symbols()):
                 found += await self._open_in(symbol, None)
+        except UNREADABLE as failed:
+            raise unreadable(self._connection.venue, "open orders") from failed
         except Exception as failed:
             from ccxt.base.errors import BaseError
 
@@ -172,7 +183,7 @@ class Lookup:
             waiting = await self._connection.ask(
                 lambda each: each.fetch_open_orders(None, None, None, dict(APART)), "waiting orders", "orders"
             )
-            found += [{**answer, "apart": True} for answer in waiting]
+            found += [{**answer, "apart": True} for answer in self._orders(waiting)]
         return found
 
     # -- made elsewhere -------------------------------------------------------------------------------------------
@@ -186,12 +197,13 @@ class Lookup:
         return set(self._foreign.values())
 
     async def foreign_symbol(self, order_id: str) -> str | None:
-        """The pair of 'VENUE:their id'; None where nothing of that id was ever seen open."""
+        """The pair of 'VENUE:PAIR:their id'; None where nothing of that id was ever seen open."""
         if not order_id.startswith(f"{self._connection.venue}:"):
             return None
         if order_id not in self._foreign:
             for answer in await self.all_open():
-                self._foreign.setdefault(f"{self._connection.venue}:{answer.get('id')}", str(answer.get("symbol")))
+                symbol = str(answer.get("symbol"))
+                self._foreign[foreign_id(self._connection.venue, symbol, answer["id"])] = symbol
         return self._foreign.get(order_id)
 
 

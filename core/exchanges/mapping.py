@@ -121,6 +121,11 @@ REASONS = {
 }
 
 
+def foreign_id(venue: str, symbol: str, venue_id: Any) -> str:
+    """Our name of an order made elsewhere; the pair is in it, because venues count their orders per pair."""
+    return f"{venue}:{symbol}:{venue_id}"
+
+
 def foreign_request(account: str, instrument: Instrument, answer: Any) -> OrderRequest | None:
     """The request of an order that was made elsewhere; None when the venue does not tell its size."""
     amount, cost = decimal(answer.get("amount")), decimal(answer.get("cost"))
@@ -129,7 +134,7 @@ def foreign_request(account: str, instrument: Instrument, answer: Any) -> OrderR
         return None
     stamp = answer.get("timestamp")
     return OrderRequest(
-        f"{instrument.venue}:{answer['id']}",
+        foreign_id(instrument.venue, instrument.symbol, answer["id"]),
         account,
         instrument,
         Side.SELL if answer.get("side") == "sell" else Side.BUY,

@@ -4,17 +4,17 @@ An order is sent once and never again. What the venue surely refused is OrderRef
 the order left is OutcomeUnknown, to be looked up by client id.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 from core.errors import AppError, InvalidInput, NotFound, OrderRefused, OutcomeUnknown
 from core.exchanges.ccxt import CcxtData
 from core.exchanges.connection import Connection, never_left
-from core.exchanges.failures import Answered, explained, placing
+from core.exchanges.failures import UNREADABLE, Answered, explained, placing, unreadable
 from core.exchanges.fees import AccountFees
 from core.exchanges.history import History
 from core.exchanges.known import Known, OrderRecord
@@ -30,8 +30,7 @@ from core.trading.exchange import Acknowledgement
 from core.trading.orders import Limit, Market, OneCancelsOther, Order, OrderRequest, StopLimit
 from core.trading.portfolio import Fill
 
-# What ccxt may raise after the order left, beside its own errors, when it cannot read the answer.
-UNREADABLE = (OSError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError)
+T = TypeVar("T")
 
 
 class CcxtExchange:
@@ -77,7 +76,7 @@ class CcxtExchange:
         except Exception as failed:  # whatever it is, the order may have arrived: sorted by what is certain
             from ccxt.base.errors import BaseError, InvalidNonce
 
-            if not isinstance(failed, (BaseError, *UNREADABLE)):
+            if not isinstance(failed, (BaseError, OSError, *UNREADABLE)):
                 raise
             how = self._connection.answered()
             error = placing(self.venue, failed, asked, Answered(how.status, sent=not never_left(failed)))
@@ -120,6 +119,8 @@ class CcxtExchange:
             await self._connection.raw(lambda client: client.cancel_order(venue_id, symbol, params), "cancel")
         except (OSError, NetworkError) as failed:
             raise explained(self.venue, failed, asked, self._connection.answered().status) from failed
+        except UNREADABLE as failed:
+            raise unreadable(self.venue, asked) from failed
         except BaseError as failed:  # it may have ended meanwhile; else the refusal is told
             status = self._connection.answered().status
             now = await self._lookup.by_venue_id(venue_id, symbol, params)
@@ -129,7 +130,10 @@ class CcxtExchange:
         return True
 
     async def find(self, order_id: str) -> Order | None:
-        """What the venue knows of the order, open or ended; None when it knows none of that id."""
+        """What the venue knows of the order, open or ended; None when it says that it knows none of that id."""
+        return await self._read(self._find(order_id), "an order")
+
+    async def _find(self, order_id: str) -> Order | None:
         await self._ready()
         request = await self._known.request(order_id)
         if request is None:
@@ -159,11 +163,14 @@ class CcxtExchange:
         symbol = await self._lookup.foreign_symbol(order_id)
         if symbol is None:
             return None
-        answer = await self._lookup.by_venue_id(order_id.partition(":")[2], symbol, {})
+        answer = await self._lookup.by_venue_id(order_id.rpartition(":")[2], symbol, {})
         return None if answer is None else await self._as_order(answer)
 
     async def open_orders(self) -> Sequence[Order]:
         """Ours under their own requests, others under ELSEWHERE."""
+        return await self._read(self._open_orders(), "open orders")
+
+    async def _open_orders(self) -> Sequence[Order]:
         await self._ready()
         found: dict[str, list[Order]] = {}
         for answer in await self._lookup.all_open():
@@ -190,13 +197,13 @@ class CcxtExchange:
     async def fills_of(self, order_id: str) -> Sequence[Fill]:
         await self._ready()
         request = await self._known.request(order_id)
-        return () if request is None else (await self._history.of_order(request))[1]
+        return () if request is None else (await self._read(self._history.of_order(request), "the fills of an order"))[1]
 
     async def recent_fills(self, since: int) -> Sequence[Fill]:
         """Where the venue tells fills per pair only, of the pairs ordered, held or seen open."""
         await self._ready()
         held = await self.balances() if self.profile.fills_need_symbol else {}
-        return await self._history.since(since, held)
+        return await self._read(self._history.since(since, held), "the fills of the account")
 
     def fills(self) -> AsyncIterator[Fill]:
         """Fills as they happen: told by the private stream, else found by asking every few seconds."""
@@ -207,7 +214,9 @@ class CcxtExchange:
         await self._ready()
         params = dict(self.profile.balance_params)
         told = await self._connection.ask(lambda client: client.fetch_balance(params), "the balances", "balances")
-        totals = {asset: decimal(amount) for asset, amount in (told.get("total") or {}).items()}
+        if not isinstance(told, dict) or not isinstance(told.get("total"), dict) or not told.get("info"):
+            raise unreadable(self.venue, "the balances")
+        totals = {asset: decimal(amount) for asset, amount in told["total"].items()}
         return {str(asset): amount for asset, amount in totals.items() if amount}
 
     async def costs(self, instrument: Instrument) -> Costs:
@@ -219,6 +228,13 @@ class CcxtExchange:
         await self._connection.close()
 
     # -- inside -------------------------------------------------------------------------------------------------
+
+    async def _read(self, question: Awaitable[T], asked: str) -> T:
+        """The answer. Raises ExchangeError for one that cannot be read: nothing is concluded from it."""
+        try:
+            return await question
+        except UNREADABLE as failed:
+            raise unreadable(self.venue, asked) from failed
 
     async def _ready(self) -> None:
         """The client, with the venue's pairs as `data` knows them and the venue's clock."""

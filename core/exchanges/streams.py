@@ -218,8 +218,9 @@ class Streams:
                         _forget(client, symbol)
                 try:
                     answer = await ask()
-                except AppError as failed:
-                    self._log.info("no answer", venue=self._data.name, symbol=symbol, reason=failed.message)
+                except Exception as failed:  # whatever it is, the stream goes on for as long as somebody listens
+                    reason = failed.message if isinstance(failed, AppError) else repr(failed)
+                    self._log.info("no answer", venue=self._data.name, symbol=symbol, reason=reason)
                 else:
                     self._hear(symbol)
                     yield answer
