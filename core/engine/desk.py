@@ -23,12 +23,13 @@ from core.engine.feed import Feed
 from core.engine.live import LiveVenues
 from core.engine.means import Means
 from core.engine.ports import AccountState, TradingStore
+from core.engine.protecting import Protecting
 from core.engine.register import Adopt, Register
 from core.engine.rules import Rules
 from core.engine.synthetics.grid import each_of
 from core.engine.synthetics.terms import on_grid, reference
 from core.engine.trader import Trader
-from core.engine.valuation import FRESH, Valuation, protecting
+from core.engine.valuation import FRESH, Valuation
 from core.engine.views import MANUAL, AccountView, Panic, Preview, ProfitView
 from core.errors import AppError, Conflict, InvalidInput, NotFound, Unavailable
 from core.exchanges.paper import Batch, PaperVenue
@@ -91,6 +92,7 @@ class Desk:
         self._means = self.means = Means(book, self._valuation, store, rules, clock)
         self._register = Register(store, book, venue, trader, clock, opening, currency, adopt)
         self._exchange_for, self._live = exchange_for, live
+        self.protecting = Protecting(store, book, execution, self.submit, clock)
         self.emergency = Emergency(store, book, execution, trader, valuation, self._register, live, clock)
 
     # -- orders -------------------------------------------------------------------------------------------------
@@ -341,7 +343,7 @@ class Desk:
         if stop is not None or target is not None or trail is not None:
             demand_protection(stop, target, trail, (await self._fresh(instrument)).last)
         if mode_of(account) == "LIVE":
-            await self._protect_live(account, instrument, protection(stop, target, trail))
+            await self.protecting.put(account, instrument, protection(stop, target, trail))
             return
         row = SignalRow(
             **{
@@ -486,28 +488,6 @@ class Desk:
 
     async def _costs(self, account: str, instrument: Instrument) -> Costs:
         return await self._exchange_for(account).costs(instrument)
-
-    async def _protect_live(self, account: str, instrument: Instrument, kind: OrderType | None) -> None:
-        """An order that sells all that is held, in the place of those that did."""
-        before = protecting(self._book.open_orders(account, MANUAL), instrument)
-        for order in before:
-            await self._execution.cancel(order)
-        if kind is None:
-            return
-        free = self._book.free(account, MANUAL, instrument.base)
-        request = OrderRequest(
-            uuid.uuid4().hex, account, instrument, Side.SELL, kind, quantity=instrument.quantity(free),
-            reduce_only=True, created=self._clock.now(),
-        )  # fmt: skip
-        try:
-            await self.submit(request)
-        except AppError as refused:
-            if not before:
-                raise
-            raise Conflict(
-                f"What protected your {instrument.base} is cancelled, and the new order was refused: {refused.message}",
-                hint="Nothing protects it now; set a stop again.",
-            ) from refused
 
     async def _sell_out(self, account: str, instrument: Instrument) -> Order:
         for order in self._book.open_orders(account, MANUAL):

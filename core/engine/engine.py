@@ -142,6 +142,7 @@ class Engine:
         await self.feed.catch_up()
         await self.reconciliation.look_at_all()
         await self.synthetics.load()
+        await self.desk.protecting.load()
         await self.trader.resume()
         if live:
             self.execution.start()

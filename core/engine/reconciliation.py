@@ -39,7 +39,7 @@ EVERY = 20.0  # seconds between two looks
 AGAIN = 5.0  # seconds before a stream of fills that broke is taken up again
 OVERLAP = 600_000  # ms of fills asked for again: venues tell some of them late
 MISSES = 3  # looks in a row after which an open order that the venue does not know any more is over
-TELL = Decimal(1)  # currency; a smaller change of balances is journaled and not told (fees in kind, rounding)
+TELL = Decimal(1)  # currency; a smaller change of balances is journaled and not told (dust, rounding)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ the order left is OutcomeUnknown, to be looked up by client id.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -139,21 +138,7 @@ class CcxtExchange:
             return None
         now = self._clock.now()
         legs = [order_of(request, answer, now) for answer in answers]
-        order = as_one(request, legs) if isinstance(request.type, OneCancelsOther) else legs[0]
-        return await self._net(order) if order.filled else order
-
-    async def _net(self, order: Order) -> Order:
-        """The order with what its fills left in the account, once the venue tells all of them."""
-        gross, fills = await self._history.of_order(order.request, final=order.status.final)
-        if gross < order.filled or not fills:
-            return order
-        filled = sum((fill.quantity for fill in fills), ZERO)
-        return replace(
-            order,
-            filled=filled,
-            average_price=sum((fill.notional for fill in fills), ZERO) / filled,
-            fees=sum((fill.fee for fill in fills), ZERO),
-        )
+        return as_one(request, legs) if isinstance(request.type, OneCancelsOther) else legs[0]
 
     async def _find_foreign(self, order_id: str) -> Order | None:
         symbol = await self._lookup.foreign_symbol(order_id)
@@ -190,7 +175,7 @@ class CcxtExchange:
     async def fills_of(self, order_id: str) -> Sequence[Fill]:
         await self._ready()
         request = await self._known.request(order_id)
-        return () if request is None else (await self._history.of_order(request))[1]
+        return () if request is None else await self._history.of_order(request)
 
     async def recent_fills(self, since: int) -> Sequence[Fill]:
         """Where the venue tells fills per pair only, of the pairs ordered, held or seen open."""

@@ -160,10 +160,12 @@ async def cancel(ctx: Context, order: str = "", *, instrument: Instrument | None
         )
         raise NotFound(f"There is no open order {number}.", hint=hint)
     ended = await desk.cancel(ctx.account, number)
+    left = (ended.reason or "").removeprefix("Cancelled on request.").strip()  # coins that nothing protects now
     return [
         Text(
             f"Cancelled order {ended.number}: {ended.request.side} "
             f"{ended.request.instrument.base}{kind_of(ended.request)}. {badge}.",
             "good",
-        )
+        ),
+        *([Text(left, "warning")] if left else ()),
     ]

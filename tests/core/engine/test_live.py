@@ -15,7 +15,7 @@ from core.engine.live import LiveVenues
 from core.errors import Conflict, Forbidden, InvalidInput, NotFound, OrderRefused, RiskRefused
 from core.store.outbox import SqlOutbox
 from core.trading.exchange import ELSEWHERE
-from core.trading.orders import Limit, OrderStatus, Side
+from core.trading.orders import Limit, OrderStatus, Side, Stop
 from core.trading.portfolio import fold
 from tests.core.engine.test_desk import Dial
 from tests.core.engine.venue import Venue
@@ -390,6 +390,57 @@ async def test_orders_elsewhere_are_no_orders_of_ours(hall: Hall) -> None:
     assert await hall.engine.desk.cancel_all(LIVE) == []
     assert hall.venue.orders["file:78"].request.ledger == ELSEWHERE
     assert not hall.venue.orders["file:78"].status.final
+
+
+def refusing(hall: Hall, *triggers: int) -> None:
+    """The venue takes no stops at these prices from now on."""
+    whole = hall.venue.place
+
+    async def place(request: Any) -> Any:
+        if isinstance(request.type, Stop) and request.type.trigger in triggers:
+            raise OrderRefused("The stop would trigger at once.")
+        return await whole(request)
+
+    hall.venue.place = place  # type: ignore[method-assign]
+
+
+async def test_a_stop_refused_in_the_place_of_another_leaves_that_one(hall: Hall) -> None:
+    await hall.arm()
+    await hall.engine.desk.protect(LIVE, BTC, stop=D(28_000))
+    refusing(hall, 29_000)
+    with pytest.raises(Conflict, match="The new order was refused: The stop would trigger at once") as refused:
+        await hall.engine.desk.protect(LIVE, BTC, stop=D(29_000))
+    assert refused.value.hint == "Your BTC is protected as it was before."
+    assert (await hall.engine.desk.portfolio(LIVE)).positions[0].stop == D(28_000)
+    assert [each.request.type for each in await hall.engine.desk.orders(LIVE)] == [Stop(D(28_000))]
+
+
+async def test_a_position_that_nothing_protects_any_more_is_told(hall: Hall) -> None:
+    await hall.arm()
+    await hall.engine.desk.protect(LIVE, BTC, stop=D(28_000))
+    refusing(hall, 28_000, 29_000)
+    with pytest.raises(Conflict, match="and so was the old one"):
+        await hall.engine.desk.protect(LIVE, BTC, stop=D(29_000))
+    assert await hall.engine.desk.orders(LIVE) == []
+    assert len([text for text in await hall.told() if "Nothing protects it now" in text]) == 1
+
+
+async def test_a_crash_between_two_stops_is_told_at_the_start(hall: Hall) -> None:
+    await hall.arm()
+    await hall.engine.desk.protect(LIVE, BTC, stop=D(28_000))
+
+    async def dies(request: Any) -> Any:
+        raise KeyboardInterrupt
+
+    hall.engine.desk.protecting._submit = dies
+    with pytest.raises(KeyboardInterrupt):
+        await hall.engine.desk.protect(LIVE, BTC, stop=D(29_000))
+    for _ in range(2):
+        await hall.room.crash()
+        await hall.room.open()
+    assert [text for text in await hall.told() if "Nothing protects it now" in text] == [
+        "The stop of your BTC was being changed when the process ended. Nothing protects it now: set it again."
+    ]
 
 
 async def test_a_stop_that_the_venue_keeps_says_so_and_only_one_over_everything_protects(hall: Hall) -> None:
