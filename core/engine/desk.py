@@ -4,6 +4,7 @@ A preview refuses at once what cannot be done. Submit looks again just before re
 still lies in the previewed band, the kill switch is off, the means are there. What it refuses leaves nothing behind.
 """
 
+import asyncio
 import contextlib
 import uuid
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from core.engine.protecting import Protecting
 from core.engine.register import Adopt, Register
 from core.engine.rules import Rules
 from core.engine.synthetics.grid import each_of
-from core.engine.synthetics.terms import on_grid, reference
+from core.engine.synthetics.terms import homes, on_grid, reference
 from core.engine.trader import Trader
 from core.engine.valuation import FRESH, Valuation
 from core.engine.views import MANUAL, AccountView, Panic, Preview, ProfitView
@@ -36,6 +37,7 @@ from core.exchanges.paper import Batch, PaperVenue
 from core.market.instrument import Instrument
 from core.money import ONE, ZERO, plain, quantise_quantity
 from core.risk import limits as risk
+from core.risk.mandates import Mandate
 from core.simulation.account import SignalRow
 from core.trading.costs import Costs
 from core.trading.exchange import Exchange, Quote
@@ -185,9 +187,9 @@ class Desk:
             size = each_of(kind, size, instrument) * (kind.levels - 1) or size
         return replace(plainly, type=kind, quantity=instrument.quantity(size), spend=None)
 
-    def natives(self, account: str) -> frozenset[str]:
-        """The order types that the account's venue works itself."""
-        return self._execution.natives(account)
+    def homes(self, request: OrderRequest) -> list[tuple[str, str]]:
+        """(part, where it lives) of an order that waits: at the venue, or in this process."""
+        return homes(request, self._execution.natives(request.account), whole=self._execution.works(request))
 
     async def preview(self, request: OrderRequest) -> Preview:
         """What the order would do now. Raises RiskRefused, InsufficientFunds or InvalidInput, with numbers."""
@@ -202,7 +204,7 @@ class Desk:
         equity = self._valuation.equity(request.account)
         after = (held + cost.quantity * request.side.sign) * cost.price / equity if equity > 0 else ZERO
         band = isinstance(entry_of(request.type), Market)
-        native = mode_of(request.account) == "LIVE" and type(request.type).__name__ in self.natives(request.account)
+        native = mode_of(request.account) == "LIVE" and self._execution.works(request)
         return Preview(
             request,
             mode_of(request.account),
@@ -433,6 +435,17 @@ class Desk:
     async def resume(self, account: str) -> None:
         """Lifts the kill switch from all accounts of the owner."""
         await self.emergency.resume(owner_of(account))
+
+    async def revoke(self, account: str, number: int) -> tuple[Mandate, list[Order], list[Order]]:
+        """Ends a mandate at once and cancels what was ordered under it: (mandate, cancelled, still open).
+
+        Raises NotFound, Conflict.
+        """
+        mandate = await self._means.rules.revoke(account, number)
+        orders = self._means.under(mandate)
+        found = await asyncio.gather(*(self._execution.cancel(each) for each in orders), return_exceptions=True)
+        ended = [each for each in found if isinstance(each, Order) and each.status is OrderStatus.CANCELLED]
+        return mandate, ended, [each for each in orders if self._book.order(each.id) is not None]
 
     async def halted(self, account: str) -> bool:
         """Whether the kill switch is on."""
