@@ -63,9 +63,10 @@ def decision_of(
 
 def sized(run: Run, portfolio: Portfolio, ticket: Ticket, bar: Bar, price: Decimal, costs: Costs) -> Sized:
     """How much the ticket trades at the price: resolved by the function that fills it in backtest and on paper."""
-    at = float(price) if ticket.limit is None else ticket.limit
+    limit = None if ticket.limit is None else float(run.instrument.price(decimal_of(ticket.limit)))
+    at = float(price) if limit is None else limit
     image = image_of(run, portfolio, at, replace(costs, fill_on_touch=True, latency=0))
-    image.place(0, replace(ticket, stop=None, target=None, protect_trail=None, protect_distance=None))
+    image.place(0, replace(ticket, limit=limit, stop=None, target=None, protect_trail=None, protect_distance=None))
     fills = image.step({0: Bar(bar.time, at, at, at, at, NAN)})
     if not fills:
         why = next((reason for _, reason in image.ended()), "nothing_to_do")

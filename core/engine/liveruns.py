@@ -270,9 +270,11 @@ class LiveRuns:
 
     async def close(self, run: Run, *, keep: bool) -> Run:
         """Cancels the run's orders, sells what it holds and gives back its money; keep: leaves position and stop."""
+        if keep:  # written down first: a venue that does not answer must not turn it into a sale later
+            run = await self._keep(replace(run, returned=ZERO), await self._protection(run))
         await self.clear(run)
         if keep:
-            return await self._keep(replace(run, returned=ZERO), await self._protection(run))
+            return run
         await self._cancel(self._guards(run))
         reason, lots = run.reason, self._lots(run)
         holds = held_of(run, self._portfolio(run)) != 0

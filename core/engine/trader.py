@@ -270,7 +270,7 @@ class Trader:
                 if venue_of(run.account) is not None:
                     self._begin(self._tend(run.id))
             elif run.returned is None:
-                with contextlib.suppress(AppError):
+                with contextlib.suppress(*FAILURES):
                     await self.stop(run.account, run)
 
     async def abandon(self, account: str) -> list[Run]:

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from core.engine.arming import Caps
+from core.engine.image import sized
 from core.engine.live import LiveVenues
+from core.engine.recorded import bar_at
 from core.engine.views import Run
 from core.errors import InvalidInput, RiskRefused, Unavailable
 from core.market.bars import Bars
@@ -18,15 +20,18 @@ from core.risk.mandates import drawn
 from core.store.outbox import SqlOutbox
 from core.strategies.dca import Dca
 from core.strategies.sma_cross import SmaCross
+from core.trading.costs import Costs
 from core.trading.orders import Market, Order, OrderStatus, Side, Stop
 from core.trading.portfolio import fold
 from core.trading.strategy import Context, Parameter, Signals
+from core.trading.tickets import Ticket
 from tests.core.engine.test_live import LIVE, Pocket
 from tests.core.engine.venue import Venue
 from tests.trading import ACCOUNT, BTC, EPOCH, HOUR, Room, synthetic_bars
 
 D = Decimal
 CASH = D(5_000)
+COSTS = Costs(slippage=0.0)
 
 
 class Killed(BaseException):
@@ -331,6 +336,24 @@ async def test_killed_between_the_entry_and_its_stop_the_next_start_places_the_s
     assert (type(guard.request.type), guard.request.quantity) == (Stop, floor.held(run))
 
 
+async def test_limit_entries_and_exits_at_any_price_are_sized(floor: Floor) -> None:
+    await floor.give()
+    run = await floor.begin(Script({1: 0.5}))
+    await floor.play(0, 3)
+    portfolio, bar = floor.room.engine.book.portfolio(LIVE, run.ledger), bar_at(floor.room.recording[0], 2)
+    random = np.random.default_rng(7)
+    for price in random.uniform(0.7, 1.3, 200) * bar.close:
+        for exposure, side in ((0.95, Side.BUY), (0.1, Side.SELL), (0.0, Side.SELL)):
+            found = sized(run, portfolio, Ticket("limit", side.sign, exposure=exposure, limit=price), bar, D(1), COSTS)
+            cash, held = portfolio.balances["USDT"], portfolio.positions[BTC.key].quantity
+            equity = cash + held * D(repr(price))
+            gap = abs(D(repr(exposure)) * equity - held * D(repr(price)))
+            assert found.side is side
+            assert float(found.quantity * D(repr(price))) == pytest.approx(float(gap), rel=0.01, abs=1)
+            assert found.quantity <= held or side is Side.BUY
+            assert found.quantity == BTC.quantity(found.quantity)
+
+
 async def test_panic_ends_live_runs_with_their_orders_and_sells_nothing(floor: Floor) -> None:
     await floor.give()
     run = await floor.begin(Script({1: 0.5, 3: 0.9}, {1: 0.7}))
@@ -387,3 +410,53 @@ async def test_what_a_limit_entry_fills_between_two_bars_is_protected_at_once(fl
     await floor.play(2, 6)  # the rest of the entry is cancelled, the stop taken back, everything sold
     assert (floor.held(run), floor.open_at_venue()) == (0, [])
     await floor.agrees()
+
+
+async def test_stopping_to_keep_while_the_venue_is_away_sells_nothing_after_a_restart(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await floor.give()
+    run = await floor.begin(Script({1: 0.5, 2: 0.9}, {}, limits={2: 0.9}))
+    await floor.play(0, 3)
+    held = floor.held(run)
+
+    async def away(order_id: str) -> Any:
+        raise Unavailable("The venue is away.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(floor.venue, "cancel", away)
+        with pytest.raises(Unavailable):
+            await floor.trader.stop(LIVE, run, keep=True)
+    await floor.restart()
+    assert (floor.held(run), held > 0) == (held, True)
+    assert (await floor.trader.find(LIVE, run.id)).state == "stopped"
+
+
+async def test_protection_that_could_not_be_placed_is_told_once_and_placed_when_the_venue_answers(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await floor.give()
+    run = await floor.begin(Script({1: 0.5}, {1: 0.7}))
+    place = floor.venue.place
+
+    async def only_entries(request: Any) -> Any:
+        if isinstance(request.type, Stop):
+            raise Unavailable("The venue is away.")
+        return await place(request)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(floor.venue, "place", only_entries)
+        await floor.play(0, 2)
+        for _ in range(200):
+            if [text for text in await floor.told() if "is not protected now" in text]:
+                break
+    assert floor.open_at_venue() == []
+    await floor.room.clock.advance(20)
+    await floor.trader.quiet()
+    for _ in range(200):
+        if floor.open_at_venue():
+            break
+        await floor.told()
+    [guard] = floor.open_at_venue()
+    assert guard.request.quantity == floor.held(run)
+    assert len([text for text in await floor.told() if "is not protected now" in text]) == 1
