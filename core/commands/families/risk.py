@@ -280,5 +280,5 @@ async def revoked(ctx: Context, words: list[str]) -> Reply:
         lines.append(Text(f"Cancelled {wording.plural(len(cancelled), 'order')} made under it: {numbers}.", "good"))
     if left:
         numbers = wording.listed([str(each.number) for each in left])
-        lines.append(Text(f"Still open, the venue did not cancel: {numbers}. panic goes on trying.", "warning"))
+        lines.append(Text(f"The venue did not cancel: {numbers}. To try again: cancel {left[0].number}.", "warning"))
     return lines
