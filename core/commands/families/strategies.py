@@ -93,7 +93,7 @@ async def start(
         if twins
         else ()
     )
-    facts = (
+    facts: tuple[tuple[str, str], ...] = (
         ("Strategy", settings_of(described["name"], described["parameters"])),
         ("Trades", f"{instrument.symbol} on {timeframe} bars, nothing else"),
         ("Money", f"{wording.money(cash, view.currency)}, never more"),

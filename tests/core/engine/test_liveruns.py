@@ -179,7 +179,7 @@ async def test_money_for_a_run_moves_in_the_journal_alone_and_comes_back_when_it
     await floor.play(0, 4)
     assert floor.held(run) > 0
     stopped = await floor.trader.stop(LIVE, run)
-    assert (stopped.state, floor.held(run), book.total(LIVE, run.ledger, "USDT")) == ("stopped", 0, 0)
+    assert (stopped.state, floor.held(run), book.total(LIVE, run.ledger, "USDT")) == ("stopped", D(0), D(0))
     assert stopped.reason is not None
     assert book.total(LIVE, "manual", "USDT") == D(15_000) + (stopped.returned or 0)
     await floor.agrees()
@@ -193,7 +193,7 @@ async def test_a_run_may_stop_and_keep_its_coins_with_their_stop(floor: Floor) -
     assert floor.held(run) > 0
     assert [order.request.type for order in floor.open_at_venue()] == [floor.venue.received[-1].type]
     await floor.trader.stop(LIVE, run)
-    assert (floor.held(run), floor.open_at_venue()) == (0, [])
+    assert (floor.held(run), floor.open_at_venue()) == (D(0), [])
     await floor.agrees()
 
 
@@ -210,7 +210,7 @@ async def test_a_stop_rests_at_the_venue_moves_with_the_signals_and_ends_the_pos
     assert second.id != first.id
     assert second.request.type == Stop(BTC.price(D(repr(float(close[3] * 0.9)))))
     await floor.play(5, 6)  # the stop moves to where the market is already: it is sold at once
-    assert (floor.held(run), floor.open_at_venue()) == (0, [])
+    assert (floor.held(run), floor.open_at_venue()) == (D(0), [])
     assert isinstance(floor.venue.received[-1].type, Market)
     await floor.play(6, 9)
     assert len([each for each in await floor.orders(run) if each.request.side is Side.BUY]) == 1
@@ -224,7 +224,7 @@ async def test_an_exit_takes_the_stop_back_before_it_sells(floor: Floor) -> None
     [guard] = floor.open_at_venue()
     assert guard.request.quantity == floor.held(run)
     await floor.play(4, 7)
-    assert (floor.held(run), floor.open_at_venue()) == (0, [])
+    assert (floor.held(run), floor.open_at_venue()) == (D(0), [])
     await floor.agrees()
 
 
@@ -250,7 +250,7 @@ async def test_an_arming_that_ran_out_pauses_the_run(floor: Floor) -> None:
     run = await floor.begin(Script({2: 0.3}))
     await floor.room.engine.arming.disarm(LIVE)
     await floor.play(0, 4)
-    assert (floor.venue.received, floor.held(run)) == ([], 0)
+    assert (floor.venue.received, floor.held(run)) == ([], D(0))
     assert len([text for text in await floor.told() if "pauses" in text]) == 1
 
 
@@ -342,7 +342,7 @@ async def test_limit_entries_and_exits_at_any_price_are_sized(floor: Floor) -> N
     await floor.play(0, 3)
     portfolio, bar = floor.room.engine.book.portfolio(LIVE, run.ledger), bar_at(floor.room.recording[0], 2)
     random = np.random.default_rng(7)
-    for price in random.uniform(0.7, 1.3, 200) * bar.close:
+    for price in (random.uniform(0.7, 1.3, 200) * bar.close).tolist():
         for exposure, side in ((0.95, Side.BUY), (0.1, Side.SELL), (0.0, Side.SELL)):
             found = sized(run, portfolio, Ticket("limit", side.sign, exposure=exposure, limit=price), bar, D(1), COSTS)
             cash, held = portfolio.balances["USDT"], portfolio.positions[BTC.key].quantity
@@ -352,6 +352,17 @@ async def test_limit_entries_and_exits_at_any_price_are_sized(floor: Floor) -> N
             assert float(found.quantity * D(repr(price))) == pytest.approx(float(gap), rel=0.01, abs=1)
             assert found.quantity <= held or side is Side.BUY
             assert found.quantity == BTC.quantity(found.quantity)
+
+
+async def test_an_order_whose_answer_was_lost_is_looked_up_and_never_sent_again(floor: Floor) -> None:
+    await floor.give()
+    run = await floor.begin(Script({1: 0.5}, {1: 0.7}))
+    await floor.play(0, 1)
+    floor.venue.loses = True
+    await floor.play(1, 4)
+    assert [type(request.type) for request in floor.venue.received] == [Market, Stop]
+    assert floor.held(run) > 0
+    await floor.agrees()
 
 
 async def test_panic_ends_live_runs_with_their_orders_and_sells_nothing(floor: Floor) -> None:
@@ -378,7 +389,7 @@ async def test_prices_that_no_single_order_watches_open_nothing(floor: Floor) ->
     await floor.give()
     run = await floor.begin(Script({1: 0.5}, {1: 0.7}, {1: 0.05}))
     await floor.play(0, 3)
-    assert (floor.held(run), floor.venue.received) == (0, [])
+    assert (floor.held(run), floor.venue.received) == (D(0), [])
     assert len([text for text in await floor.told() if "takes a trail, or a stop and a target" in text]) == 1
 
 
@@ -392,7 +403,7 @@ async def test_a_strategy_that_fails_leaves_its_position_and_its_stop(floor: Flo
     [guard] = floor.open_at_venue()
     assert guard.request.quantity == floor.held(run)
     await floor.trader.stop(LIVE, run)
-    assert (floor.held(run), floor.open_at_venue()) == (0, [])
+    assert (floor.held(run), floor.open_at_venue()) == (D(0), [])
     await floor.agrees()
 
 
@@ -408,7 +419,7 @@ async def test_what_a_limit_entry_fills_between_two_bars_is_protected_at_once(fl
         [guard] = [each for each in floor.open_at_venue() if each.request.side is Side.SELL]
         assert guard.request.quantity == floor.held(run)
     await floor.play(2, 6)  # the rest of the entry is cancelled, the stop taken back, everything sold
-    assert (floor.held(run), floor.open_at_venue()) == (0, [])
+    assert (floor.held(run), floor.open_at_venue()) == (D(0), [])
     await floor.agrees()
 
 
