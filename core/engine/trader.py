@@ -350,20 +350,21 @@ class Trader:
         return self._live
 
     async def _tend(self, run_id: str) -> None:
-        """Protects what the run holds, again and again while the venue does not answer."""
-        while True:
-            async with self._one_at_a_time(run_id):
-                run = self._runs.get(run_id)
-                if run is None or self._live is None or await self._live.tend(run) or run_id in self._retrying:
-                    return
+        """Protects what the run holds; later once more where the venue does not answer."""
+        async with self._one_at_a_time(run_id):
+            run = self._runs.get(run_id)
+            if run is None or self._live is None or await self._live.tend(run):
+                return
+        if run_id not in self._retrying:
             self._retrying.add(run_id)
-            task = asyncio.current_task()
-            if task is not None:
-                task.set_name("retry")
-            try:
-                await self._clock.sleep(AGAIN)
-            finally:
-                self._retrying.discard(run_id)
+            self._begin(self._retry(run_id), "retry")
+
+    async def _retry(self, run_id: str) -> None:
+        try:
+            await self._clock.sleep(AGAIN)
+        finally:
+            self._retrying.discard(run_id)
+        self._begin(self._tend(run_id))
 
     def _noted(self, before: Order | None, after: Order) -> None:
         """An entry of a live run that fills is protected at once."""
@@ -373,8 +374,8 @@ class Trader:
         if after.filled > (ZERO if before is None else before.filled):
             self._begin(self._tend(run.id))
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work, name="live run")
+    def _begin(self, work: Coroutine[Any, Any, None], name: str = "live run") -> None:
+        task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
