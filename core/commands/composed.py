@@ -36,7 +36,7 @@ async def composed(
     preview = await desk.preview(request)
     request = preview.request
     subject = f"{side} {wording.quantity(preview.quantity, instrument.base)}{kind_of(request)}"
-    natives = desk.natives(ctx.account)
+    natives, whole = desk.natives(ctx.account), desk.at_venue(request)
 
     async def execute() -> Reply:
         order = await desk.submit(request, preview)
@@ -50,7 +50,7 @@ async def composed(
     rows = [("Each", why) if not what else (what, why) for what, why in facts]
     return Proposal(
         f"{subject[0].upper()}{subject[1:]}?",
-        (*worst(preview), *rows, *homes(request, natives), *account_facts(preview)),
+        (*worst(preview), *rows, *homes(request, natives, whole=whole), *account_facts(preview)),
         execute,
         subject,
         preview.mode,

@@ -187,6 +187,10 @@ class Desk:
         """The order types that the account's venue works itself."""
         return self._execution.natives(account)
 
+    def at_venue(self, request: OrderRequest) -> bool:
+        """Whether the account's venue takes such an order as it is and works the whole of it."""
+        return mode_of(request.account) == "LIVE" and self._execution.works(request)
+
     async def preview(self, request: OrderRequest) -> Preview:
         """What the order would do now. Raises RiskRefused, InsufficientFunds or InvalidInput, with numbers."""
         await self.open(request.account)
@@ -200,7 +204,6 @@ class Desk:
         equity = self._valuation.equity(request.account)
         after = (held + cost.quantity * request.side.sign) * cost.price / equity if equity > 0 else ZERO
         band = isinstance(entry_of(request.type), Market)
-        native = mode_of(request.account) == "LIVE" and type(request.type).__name__ in self.natives(request.account)
         return Preview(
             request,
             mode_of(request.account),
@@ -211,7 +214,11 @@ class Desk:
             cost.slippage,
             after,
             looked_at,
-            tuple(warnings(request, quote, cost, equity, self._feed.age(request.instrument), at_venue=native)),
+            tuple(
+                warnings(
+                    request, quote, cost, equity, self._feed.age(request.instrument), at_venue=self.at_venue(request)
+                )
+            ),
             quote.last * (1 - BAND) if band else ZERO,
             quote.last * (1 + BAND) if band else Decimal("Infinity"),
             quote.simulated,

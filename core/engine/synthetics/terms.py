@@ -173,10 +173,19 @@ def demand_levels(kind: Grid, quantity: Decimal, instrument: Instrument) -> None
     demand_size(instrument, "A level", each_of(kind, quantity, instrument), prices[0], hint)
 
 
-def homes(request: OrderRequest, native: frozenset[str]) -> list[tuple[str, str]]:
-    """(part, where it lives) of an order of several orders: at the venue, or in this process."""
+def homes(request: OrderRequest, native: frozenset[str], *, whole: bool = False) -> list[tuple[str, str]]:
+    """(part, where it lives) of an order of several orders: at the venue, or in this process.
+
+    whole: the venue takes the order as it is
+    """
     own = tuple(native)
     match request.type:
+        case OneCancelsOther() if whole:
+            return [("Stop", THERE), ("Limit", THERE)]
+        case Stop() | StopLimit() | TrailingStop() if whole:
+            return [("Stop", THERE)]
+        case Iceberg() if whole:
+            return [("Order", f"{THERE}, which shows it part by part")]
         case OneCancelsOther(price, trigger, stop_price):
             leg = leg_of(Guard(request.side, stop=trigger, stop_price=stop_price, target=price), own)
             at_venue = "stop" if leg is not None and leg[0] == "stop" else "limit"
