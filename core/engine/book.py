@@ -133,7 +133,8 @@ class Book:
     def halted(self, account: str) -> bool:
         """Whether the kill switch of the account's owner is on: it stops all of their accounts."""
         owner = owner_of(account)
-        return any(state.halted and owner_of(each) == owner for each, state in self._accounts.items())
+        states = (self.account(each) for each in self._accounts if owner_of(each) == owner)
+        return any(state is not None and state.halted for state in states)
 
     def currency(self, account: str) -> str:
         """What the account is counted in."""

@@ -4,6 +4,7 @@ A preview refuses at once what cannot be done. Submit looks again just before re
 still lies in the previewed band, the kill switch is off, the means are there. What it refuses leaves nothing behind.
 """
 
+import asyncio
 import contextlib
 import uuid
 from collections.abc import Callable
@@ -35,6 +36,7 @@ from core.exchanges.paper import Batch, PaperVenue
 from core.market.instrument import Instrument
 from core.money import ONE, ZERO, plain, quantise_quantity
 from core.risk import limits as risk
+from core.risk.mandates import Mandate
 from core.simulation.account import SignalRow
 from core.trading.costs import Costs
 from core.trading.exchange import Exchange, Quote
@@ -438,6 +440,17 @@ class Desk:
     async def resume(self, account: str) -> None:
         """Lifts the kill switch from all accounts of the owner."""
         await self.emergency.resume(owner_of(account))
+
+    async def revoke(self, account: str, number: int) -> tuple[Mandate, list[Order], list[Order]]:
+        """Ends a mandate at once and cancels what was ordered under it: (mandate, cancelled, still open).
+
+        Raises NotFound, Conflict.
+        """
+        mandate = await self._means.rules.revoke(account, number)
+        orders = self._means.under(mandate)
+        found = await asyncio.gather(*(self._execution.cancel(each) for each in orders), return_exceptions=True)
+        ended = [each for each in found if isinstance(each, Order) and each.status is OrderStatus.CANCELLED]
+        return mandate, ended, [each for each in orders if self._book.order(each.id) is not None]
 
     async def halted(self, account: str) -> bool:
         """Whether the kill switch is on."""

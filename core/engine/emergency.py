@@ -114,7 +114,8 @@ class Emergency:
             owner = ""
             for state in states:
                 owner = owner_of(state.account)
-                await unit.save_account(replace(state, halted=halted))
+                newest = self._book.account(state.account) or state  # a reset may have been faster
+                await unit.save_account(replace(newest, halted=halted))
             if text is not None:
                 unit.emit(AccountNotice(f"halt:{uuid.uuid4().hex}", owner, now, text))
 

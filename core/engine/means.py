@@ -194,6 +194,20 @@ class Means:
                 total += self._coming(order)
         return total
 
+    def under(self, mandate: Mandate) -> list[Order]:
+        """Open orders that could not have been placed without this mandate, and may still add to what is at stake."""
+        now = self._clock.now()
+        others = [each for each in self.rules.mandates(mandate.account) if each.stands(now) and each.id != mandate.id]
+        return [
+            order
+            for order in self._book.open_orders(mandate.account)
+            if origin_of(order.request.ledger) != "person"
+            and order.request.parent is None
+            and not order.request.reduce_only
+            and mandate.covers(order.request.instrument)
+            and not any(each.covers(order.request.instrument) for each in others)
+        ]
+
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _held(self, request: OrderRequest) -> Decimal:

@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
-from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
 
 from core.errors import InvalidInput, OrderRefused, OutcomeUnknown, Unavailable
+from core.exchanges.identity import client_id
 from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.money import ZERO
@@ -89,7 +89,7 @@ class SimulatedExchange:
         return await self._read(f"find {_short(order_id)}", lambda: self._venue.find(self._account, mine, lag))
 
     async def fills_of(self, order_id: str) -> Sequence[Fill]:
-        mine, lag = client_id(order_id, self._venue.name), self._network.faults.lag
+        mine, lag = client_id(order_id, self._venue.name), self._network.faults.fills_lag
         return await self._read(f"fills {_short(order_id)}", lambda: self._venue.fills_of(self._account, mine, lag))
 
     async def open_orders(self) -> Sequence[Order]:
@@ -97,11 +97,11 @@ class SimulatedExchange:
         return await self._read("open orders", lambda: self._venue.open_orders(self._account, lag))
 
     async def recent_fills(self, since: int) -> Sequence[Fill]:
-        lag = self._network.faults.lag
+        lag = self._network.faults.fills_lag
         return await self._read("recent fills", lambda: self._venue.recent_fills(self._account, since, lag))
 
     async def balances(self) -> dict[str, object]:  # type: ignore[override]
-        lag = self._network.faults.lag
+        lag = self._network.faults.balances_lag
         return await self._read("balances", lambda: self._venue.totals(self._account, lag))
 
     async def costs(self, instrument: Instrument) -> Costs:
@@ -165,11 +165,6 @@ class SimulatedData:
             return await self._network.ask(what, work, repeatable=True)
         except (Lost, Down, TooMany, Unreachable) as failed:
             raise Unavailable(f"{self.name} does not answer: {type(failed).__name__}.") from failed
-
-
-def client_id(order_id: str, venue: str) -> str:
-    """The name of an order at the venue."""
-    return uuid5(NAMESPACE_URL, f"{venue}:{order_id}").hex
 
 
 def twice(sent: Sequence[Sent]) -> list[str]:

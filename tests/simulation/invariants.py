@@ -4,10 +4,11 @@ from decimal import Decimal
 from typing import Any
 
 from core.events import AccountNotice
+from core.exchanges.identity import client_id
 from core.money import ZERO
 from core.trading.orders import Bracket, Grid, Ladder, Limit, Order, OrderStatus, Side
 from core.trading.portfolio import Fill, fold
-from tests.simulation.adapter import client_id, twice
+from tests.simulation.adapter import twice
 from tests.simulation.product import LIMITS
 from tests.simulation.venue import Held
 from tests.simulation.world import PRICES, World

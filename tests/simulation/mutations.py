@@ -12,6 +12,7 @@ from core.engine.book import Book
 from core.engine.execution import Execution
 from core.engine.reconciliation import Reconciliation
 from core.engine.synthetics import service
+from core.engine.synthetics.turn import Turn
 from core.exchanges.record import Change
 from core.money import ZERO
 from core.risk import limits as risk
@@ -137,6 +138,16 @@ def children_forgotten() -> AbstractContextManager[None]:
     return patched(service.Synthetics, "load", load)
 
 
+def legs_overlap() -> AbstractContextManager[None]:
+    """A child that is being cancelled counts as gone: the next one is sent beside it."""
+    kept = Turn.live
+
+    def live(self: Any, *roles: str) -> list[Any]:
+        return [child for child in kept(self, *roles) if not child.cancelling]
+
+    return patched(Turn, "live", live)
+
+
 MUTATIONS: dict[str, tuple[Mutation, str]] = {
     "an order is sent again after a lost answer": (resent, "sent once"),
     "an unknown order is given up before its window is past": (given_up_too_soon, "none lost"),
@@ -147,5 +158,6 @@ MUTATIONS: dict[str, tuple[Mutation, str]] = {
     "limits are not looked at": (limits_ignored, "limits"),
     "nobody reconciles": (never_reconciled, "balances"),
     "fees are forgotten": (fees_forgotten, "fills"),
+    "a leg is sent before the other one is gone": (legs_overlap, "composites"),
     "composite orders are forgotten by a restart": (children_forgotten, "composites"),
 }

@@ -48,7 +48,9 @@ class Faults:
     doubled: float = 0.0
     errors: float = 0.0  # the venue did it, and answers 5xx
     limited: float = 0.0  # 429
-    lag: int = 0  # ms by which reading is behind
+    lag: int = 0  # ms by which reading orders is behind
+    fills_lag: int = 0  # the same of fills: orders may have ended before their last fills are told
+    balances_lag: int = 0
     skew: float = 0.0  # seconds by which the venue's clock is ahead
 
     @classmethod
@@ -60,7 +62,7 @@ class Faults:
 
         return cls(
             rate(), rate(), rate(), rate(), rate() / 2, rate() / 2,
-            random.choice((0, 0, 100, 1_000, 2_500)), random.choice((0.0, 0.0, -1.2, 0.9)),
+            *(random.choice((0, 0, 100, 1_000, 2_500)) for _ in range(3)), random.choice((0.0, 0.0, -1.2, 0.9)),
         )  # fmt: skip
 
 

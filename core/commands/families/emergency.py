@@ -174,6 +174,7 @@ async def resume(ctx: Context, *, code: str = "") -> Reply | Settled:
         (f"Orders are sent to {wording.listed(armed)} again.",) if armed else (),
         "Trade again",
         "Stay stopped",
+        about=frozenset({"resume"}),
     )
     return Settled(proposal, frozenset({PANIC}))
 
@@ -184,7 +185,8 @@ async def resume(ctx: Context, *, code: str = "") -> Reply | Settled:
 async def holdings(ctx: Context) -> list[Holding]:
     """All of the caller's accounts, looked at side by side."""
     desk = ctx.services.desk
-    await desk.open(ctx.user.id)
+    if not desk.emergency.accounts(ctx.user.id):
+        await desk.open(ctx.user.id)
 
     async def look(account: str) -> Holding:
         view = await desk.portfolio(account)

@@ -81,6 +81,7 @@ class Synthetics:
         self._store, self._book, self._execution, self._exchange_for = store, book, execution, exchange_for
         self._feed, self._clock = feed, clock
         self._running: dict[str, Running] = {}
+        self._cancelled: set[str] = set()  # orders that end without having begun
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._late: set[asyncio.Task[None]] = set()
@@ -151,6 +152,12 @@ class Synthetics:
         running = Running(order, state)
         async with self._store.unit() as unit:
             await unit.save_document(self._document(running.order, state))
+        if order.id in self._running:
+            return
+        if order.id in self._cancelled or self._book.order(order.id) is None:  # it ended before it began
+            async with self._store.unit() as unit:
+                await unit.save_document(replace(self._document(running.order, state), open=False))
+            return
         self._running[order.id] = running
         running.inbox.append(Ticked(self._clock.now_ms()))
         quote, age = self._feed.known(request.instrument), self._feed.age(request.instrument)
@@ -165,7 +172,13 @@ class Synthetics:
         if running is None:
             now = self._book.order(order.id)  # the caller's may be of a time before it ended by itself
             if now is not None:
-                await self._execution.settle(replace(now, status=OrderStatus.CANCELLED, reason="Cancelled on request."))
+                self._cancelled.add(order.id)  # at once: whoever is just beginning it must see that
+                try:
+                    await self._execution.settle(
+                        replace(now, status=OrderStatus.CANCELLED, reason="Cancelled on request.")
+                    )
+                finally:
+                    self._cancelled.discard(order.id)
             return
         running.inbox.append(Cancelled())
         self._wake(running)

@@ -18,7 +18,7 @@ from core.store.outbox import SqlOutbox
 from core.trading.orders import Order, OrderStatus
 from tests.core.engine.test_desk import Dial
 from tests.core.engine.venue import Venue
-from tests.trading import BTC, Room, synthetic_bars
+from tests.trading import BTC, Room, Whims, synthetic_bars
 
 D = Decimal
 SAM, FILE, MOON = "sam", "sam@file", "sam@moon"
@@ -218,6 +218,43 @@ async def test_panic_while_trading_is_being_resumed_wins(hall: Hall) -> None:
     await hall.room.crash()
     await hall.room.open()
     assert await hall.engine.desk.halted(SAM)
+
+
+async def test_two_panics_at_once_do_what_one_does(hall: Hall) -> None:
+    for account, instrument in ((SAM, BTC), (FILE, BTC), (MOON, MOON_BTC)):
+        await hall.rests(account, instrument)
+    desk = hall.engine.desk
+    both = await hall.meanwhile(asyncio.gather(desk.panic(SAM), desk.panic(MOON)))
+    assert all(each.left == () for done in both for each in done.accounts)
+    assert not any(each.trouble for done in both for each in done.accounts)
+    assert hall.engine.book.open_orders() == []
+    assert len([text for text in await hall.told() if "kill switch is on" in text]) == 1
+    for account in (SAM, FILE, MOON):
+        assert await hall.engine.book.differences(account) == []
+
+
+async def test_a_reset_under_way_does_not_lift_a_panic(hall: Hall) -> None:
+    desk = hall.engine.desk
+    await asyncio.gather(desk.reset(SAM, D(500)), desk.panic(SAM))
+    assert await desk.halted(SAM)
+    await hall.room.crash()
+    await hall.room.open()
+    assert hall.engine.book.halted(SAM)
+    state = hall.engine.book.account(SAM)
+    assert state is not None
+    assert (state.epoch, state.halted) == (1, True)
+
+
+async def test_the_switch_of_any_account_counts_for_all_of_them(hall: Hall) -> None:
+    state = hall.engine.book.account(FILE)
+    assert state is not None
+    hall.engine.book.set_account(replace(state, halted=True))
+    with pytest.raises(RiskRefused, match="kill switch"):
+        await hall.rests(SAM)
+    with pytest.raises(RiskRefused, match="kill switch"):
+        await hall.rests(MOON, MOON_BTC)
+    with pytest.raises(Conflict, match="stopped by panic"):
+        await hall.engine.trader.start(SAM, Whims(1), BTC, "1h", D(1_000))
 
 
 async def test_a_switch_that_cannot_be_written_down_holds_and_says_so(
