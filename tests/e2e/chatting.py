@@ -10,7 +10,7 @@ import re
 import struct
 import sys
 import termios
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -105,8 +105,7 @@ class Chat:
         self._read = prompt.end()
         return self.heard[begun : prompt.start()]
 
-    async def _wait(self, done: "object") -> None:
-        assert callable(done)
+    async def _wait(self, done: Callable[[], bool]) -> None:
         try:
             async with asyncio.timeout(PATIENCE):
                 while not done():

@@ -102,7 +102,8 @@ async def armed(chat: Chat, code: str) -> None:
 async def live(chat: Chat, binance: Venue) -> None:
     """A purchase with real money, and one that a limit refuses with what to write."""
     reads(await chat.says("balances"), "Account LIVE binance", "Worth 130,000.00 USDT", "BTC 0.5 30,000.00 USDT")
-    reads(await chat.says("buy 0.05 btc"), "[LIVE]", "Venue binance", "Total 3,001.50 USDT", "Limits checked 11 of 11")
+    told = await chat.says("buy 0.05 btc")
+    reads(told, "[LIVE]", "Venue binance", "Total 3,001.50 USDT", "Limits checked", "price collar", "Write yes")
     reads(await chat.says("yes"), "Bought 0.04995 BTC at 60,000.01 USDT, fee 3.00 USDT. Order 1, LIVE.")
     (bought,) = binance.orders
     assert (bought.ticket.side, bought.ticket.kind, bought.filled, bought.status) == (
@@ -110,6 +111,7 @@ async def live(chat: Chat, binance: Venue) -> None:
     )  # fmt: skip
     told = await chat.says("buy 1 btc at 50000")
     reads(told, "allows 10,000.00 USDT, and this would be 50,000.00 USDT. Order less, or write limits order 50000")
+    reads(await chat.says("limits order 50000"), "needs your second factor. Write limits live order 50000 code=")
     assert len(binance.orders) == 1
 
 
