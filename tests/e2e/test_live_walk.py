@@ -119,7 +119,7 @@ async def protected(chat: Chat, binance: Venue) -> None:
     """A target with a stop, and a trailing stop that the market reaches."""
     told = await chat.says("oco sell 0.02 btc target=70000 stop=55000")
     reads(told, "Sell 0.02 BTC at 70,000.00, or if the price falls to 55,000.00? [LIVE]")
-    reads(told, "Stop rests at the venue", "Limit rests at the venue")
+    reads(told, "Both rest at the venue, which cancels the one when the other fills")
     reads(await chat.says("yes"), "Order 2 is placed")
     pair = binance.orders[1:]
     assert [(each.ticket.price, each.ticket.trigger, each.status) for each in pair] == [
