@@ -21,7 +21,7 @@ MARGIN = 60_000  # ms by which clocks may differ
 LISTED = 250  # orders asked for at once where lists are searched
 APART = {"trigger": True}
 # Where ccxt has no name for it.
-NOT_THERE = re.compile(r"order.{0,12}(not exist|not found)|Unknown order", re.IGNORECASE)
+NOT_THERE = re.compile(r"order.{0,12}(not exist|not found)|Unknown order|EOrder:Invalid order", re.IGNORECASE)
 
 
 class Lookup:
@@ -63,8 +63,8 @@ class Lookup:
             if answer is not None:
                 return answer
         since = None if request.created is None else to_ms(request.created) - MARGIN
-        for orders in (self._open_in(symbol, client), self._ended_in(symbol, client, since)):
-            for answer in await orders:
+        for look in (partial(self._open_in, symbol, client), partial(self._ended_in, symbol, client, since)):
+            for answer in await look():
                 if canonical(client_id_of(answer)) == canonical(client):
                     return answer
         return None

@@ -35,7 +35,14 @@ from tests.simulators.venues.venue import User, Venue
 
 ONE = Decimal("0.1")
 FUNDS = {"USDT": 100_000, "BTC": 1}
-PLACING = {"binance": "POST /api/v3/order", "kucoin": "POST /api/v1/orders"}
+PLACING = {
+    "binance": "POST /api/v3/order",
+    "kucoin": "POST /api/v1/orders",
+    "kraken": "POST /0/private/AddOrder",
+}
+SECRETS = {"kraken": "dGhlLXNlY3JldA=="}  # base64 there
+WRONG = {"kraken": "d3Jvbmctb25l"}
+NO_PASSPHRASE = ("binance", "kraken")
 count = iter(range(10**6))
 
 
@@ -71,16 +78,18 @@ class Place:
         return order
 
 
-@pytest.fixture(params=["binance", "kucoin"])
+@pytest.fixture(params=list(PLACING))
 async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
     async with Loopback() as venues:
         venue = venues[request.param]
         venue.list("BTC/USDT")
-        user = venue.user("the-key", "the-secret", "the-phrase", FUNDS)
+        user = venue.user("the-key", SECRETS.get(request.param, "the-secret"), "the-phrase", FUNDS)
         venue.quote("BTC/USDT", 29_990, 30_010)
         data = CcxtData(request.param, venues.base)
-        keys = ExchangeSecrets("the-key", "the-secret", "the-phrase")
+        keys = ExchangeSecrets("the-key", user.secret, "the-phrase")
         exchange = CcxtExchange(f"user@{request.param}", keys, data)
+        for connection in (data.connection, exchange._connection):
+            (await connection.open()).enableRateLimit = False  # ccxt lets one request a second out to Kraken
         yield Place(venue, user, exchange, await data.instrument("BTC/USDT"))
         await exchange.close()
         await data.close()
@@ -230,14 +239,15 @@ async def test_refusals_say_what_to_do(place: Place, prepare: Callable[[Place], 
 
 @pytest.mark.parametrize("wrong", ["key", "secret", "passphrase"])
 async def test_wrong_keys_are_told_as_such(place: Place, wrong: str) -> None:
-    if wrong == "passphrase" and place.venue.name == "binance":
+    if wrong == "passphrase" and place.venue.name in NO_PASSPHRASE:
         return  # has none
-    given = {"key": "the-key", "secret": "the-secret", "passphrase": "the-phrase"} | {wrong: "wrong-one"}
+    given = {"key": "the-key", "secret": place.user.secret, "passphrase": "the-phrase"}
+    given[wrong] = WRONG.get(place.venue.name, "wrong-one")
     keys = ExchangeSecrets(given["key"], given["secret"], given["passphrase"])
     exchange = CcxtExchange(place.exchange.account, keys, place.exchange.data)
     with pytest.raises(OrderRefused, match="does not accept the API key") as refused:
         await exchange.place(place.request(Limit(Decimal(29_000))))
-    assert "the-secret" not in refused.value.sentence()
+    assert given["secret"] not in refused.value.sentence()
     await exchange.close()
 
 

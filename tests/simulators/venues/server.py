@@ -10,10 +10,15 @@ from aiohttp import WSMsgType, web
 
 from core.clock import Clock, SystemClock
 from tests.simulators.venues.binance import Binance
+from tests.simulators.venues.kraken import Kraken
 from tests.simulators.venues.kucoin import KuCoin
 from tests.simulators.venues.venue import ANSWERS, Answer, Dialect, Question, Socket, Venue
 
-DIALECTS: Mapping[str, Callable[[Venue], Dialect]] = {"binance": Binance, "kucoin": KuCoin}
+DIALECTS: Mapping[str, Callable[[Venue], Dialect]] = {
+    "binance": Binance,
+    "kucoin": KuCoin,
+    "kraken": Kraken,
+}
 
 
 class Loopback:
