@@ -3,6 +3,7 @@
 #   make run          install what the product needs and start it
 #   make test         install everything and run the tests (PYTEST_ARGS="tests/core -k kernel" narrows them)
 #   make check        formatting, lint, types and layers
+#   make simulate     execution under faults (SEEDS=5000 FIRST_SEED=1)
 #
 # An installation is known by a stamp in .venv whose name carries a checksum of the lock it was made from, so that
 # it is renewed when a lock's content changes, and only then. All paths are relative: the folder may hold spaces.
@@ -32,11 +33,11 @@ PACKAGE := $(VENV)/.package-$(call checksum,pyproject.toml)
 # The full lock holds the light one.
 ENOUGH := $(firstword $(wildcard $(FULL)) $(LIGHT))
 
-.PHONY: help run test check install install-all bench bench-peers lab screenshots commands-doc capabilities-doc clean
+.PHONY: help run test check install install-all bench bench-peers simulate lab screenshots commands-doc capabilities-doc clean
 
 help:
 	@sed -n 's/^#   \(make .*\)/  \1/p' Makefile
-	@echo '  also: install install-all bench bench-peers lab screenshots commands-doc clean'
+	@echo '  also: install install-all bench bench-peers simulate lab screenshots commands-doc clean'
 
 run: install
 	@exec $(BIN)/orchestrator run
@@ -101,6 +102,12 @@ $(PACKAGE): | $(CREATED)
 
 bench: install-all
 	$(BIN)/python -m benchmarks
+
+# The engine on a simulated loop, network and venue: SEEDS histories from FIRST_SEED on; one seed prints its history.
+SEEDS ?= 1000
+FIRST_SEED ?= 1
+simulate: install
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first-seed $(FIRST_SEED)
 
 bench-peers: install-all
 	$(BIN)/python -m benchmarks.peers --growth

@@ -273,7 +273,7 @@ def answered(order: Order, fill: Fill) -> bool:
     A limit order that is met when it is placed takes; one that had to wait makes.
     """
     request = order.request
-    if request.ledger != "manual":
+    if request.ledger != "manual" or request.parent is not None:
         return False
     entry = request.type.entry if isinstance(request.type, Bracket) else request.type
     at_once = isinstance(entry, Market) or (isinstance(entry, Limit) and not fill.maker)
@@ -318,7 +318,7 @@ def reached(order: Order, run: Run | None = None) -> str | None:
         case Stop(level) | StopLimit(level):
             what = f"stop at {wording.price(level, instrument)}"
         case TrailingStop(fraction):
-            what = "trailing stop" if fraction is None else f"trailing stop of {wording.percent(fraction, 1)}"
+            what = "trailing stop" if fraction is None else f"trailing stop of {wording.rate(fraction)}"
         case Limit(level) if order.reason == REACHED["target"]:
             what = f"target at {wording.price(level, instrument)}"
         case _:
@@ -331,6 +331,8 @@ def reached(order: Order, run: Run | None = None) -> str | None:
 def ending_text(event: OrderChanged, order: Order, run: Run | None = None) -> Reply | None:
     """That an order ended without its owner's wish, and why; None where an answer or the next decision tells it."""
     request = order.request
+    if request.parent is not None:
+        return None  # the order it belongs to goes on, or tells its own end
     entry = request.type.entry if isinstance(request.type, Bracket) else request.type
     if event.reason in OFTEN if run else isinstance(entry, Market):
         return None

@@ -251,6 +251,10 @@ class UserService:
         await self._store.set_totp(user.id, secret)
         return str(pyotp.TOTP(secret).provisioning_uri(name=user.name, issuer_name="CryptoOrchestrator"))
 
+    async def has_totp(self, user: User) -> bool:
+        """Whether the person has set up a second factor."""
+        return await self._store.totp(user.id) is not None
+
     async def check_totp(self, user: User, code: str) -> bool:
         """Whether the code is the person's present one; each code works once."""
         import pyotp

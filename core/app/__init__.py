@@ -4,6 +4,7 @@ import asyncio
 import importlib.metadata
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from core.cache import Cache, RedisCache, cache_at
 from core.clock import Clock, SystemClock
 from core.commands.context import Services
 from core.engine.engine import Engine
+from core.engine.means import Best
 from core.engine.opportunities import Opportunities
 from core.engine.preferences import Preferences
 from core.errors import AppError, ConfigError
@@ -31,6 +33,8 @@ from core.exchanges.router import Router
 from core.exchanges.venues import profile_of
 from core.jobs import Jobs
 from core.market.history import History
+from core.market.instrument import Instrument
+from core.money import decimal_of
 from core.notify import Notifier
 from core.outbox import Relay
 from core.settings import ROLES, Settings
@@ -45,6 +49,7 @@ from core.store.trading import SqlTradingStore
 from core.strategies import load as load_strategy
 from core.trading.costs import Costs
 from core.trading.exchange import MarketData
+from core.trading.orders import Side
 
 SURFACES = "orchestrator.surfaces"  # entry points
 PUSHED = ("telegram", "discord")  # surfaces that are written to; the others are looked at
@@ -227,6 +232,7 @@ def build(
     books = BookHub({source.name: source for source in router.sources}, clock, costs=_schedule)
     arbitrage = Arbitrage(books, clock, bus)
     opportunities = Opportunities(record, bus)
+    engine.desk.means.look_into(_best(books))
     engine.feed.watch_for(alerts.watched)
     notifier = Notifier(SqlDeliveries(store), users, record, clock, bus, [name for name in PUSHED if name in chosen])
     relay = Relay(SqlOutbox(store), CODEC, bus.deliver, clock)
@@ -277,6 +283,17 @@ def _schedule(venue: str) -> Costs:
     """What a new account pays at the venue."""
     tiers = profile_of(venue).tiers
     return Costs(taker_fee=tiers[0].taker, maker_fee=tiers[0].maker) if tiers else Costs()
+
+
+def _best(books: BookHub) -> Best:
+    """The price at the top of a live book; None of one that is not followed, or cannot be trusted now."""
+
+    def best(instrument: Instrument, side: Side) -> Decimal | None:
+        book = None if books.stale(instrument) else books.book(instrument)
+        level = None if book is None else book.ask if side is Side.BUY else book.bid
+        return None if level is None else decimal_of(level[0])
+
+    return best
 
 
 async def _nothing() -> None:

@@ -43,9 +43,12 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a command returns that did something at once: open previews about the same, or all, are withdrawn."""
+    """What a command returns that settles open previews about the same, or all of them: they are withdrawn.
 
-    reply: Reply
+    reply: what it did at once, or what it proposes instead
+    """
+
+    reply: Reply | Proposal
     about: frozenset[str] = frozenset()
     everything: bool = False
 

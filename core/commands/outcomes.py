@@ -1,8 +1,25 @@
 """Orders in words: how they trade, and what became of them."""
 
 from core import wording
+from core.money import ZERO
 from core.reply import Tone
-from core.trading.orders import Bracket, Limit, Order, OrderRequest, OrderStatus, Side, Stop, StopLimit, TrailingStop
+from core.trading.orders import (
+    Bracket,
+    Grid,
+    Iceberg,
+    Ladder,
+    Limit,
+    OneCancelsOther,
+    Order,
+    OrderRequest,
+    OrderStatus,
+    Side,
+    Stop,
+    StopLimit,
+    TrailingStop,
+    Twap,
+    Vwap,
+)  # fmt: skip
 
 
 def kind_of(request: OrderRequest) -> str:
@@ -17,10 +34,38 @@ def kind_of(request: OrderRequest) -> str:
             )
         case StopLimit(trigger, price):
             return f" at {wording.price(price, show)} once the price reaches {wording.price(trigger, show)}"
-        case TrailingStop():
-            return " by a trailing stop"
+        case TrailingStop(activation=activation) as following:
+            start = "" if activation is None else f" from {wording.price(activation, show)} on"
+            return f" by a trailing stop of {gap_of(following)}{start}"
+        case OneCancelsOther(price, trigger):
+            turn = "falls" if request.side is Side.SELL else "rises"
+            return f" at {wording.price(price, show)}, or if the price {turn} to {wording.price(trigger, show)}"
+        case Iceberg(price, visible):
+            return f" at {wording.price(price, show)}, {wording.quantity(visible, show.base)} of it visible"
+        case Twap(duration, slices, limit) | Vwap(duration, slices, limit=limit):
+            how = "" if isinstance(request.type, Twap) else " like the market's volume"
+            at = "" if limit is None else f" at {wording.price(limit, show)} or better"
+            return f" in {slices} slices over {length(duration)}{how}{at}"
+        case Ladder(prices):
+            span = f"{wording.price(prices[0], show)} to {wording.price(prices[-1], show)}"
+            return f" in {wording.plural(len(prices), 'part')} from {span}"
+        case Grid(low, high, levels):
+            return f" on a grid of {levels} levels from {wording.price(low, show)} to {wording.price(high, show)}"
         case _:
             return " at the market"
+
+
+def gap_of(kind: TrailingStop) -> str:
+    """'3.0 %' or '500'."""
+    return wording.rate(kind.fraction) if kind.fraction is not None else wording.grouped(kind.distance or ZERO)
+
+
+def length(seconds: int) -> str:
+    """'2 h', '90 min', '45 s'."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
 
 
 def outcome(order: Order, mode: str, simulated: bool) -> str:

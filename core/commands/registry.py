@@ -29,7 +29,9 @@ FAMILIES: Mapping[str, str] = {
 
 # Modules of core.commands.families, in the order in which their commands are listed and their sentences tried.
 MODULES = (
-    "market", "venues", "books", "arbitrage", "trade", "protection", "orders", "live", "emergency", "portfolio",
+    "market", "venues", "books", "arbitrage", "trade", "composites", "protection", "orders", "live", "risk",
+    "emergency",
+    "portfolio",
     "research", "search", "results",
     "validation", "formulas",
     "indicators",

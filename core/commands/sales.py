@@ -25,11 +25,14 @@ class Sale:
     lost: Decimal
 
 
-async def sale(ctx: Context, position: PositionView) -> Sale | None:
-    """The desk's estimate; None while it cannot tell: no price, or coins that an open order still binds."""
+async def sale(ctx: Context, position: PositionView, account: str | None = None) -> Sale | None:
+    """The desk's estimate, at the caller's account unless another is given.
+
+    None while it cannot tell: no price, or coins that an open order still binds.
+    """
     desk = ctx.services.desk
     try:
-        request = await desk.draft(ctx.account, Side.SELL, position.instrument, quantity=position.quantity)
+        request = await desk.draft(account or ctx.account, Side.SELL, position.instrument, quantity=position.quantity)
         found = await desk.preview(replace(request, ledger=position.ledger))
     except AppError:
         return None
@@ -37,9 +40,11 @@ async def sale(ctx: Context, position: PositionView) -> Sale | None:
     return Sale(found.price, found.slippage, found.fee, returned, position.value - returned)
 
 
-async def sales(ctx: Context, held: Sequence[PositionView]) -> list[tuple[PositionView, Sale | None]]:
+async def sales(
+    ctx: Context, held: Sequence[PositionView], account: str | None = None
+) -> list[tuple[PositionView, Sale | None]]:
     """Each position with what its sale is expected to do."""
-    return [(each, await sale(ctx, each)) for each in held]
+    return [(each, await sale(ctx, each, account)) for each in held]
 
 
 def costs_of(expected: Sequence[Sale | None], currency: str) -> str:

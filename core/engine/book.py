@@ -15,6 +15,7 @@ from core.trading.portfolio import Fill, Portfolio, Transfer, fold
 from core.trading.purses import owner_of, venue_of
 
 MINUTE = 60_000
+NEWEST = 500  # orders at most that are looked at, at the start, for how many the last minute had
 
 Listener = Callable[[Order | None, Order], None]
 
@@ -46,6 +47,9 @@ class Book:
             image.clear()
         for account in self._accounts:
             self.take(await self._store.entries(account))
+            newest = await self._store.orders(account, limit=NEWEST)
+            own = (each.request.created for each in newest if each.request.parent is None)
+            self._recent[account] = deque(sorted(to_ms(time) for time in own if time is not None))
         self._orders = {order.id: order for order in await self._store.orders(open_only=True)}
         self._reserved = dict(await self._store.reservations())
         self.instruments = dict(await self._store.instruments())
@@ -125,6 +129,12 @@ class Book:
 
     def account(self, account: str) -> AccountState | None:
         return self._accounts.get(account)
+
+    def halted(self, account: str) -> bool:
+        """Whether the kill switch of the account's owner is on: it stops all of their accounts."""
+        owner = owner_of(account)
+        states = (self.account(each) for each in self._accounts if owner_of(each) == owner)
+        return any(state is not None and state.halted for state in states)
 
     def currency(self, account: str) -> str:
         """What the account is counted in."""

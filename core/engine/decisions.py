@@ -186,5 +186,4 @@ class Decisions:
         return found
 
     def _halted(self, account: str) -> bool:
-        state = self._book.account(account)
-        return state is not None and state.halted
+        return self._book.halted(account)

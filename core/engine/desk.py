@@ -4,6 +4,7 @@ A preview refuses at once what cannot be done. Submit looks again just before re
 still lies in the previewed band, the kill switch is off, the means are there. What it refuses leaves nothing behind.
 """
 
+import asyncio
 import contextlib
 import uuid
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from core.clock import Clock
 from core.engine.arming import Armed, Arming, Caps
 from core.engine.book import Book
 from core.engine.drafting import demand_above, demand_protection, demand_sides, entry_of, order_type, protection
+from core.engine.emergency import Emergency
 from core.engine.estimate import expected, warnings
 from core.engine.execution import Execution
 from core.engine.feed import Feed
@@ -25,7 +27,7 @@ from core.engine.ports import AccountState, TradingStore
 from core.engine.register import Adopt, Register
 from core.engine.rules import Rules
 from core.engine.synthetics.grid import each_of
-from core.engine.synthetics.terms import on_grid, reference
+from core.engine.synthetics.terms import homes, on_grid, reference
 from core.engine.trader import Trader
 from core.engine.valuation import FRESH, Valuation, protecting
 from core.engine.views import MANUAL, AccountView, Panic, Preview, ProfitView
@@ -34,6 +36,7 @@ from core.exchanges.paper import Batch, PaperVenue
 from core.market.instrument import Instrument
 from core.money import ONE, ZERO, plain, quantise_quantity
 from core.risk import limits as risk
+from core.risk.mandates import Mandate
 from core.simulation.account import SignalRow
 from core.trading.costs import Costs
 from core.trading.exchange import Exchange, Quote
@@ -51,7 +54,7 @@ from core.trading.orders import (
     TrailingStop,
 )  # fmt: skip
 from core.trading.portfolio import Fill, Position
-from core.trading.purses import mode_of, venue_of
+from core.trading.purses import mode_of, owner_of, venue_of
 
 OPENING = Decimal(10_000)
 CURRENCY = "USDT"
@@ -90,6 +93,7 @@ class Desk:
         self._means = self.means = Means(book, self._valuation, store, rules, clock)
         self._register = Register(store, book, venue, trader, clock, opening, currency, adopt)
         self._exchange_for, self._live = exchange_for, live
+        self.emergency = Emergency(store, book, execution, trader, valuation, self._register, live, clock)
 
     # -- orders -------------------------------------------------------------------------------------------------
 
@@ -181,9 +185,9 @@ class Desk:
             size = each_of(kind, size, instrument) * (kind.levels - 1) or size
         return replace(plainly, type=kind, quantity=instrument.quantity(size), spend=None)
 
-    def natives(self, account: str) -> frozenset[str]:
-        """The order types that the account's venue works itself."""
-        return self._execution.natives(account)
+    def homes(self, request: OrderRequest) -> list[tuple[str, str]]:
+        """(part, where it lives) of an order that waits: at the venue, or in this process."""
+        return homes(request, self._execution.natives(request.account), whole=self._execution.works(request))
 
     async def preview(self, request: OrderRequest) -> Preview:
         """What the order would do now. Raises RiskRefused, InsufficientFunds or InvalidInput, with numbers."""
@@ -198,6 +202,7 @@ class Desk:
         equity = self._valuation.equity(request.account)
         after = (held + cost.quantity * request.side.sign) * cost.price / equity if equity > 0 else ZERO
         band = isinstance(entry_of(request.type), Market)
+        native = mode_of(request.account) == "LIVE" and self._execution.works(request)
         return Preview(
             request,
             mode_of(request.account),
@@ -208,7 +213,7 @@ class Desk:
             cost.slippage,
             after,
             looked_at,
-            tuple(warnings(request, quote, cost, equity, self._feed.age(request.instrument))),
+            tuple(warnings(request, quote, cost, equity, self._feed.age(request.instrument), at_venue=native)),
             quote.last * (1 - BAND) if band else ZERO,
             quote.last * (1 + BAND) if band else Decimal("Infinity"),
             quote.simulated,
@@ -267,6 +272,11 @@ class Desk:
         old = await self.order(account, order)
         if old.status.final:
             raise Conflict(f"Order #{old.number} was {old.status.value.replace('_', ' ')} before.", order=old.id)
+        if old.request.parent is not None:
+            raise InvalidInput(
+                f"Order #{old.number} is a part of another order, which looks after it.",
+                hint="Cancel that one, then place a new one.",
+            )
         instrument, kind = old.request.instrument, old.request.type
         if price is None and quantity is None:
             raise InvalidInput("Say the new price or the new quantity.", hint=f"replace {old.number} price=…")
@@ -417,19 +427,23 @@ class Desk:
         return await self.portfolio(account)
 
     async def panic(self, account: str) -> Panic:
-        """Stops everything at once: no new exposure, no open order, no running strategy. Positions stay."""
-        state = await self.open(account)
-        await self._register.save(replace(state, halted=True))
-        cancelled = await self.cancel_all(account)
-        stopped: list[str] = []
-        for run in await self._trader.runs(account, running_only=True):
-            stopped.append((await self._trader.stop(account, run, keep=True)).id)
-        view = await self.portfolio(account)
-        return Panic(tuple(order.number for order in cancelled), tuple(stopped), view.positions)
+        """Stops everything on all accounts of the owner: no new exposure, no open order, no running strategy."""
+        return await self.emergency.panic(owner_of(account))
 
     async def resume(self, account: str) -> None:
-        """Lifts the kill switch."""
-        await self._register.save(replace(await self.open(account), halted=False))
+        """Lifts the kill switch from all accounts of the owner."""
+        await self.emergency.resume(owner_of(account))
+
+    async def revoke(self, account: str, number: int) -> tuple[Mandate, list[Order], list[Order]]:
+        """Ends a mandate at once and cancels what was ordered under it: (mandate, cancelled, still open).
+
+        Raises NotFound, Conflict.
+        """
+        mandate = await self._means.rules.revoke(account, number)
+        orders = self._means.under(mandate)
+        found = await asyncio.gather(*(self._execution.cancel(each) for each in orders), return_exceptions=True)
+        ended = [each for each in found if isinstance(each, Order) and each.status is OrderStatus.CANCELLED]
+        return mandate, ended, [each for each in orders if self._book.order(each.id) is not None]
 
     async def halted(self, account: str) -> bool:
         """Whether the kill switch is on."""
@@ -437,7 +451,7 @@ class Desk:
         return self._means.halted(account)
 
     async def flatten(self, account: str) -> list[Order]:
-        """Sells every position at market: the manual ones as orders, those of strategies by stopping their runs.
+        """Sells every position of the account at market: the manual ones as orders, those of strategies by ending them.
 
         Cash that a stopped run still holds comes back, too. One that cannot be sold keeps no other; the first refusal
         is raised when everything else is sold.

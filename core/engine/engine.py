@@ -154,6 +154,7 @@ class Engine:
         """Ends in order: nothing new is looked at, what stands is kept, the lease is given back."""
         await self.feed.stop()
         await self.reconciliation.stop()
+        await self.desk.emergency.stop()
         await self.synthetics.stop()
         await self.execution.stop()
         await self.venue.close()

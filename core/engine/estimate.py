@@ -79,8 +79,13 @@ def expected(request: OrderRequest, quote: Quote, costs: Costs) -> Cost:
     return Cost(price, quantity, notional, notional * rate, slippage)
 
 
-def warnings(request: OrderRequest, quote: Quote, cost: Cost, equity: Decimal, age: float | None) -> Sequence[str]:
-    """What speaks for a second look, as sentences. equity: of the ledger or account; age: of the quote, seconds"""
+def warnings(
+    request: OrderRequest, quote: Quote, cost: Cost, equity: Decimal, age: float | None, *, at_venue: bool = False
+) -> Sequence[str]:
+    """What speaks for a second look, as sentences.
+
+    equity: of the ledger or account; age: of the quote, seconds; at_venue: the venue itself watches the order's prices
+    """
     found = []
     if quote.simulated:
         found.append("Simulated market: these prices are made up.")
@@ -93,6 +98,6 @@ def warnings(request: OrderRequest, quote: Quote, cost: Cost, equity: Decimal, a
         found.append(
             f"The market is at {wording.price(quote.last, request.instrument)}: this limit order fills at once."
         )
-    if isinstance(request.type, Bracket | Stop | TrailingStop | StopLimit):
+    if isinstance(request.type, Bracket | Stop | TrailingStop | StopLimit) and not at_venue:
         found.append("Stops live in this process: they rest while it does not run, and are made good afterwards.")
     return found

@@ -7,7 +7,7 @@ then, and while the venue cannot be asked, the order is UNKNOWN: its reservation
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -104,6 +104,10 @@ class Execution:
         """The order types that the account's exchange works itself."""
         return self._exchange_for(account).capabilities.order_types
 
+    def works(self, request: OrderRequest) -> bool:
+        """Whether the account's exchange takes the order as it is, so that nothing of it lives in this process."""
+        return self._exchange_for(request.account).capabilities.works(request.type)
+
     # -- orders -------------------------------------------------------------------------------------------------
 
     async def submit(
@@ -168,6 +172,11 @@ class Execution:
                 raise Conflict(
                     f"Order #{order.number} is over, so there is nothing to replace.", hint="Nothing was sent."
                 )
+            if old.request.parent is not None:
+                raise InvalidInput(
+                    f"Order #{old.number} is a part of another order, which looks after it.",
+                    hint="Cancel that one, then place a new one.",
+                )
             if self._is_composite(old.request) or self._is_composite(request):
                 raise InvalidInput(
                     f"Order #{old.number} is made of several orders and cannot be replaced by one.",
@@ -208,28 +217,26 @@ class Execution:
         An order that cannot be cancelled now does not keep the others open.
         """
         cancelled: dict[str, Order] = {}
-        for order in self._book.open_orders(account):  # at once, whatever is being sent meanwhile
-            if self.owns(order):
-                continue
-            with contextlib.suppress(*FAILURES):
-                await self._exchange_for(account).cancel(order.id)
-                cancelled[order.id] = order
-        for order in self._book.open_orders(account):
-            if self.owns(order):
-                cancelled[order.id] = order
-                try:
-                    await self._unwind(order)
-                except FAILURES as failed:
+
+        async def each(act: Callable[[Order], Awaitable[object]], orders: Sequence[Order]) -> None:
+            cancelled.update({order.id: order for order in orders})
+            outcomes = await asyncio.gather(*(act(order) for order in orders), return_exceptions=True)
+            for order, failed in zip(orders, outcomes, strict=True):
+                if isinstance(failed, Exception):  # whatever it was, the others are cancelled all the same
                     self._log.warning("not cancelled", order=order.id, exc_info=failed)
+                elif isinstance(failed, BaseException):
+                    raise failed
+
+        def alone(order: Order) -> bool:  # a part ends with the whole
+            parent = self._book.order(order.request.parent or "")
+            return not self.owns(order) and (parent is None or not self.owns(parent))
+
+        exchange = self._exchange_for(account)
+        found = self._book.open_orders(account)  # at once, whatever is being sent meanwhile
+        await each(lambda order: exchange.cancel(order.id), [order for order in found if alone(order)])
+        await each(self._unwind, [order for order in self._book.open_orders(account) if self.owns(order)])
         async with self._locks[account]:
-            for order in self._book.open_orders(account):
-                cancelled[order.id] = order
-                if self.owns(order):
-                    continue
-                try:
-                    await self._cancel(order)
-                except FAILURES as failed:
-                    self._log.warning("not cancelled", order=order.id, exc_info=failed)
+            await each(self._cancel, [each for each in self._book.open_orders(account) if not self.owns(each)])
             after = [await self._store.order(order_id) for order_id in cancelled]
         return [order for order in after if order is not None and order.status is OrderStatus.CANCELLED]
 

@@ -12,7 +12,7 @@ from core.money import ZERO
 from core.risk.limits import reduces
 from core.trading.costs import Costs
 from core.trading.orders import OrderRequest
-from core.trading.purses import mode_of, owner_of
+from core.trading.purses import mode_of
 
 
 class Gate:
@@ -28,7 +28,7 @@ class Gate:
         """Raises RiskRefused, Forbidden or Unavailable."""
         if self._reduces(request):
             return
-        if self._halted(owner_of(request.account)):
+        if self._book.halted(request.account):
             raise RiskRefused(
                 "kill switch", allowed="no new exposure", asked=f"{request.side.value} {request.instrument.symbol}",
                 hint="Trading is stopped by panic; resume lifts it.",
@@ -51,11 +51,6 @@ class Gate:
                 more += gained * self._valuation.price_of(key)
         currency = book.currency(account)
         return more + sum((book.reserved(account, ledger, currency) for ledger in book.ledgers(account)), ZERO)
-
-    def _halted(self, owner: str) -> bool:
-        """Whether the kill switch of a person is on: it stops all of their accounts."""
-        states = (self._book.account(each) for each in self._book.accounts() if owner_of(each) == owner)
-        return any(state is not None and state.halted for state in states)
 
     def _reduces(self, request: OrderRequest) -> bool:
         if request.reduce_only:

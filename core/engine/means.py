@@ -157,9 +157,7 @@ class Means:
 
     def halted(self, account: str) -> bool:
         """Whether the kill switch of the account's owner is on: it stops all of their accounts."""
-        owner = owner_of(account)
-        states = (self._book.account(each) for each in self._book.accounts() if owner_of(each) == owner)
-        return any(state is not None and state.halted for state in states)
+        return self._book.halted(account)
 
     def recent(self, account: str) -> int:
         """Orders of the owner in the last minute, from wherever they came."""
@@ -195,6 +193,20 @@ class Means:
             if origin_of(order.request.ledger) != "person" and mandate.covers(order.request.instrument):
                 total += self._coming(order)
         return total
+
+    def under(self, mandate: Mandate) -> list[Order]:
+        """Open orders that could not have been placed without this mandate, and may still add to what is at stake."""
+        now = self._clock.now()
+        others = [each for each in self.rules.mandates(mandate.account) if each.stands(now) and each.id != mandate.id]
+        return [
+            order
+            for order in self._book.open_orders(mandate.account)
+            if origin_of(order.request.ledger) != "person"
+            and order.request.parent is None
+            and not order.request.reduce_only
+            and mandate.covers(order.request.instrument)
+            and not any(each.covers(order.request.instrument) for each in others)
+        ]
 
     # -- inside -------------------------------------------------------------------------------------------------
 

@@ -85,7 +85,13 @@ class Register:
         now = self._clock.now()
         deposit = Transfer(uuid.uuid4().hex, state.account, MANUAL, state.currency, cash, now, note)
 
+        before = self._book.account(state.account)
+
         async def also(unit: Any) -> None:
+            nonlocal state
+            known = self._book.account(state.account)
+            if known is not None and known.halted and before is not None and not before.halted:
+                state = replace(state, halted=True)  # panic came while this waited for its turn
             for order in self._book.open_orders(state.account):
                 ended = replace(order, status=OrderStatus.CANCELLED, reason="The account was reset.", updated=now)
                 await unit.save_order(ended)

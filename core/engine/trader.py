@@ -112,7 +112,7 @@ class Trader:
         timeframe = timeframes.parse(timeframe)
         state = self._book.account(account)
         currency = "USDT" if state is None else state.currency
-        if state is not None and state.halted:
+        if self._book.halted(account):
             raise Conflict("Trading is stopped by panic.", hint="Lift it with resume, then start the strategy.")
         if instrument.quote != currency:
             raise InvalidInput(

@@ -214,7 +214,14 @@ class Valuation:
                 None if value != value else Decimal(repr(value)) for value in (guard.stop, guard.target, guard.trail)
             )
             return stop, target, trail
-        found = [guard_of(order) for order in protecting(self._book.open_orders(account, ledger), instrument)]
+        held = self._book.portfolio(account, ledger).positions[instrument.key].quantity
+        orders = protecting(self._book.open_orders(account, ledger), instrument)
+        # One that sells only a part is an order like others: the position as a whole is not protected by it.
+        found = [
+            guard_of(each)
+            for each in orders
+            if (each.request.quantity or ZERO) - each.filled + instrument.lot_size > held
+        ]
         stop, target, trail = (next((each[n] for each in found if each[n] is not None), None) for n in range(3))
         return stop, target, trail
 

@@ -147,15 +147,41 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Panic:
-    """What a panic stop did. cancelled: order numbers; stopped: runs; positions: what is still held."""
+class Stopped:
+    """What a panic stop did on one account. cancelled: order numbers; stopped: runs; positions: what is still held
 
+    left: numbers of orders that may still be open there; trouble: why the account could not be cleared, a sentence
+    """
+
+    account: str
     cancelled: tuple[int, ...]
-    stopped: tuple[str, ...]
-    positions: tuple[PositionView, ...] = field(default=())
+    left: tuple[int, ...] = ()
+    stopped: tuple[str, ...] = ()
+    positions: tuple[PositionView, ...] = ()
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Panic:
+    """What a panic stop did, account by account. unwritten: why the switch could not be recorded; it holds even so"""
+
+    accounts: tuple[Stopped, ...]
+    unwritten: str | None = None
+
+    @property
+    def cancelled(self) -> tuple[int, ...]:
+        return tuple(number for each in self.accounts for number in each.cancelled)
+
+    @property
+    def stopped(self) -> tuple[str, ...]:
+        return tuple(run for each in self.accounts for run in each.stopped)
+
+    @property
+    def positions(self) -> tuple[PositionView, ...]:
+        return tuple(position for each in self.accounts for position in each.positions)
 
 
 __all__ = [
     "MANUAL", "AccountView", "BalanceView", "Check", "LedgerView", "Panic", "PositionView", "Preview", "ProfitView",
-    "Run", "RunState",
+    "Run", "RunState", "Stopped",
 ]  # fmt: skip

@@ -21,7 +21,8 @@ UNSURE = re.compile(r"status unknown|timed? ?out|internal error|unknown error|tr
 SENTENCES = {
     "auth": (
         "{venue} does not accept the API key.",
-        "Check that key, secret and passphrase were copied whole and are not deleted or expired at {venue}.",
+        "Check that key, secret and passphrase were copied whole, that the key is not deleted or expired at {venue},"
+        " and that it may trade spot from this machine's address.",
     ),
     "ip": (
         "{venue} accepts the API key only from other addresses.",

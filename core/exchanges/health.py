@@ -58,7 +58,7 @@ CAUSES: Mapping[str, Cause] = {
     "maintenance": ("maintenance", 30.0, "it is under maintenance", "It is asked again every half minute."),
 }  # fmt: skip
 KEY_TROUBLES = frozenset({"auth", "ip", "permission", "nonce", "suspended"})
-TOLD = frozenset(CAUSES) | {"network", "timeout"}
+TOLD = frozenset(CAUSES) | {"network", "timeout", "unknown"}  # unknown: an order whose answer was lost
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,8 +63,8 @@ class Lookup:
             if answer is not None:
                 return answer
         since = None if request.created is None else to_ms(request.created) - MARGIN
-        for look in (partial(self._open_in, symbol, client), partial(self._ended_in, symbol, client, since)):
-            for answer in await look():
+        for listed in (partial(self._open_in, symbol, client), partial(self._ended_in, symbol, client, since)):
+            for answer in await listed():
                 if canonical(client_id_of(answer)) == canonical(client):
                     return answer
         return None

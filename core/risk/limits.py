@@ -46,9 +46,9 @@ class Limits:
 
 
 PAPER = Limits()
-LIVE = Limits(
+LIVE = Limits(  # no ceiling on a position: arming caps what is added to the coins that were there before
     order_notional=Decimal(10_000),
-    position_notional=Decimal(50_000),
+    position_notional=None,
     orders_per_minute=60,
     collar=Decimal("0.05"),
     total_exposure=Decimal("1.01"),

@@ -63,7 +63,7 @@ class Capabilities:
     def works(self, kind: OrderType) -> bool:
         """Whether the venue takes such an order as it is; none waits with a trailing stop for its activation."""
         activated = isinstance(kind, TrailingStop) and kind.activation is not None
-        return type(kind).__name__ in self.order_types and not activated
+        return self.places(kind) and not activated
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,8 +186,8 @@ async def test_an_order_for_another_account_is_refused(room: Room) -> None:
 
 async def test_an_impossible_order_is_refused_and_leaves_nothing(room: Room) -> None:
     exchange = room.engine.venue.account(ACCOUNT)
-    asked = request(kind=TrailingStop(fraction=Decimal(2)))
-    with pytest.raises(InvalidInput, match="trail"):
+    asked = request(time_in_force=TimeInForce.GTD)
+    with pytest.raises(InvalidInput, match="time at which it expires"):
         await exchange.place(asked)
     assert await exchange.find(asked.id) is None
     assert await exchange.open_orders() == []

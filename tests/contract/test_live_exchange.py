@@ -27,6 +27,7 @@ from core.trading.orders import (
     Stop,
     StopLimit,
     TimeInForce,
+    TrailingStop,
 )  # fmt: skip
 from core.trading.portfolio import fold
 from tests.simulators.venues.server import Loopback
@@ -39,10 +40,11 @@ PLACING = {
     "binance": "POST /api/v3/order",
     "kucoin": "POST /api/v1/orders",
     "kraken": "POST /0/private/AddOrder",
+    "coinbase": "POST /api/v3/brokerage/orders",
 }
 SECRETS = {"kraken": "dGhlLXNlY3JldA=="}  # base64 there
 WRONG = {"kraken": "d3Jvbmctb25l"}
-NO_PASSPHRASE = ("binance", "kraken")
+NO_PASSPHRASE = ("binance", "kraken", "coinbase")
 count = iter(range(10**6))
 
 
@@ -155,6 +157,10 @@ async def test_an_order_that_is_filled_in_part_says_so(place: Place) -> None:
 async def test_native_stops_wait_for_their_price(
     place: Place, kind: OrderType, price: int, expected: OrderStatus
 ) -> None:
+    if not place.exchange.capabilities.places(kind):
+        with pytest.raises(OrderRefused, match="does not keep orders of the type Stop"):
+            await place.placed(kind, Side.SELL)
+        return
     asked = await place.placed(kind, Side.SELL)
     assert (await place.found(asked)).status is OrderStatus.OPEN
     assert [order.id for order in await place.exchange.open_orders()] == [asked.id]
@@ -162,8 +168,22 @@ async def test_native_stops_wait_for_their_price(
     assert (await place.found(asked)).status is expected
 
 
+async def test_a_trailing_stop_lies_at_the_venue_where_it_knows_that_form(place: Place) -> None:
+    trailing = TrailingStop(fraction=Decimal("0.05"))
+    assert not place.exchange.capabilities.works(TrailingStop(fraction=Decimal("0.05"), activation=Decimal(31_000)))
+    if not place.exchange.capabilities.works(trailing):
+        with pytest.raises(OrderRefused, match="does not keep orders of the type TrailingStop"):
+            await place.placed(trailing, Side.SELL)
+        return
+    asked = await place.placed(trailing, Side.SELL)
+    place.venue.trade_through("BTC/USDT", 31_000)
+    assert (await place.found(asked)).status is OrderStatus.OPEN
+    place.venue.trade_through("BTC/USDT", 29_400)
+    assert (await place.found(asked)).status is OrderStatus.FILLED
+
+
 async def test_a_waiting_stop_can_be_cancelled(place: Place) -> None:
-    asked = await place.placed(Stop(Decimal(29_000)), Side.SELL)
+    asked = await place.placed(StopLimit(Decimal(29_000), Decimal(28_800)), Side.SELL)
     assert await place.exchange.cancel(asked.id) is True
     assert await place.exchange.cancel(asked.id) is False
     place.venue.trade_through("BTC/USDT", 28_900)

@@ -25,7 +25,7 @@ class Place:
         self.venue.quote("BTC/USDT", bid, bid + 20)
 
 
-@pytest.fixture(params=["binance", "kucoin", "kraken"])
+@pytest.fixture(params=["binance", "kucoin", "kraken", "coinbase"])
 async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
     async with Loopback() as venues:
         venue = venues[request.param]

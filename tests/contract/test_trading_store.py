@@ -1,13 +1,16 @@
 """The trading record on every database: exact money, numbers in order, leases, and all or nothing."""
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from core.engine.ports import AccountState, EquityPoint
+from core.engine.ports import AccountState, Document, EquityPoint, TradingStore
 from core.engine.views import Run
 from core.errors import NotFound
 from core.exchanges.record import LedgerState
@@ -15,19 +18,29 @@ from core.store.sql import Store
 from core.store.trading import SqlTradingStore
 from core.trading.orders import Bracket, Limit, Order, OrderRequest, OrderStatus, Side
 from core.trading.portfolio import Fill, Transfer
+from tests.simulation.record import MemoryTradingStore
 from tests.trading import BTC
 
 NOW = datetime(2025, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 TINY = Decimal("0.100000000000000000000000000001")
 
 
-@pytest.fixture
-async def record(store: Store) -> SqlTradingStore:
-    record = SqlTradingStore(store)
+@pytest.fixture(params=["sqlite", "postgresql", "memory"])
+async def record(request: Any, tmp_path: Path) -> AsyncIterator[TradingStore]:
+    """The record on every database, and the one in memory on which execution is simulated."""
+    store: Store | None = None
+    record: TradingStore = MemoryTradingStore()
+    if request.param != "memory":
+        sqlite = f"sqlite+aiosqlite:///{tmp_path}/test.db"
+        store = Store(sqlite if request.param == "sqlite" else request.getfixturevalue("postgresql_url"))
+        await store.open()
+        record = SqlTradingStore(store)
     async with record.unit() as unit:
         await unit.save_account(AccountState("a", opened=NOW))
         await unit.save_account(AccountState("b", opened=NOW))
-    return record
+    yield record
+    if store is not None:
+        await store.close()
 
 
 def order(name: str, account: str = "a") -> Order:
@@ -39,7 +52,7 @@ def fill(name: str, order_id: str) -> Fill:
     return Fill(name, order_id, "a", "manual", BTC.key, Side.BUY, TINY, TINY, TINY, NOW, True)
 
 
-async def test_orders_come_back_exactly_under_numbers_of_their_account(record: SqlTradingStore) -> None:
+async def test_orders_come_back_exactly_under_numbers_of_their_account(record: TradingStore) -> None:
     async with record.unit() as unit:
         written = [await unit.add_order(order(name), TINY) for name in ("one", "two")]
         other = await unit.add_order(order("three", "b"))
@@ -59,17 +72,31 @@ async def test_orders_come_back_exactly_under_numbers_of_their_account(record: S
     assert set(await record.reservations()) == {"two", "three"}
 
 
-async def test_the_journal_keeps_its_order_and_every_digit(record: SqlTradingStore) -> None:
-    entries = [Transfer("t", "a", "manual", "USDT", TINY, NOW, "note"), fill("f1", "one"), fill("f2", "one")]
+async def test_what_is_sent_of_an_order_and_what_it_reserves_may_become_less(record: TradingStore) -> None:
+    async with record.unit() as unit:
+        written = await unit.add_order(order("one"), Decimal(9))
+    less = replace(written, request=replace(written.request, quantity=TINY / 2))
+    async with record.unit() as unit:
+        await unit.save_order(less, Decimal(4))
+    assert await record.order("one") == less
+    async with record.unit() as unit:
+        await unit.save_order(less)
+    assert await record.reservations() == {"one": Decimal(4)}
+
+
+async def test_the_journal_keeps_its_order_and_every_digit(record: TradingStore) -> None:
+    coins = Transfer("c", "a", "manual", "BTC", TINY, NOW, "adopted", BTC.key, TINY)
+    in_kind = replace(fill("f1", "one"), fee_asset="BNB", fee_amount=TINY)
+    entries = [Transfer("t", "a", "manual", "USDT", TINY, NOW, "note"), coins, in_kind, fill("f2", "one")]
     async with record.unit() as unit:
         for entry in entries:
             await unit.record(entry)
     assert await record.entries("a") == entries
     assert await record.entries("a", ledger="other") == []
-    assert await record.fills("a", 1) == [entries[2]]
+    assert await record.fills("a", 1) == [entries[3]]
 
 
-async def test_the_same_fill_cannot_be_recorded_twice(record: SqlTradingStore) -> None:
+async def test_the_same_fill_cannot_be_recorded_twice(record: TradingStore) -> None:
     async with record.unit() as unit:
         await unit.record(fill("f", "one"))
 
@@ -86,7 +113,7 @@ async def test_the_same_fill_cannot_be_recorded_twice(record: SqlTradingStore) -
         assert (await unit.add_order(order("next"))).number == 1
 
 
-async def test_a_new_epoch_begins_with_an_empty_journal_and_keeps_the_old_one(record: SqlTradingStore) -> None:
+async def test_a_new_epoch_begins_with_an_empty_journal_and_keeps_the_old_one(record: TradingStore) -> None:
     async with record.unit() as unit:
         await unit.record(fill("f", "one"))
         await unit.save_equity(EquityPoint("a", 1, TINY))
@@ -107,7 +134,7 @@ async def test_a_new_epoch_begins_with_an_empty_journal_and_keeps_the_old_one(re
     assert await record.equity("a") == [EquityPoint("a", 5, TINY + 1)]
 
 
-async def test_ledgers_and_runs_come_back_as_they_were(record: SqlTradingStore) -> None:
+async def test_ledgers_and_runs_come_back_as_they_were(record: TradingStore) -> None:
     ledger = LedgerState("a", "run", {"book": [["0x1.8p+1"]]}, (BTC,), {"1": "one"}, {BTC.key: 5}, {"0": "one"}, {})
     run = Run("r", "a", 0, "sma", {"fast": 3, "slow": 5.5}, BTC, "1h", TINY, "running", NOW)
     async with record.unit() as unit:
@@ -124,7 +151,7 @@ async def test_ledgers_and_runs_come_back_as_they_were(record: SqlTradingStore) 
     assert await record.ledgers() == []
 
 
-async def test_an_account_that_was_never_opened_is_named(record: SqlTradingStore) -> None:
+async def test_an_account_that_was_never_opened_is_named(record: TradingStore) -> None:
 
     async def write() -> None:
         async with record.unit() as unit:
@@ -134,7 +161,7 @@ async def test_an_account_that_was_never_opened_is_named(record: SqlTradingStore
         await write()
 
 
-async def test_a_lease_has_one_owner_until_it_runs_out(record: SqlTradingStore) -> None:
+async def test_a_lease_has_one_owner_until_it_runs_out(record: TradingStore) -> None:
     assert await record.take_lease("trader", "one", NOW, 10)
     assert not await record.take_lease("trader", "two", NOW + timedelta(seconds=9), 10)
     assert await record.take_lease("trader", "one", NOW + timedelta(seconds=9), 10)
@@ -144,3 +171,51 @@ async def test_a_lease_has_one_owner_until_it_runs_out(record: SqlTradingStore) 
     assert not await record.take_lease("trader", "one", NOW + timedelta(seconds=20), 10)
     await record.drop_lease("trader", "two")
     assert await record.take_lease("trader", "one", NOW, 10)
+
+
+async def test_documents_come_back_as_json_in_the_order_in_which_they_were_first_kept(record: TradingStore) -> None:
+    first = Document("arming", "one", "a", {"cap": "0.10", "until": 5, "at": (1, 2)})
+    second = Document("arming", "two", "b", [])
+    async with record.unit() as unit:
+        await unit.save_document(first)
+        await unit.save_document(second)
+        await unit.save_document(Document("limits", "one", "a", None))
+        await unit.save_document(replace(first, open=False))
+    kept = replace(first, open=False, value={"cap": "0.10", "until": 5, "at": [1, 2]})
+    assert await record.documents("arming") == [kept, second]
+    assert await record.documents("arming", owner="a") == [kept]
+    assert await record.documents("arming", open_only=True) == [second]
+    assert await record.document("limits", "one") == Document("limits", "one", "a", None)
+    async with record.unit() as unit:
+        await unit.drop_document("arming", "one")
+    assert await record.document("arming", "one") is None
+    assert await record.documents("arming") == [second]
+
+
+async def test_nothing_of_a_unit_that_fails_is_kept(record: TradingStore) -> None:
+    async def fails() -> None:
+        async with record.unit() as unit:
+            await unit.add_order(order("one"), TINY)
+            await unit.record(fill("f", "one"))
+            await unit.save_document(Document("limits", "one", "a", None))
+            await unit.save_account(AccountState("a", opened=NOW, halted=True))
+            raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        await fails()
+    assert await record.orders() == []
+    assert await record.entries("a") == []
+    assert await record.documents("limits") == []
+    state = await record.account("a")
+    assert state is not None
+    assert not state.halted
+
+
+async def test_what_a_unit_writes_is_seen_by_others_only_when_it_has_committed(record: TradingStore) -> None:
+    async with record.unit() as unit:
+        await unit.add_order(order("one"), TINY)
+        await unit.record(fill("f", "one"))
+        assert await record.order("one") is None
+        assert await record.fills_of("one") == []
+    assert await record.order("one") is not None
+    assert [each.id for each in await record.fills_of("one")] == ["f"]

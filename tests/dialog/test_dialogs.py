@@ -312,7 +312,11 @@ DIALOGS: dict[str, Dialog] = {
         ("buy 0.01 btc", ("-Bought", "-Buy 0.01 BTC at the market?")),
         ("yes", ("asked earlier", "sell everything", "-Sold")),
         ("yes all", ("Sold 0.01 BTC", "Everything is sold")),
-        ("resume", ("allowed again",)),
+        ("resume", ("Allow trading again?", "-is allowed again")),
+        ("buy 0.01 btc", ("kill switch",)),
+        ("resume", ("Allow trading again?",)),
+        ("yes", ("allowed again",)),
+        ("resume", ("The kill switch is off",)),
         ("buy 0.01 btc", ("Buy 0.01 BTC",)),
     ],
     "help": [

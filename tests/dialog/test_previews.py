@@ -46,6 +46,7 @@ async def test_resuming_withdraws_the_sale_that_panic_offered(room: Room) -> Non
     await room.says("yes")
     await room.says("panic")
     assert "1 open preview withdrawn" in await room.says("resume")
+    assert "Trading is allowed again" in await room.says("yes")
     assert "Sold" not in await room.says("buy 5 btc")
     assert "Sold" not in await room.says("yes")
     assert "BTC/USDT" in await room.says("positions")

@@ -268,6 +268,7 @@ async def test_panic_and_a_reset_withdraw_every_other_preview_of_the_person_ever
     here, there = await room.trader("7"), await room.caller("telegram", "7", "another chat")
     for line in ("panic", "reset", "sell everything"):
         await room.says("resume", here)
+        await room.says("yes", here)
         token = await room.token("buy 0.01 btc", there)
         assert "1 open preview withdrawn" in await room.says(line, here)
         assert "withdrawn" in await room.says(f"yes {token}", there)

@@ -37,27 +37,37 @@ async def orders(ctx: Context, *words: str) -> Reply:
     everything = "all" in words
     found = await ctx.services.desk.orders(ctx.account, open_only=not everything, limit=30)
     view = await ctx.services.desk.portfolio(ctx.account)
+    found, ids = nested(found), {order.id for order in found}
     rows = tuple(
         (
             str(order.number),
-            f"{order.request.side} {amount_of(order)}",
+            f"{'└ ' if order.request.parent in ids else ''}{order.request.side} {amount_of(order)}",
             how(order.request),
             order.status.value.replace("_", " "),
             *((order.reason or "",) if everything else ()),
         )
         for order in found
     )
+    whole = [order for order in found if order.request.parent not in ids and not order.status.final]
     title = f"{'Orders' if everything else 'Open orders'} ({wording.badge(view.mode, view.simulated)})"
     columns = ("No.", "Order", "How", "State", *(("Why",) if everything else ()))
     table = Table(title, columns, rows, (0,), "No orders yet." if everything else "No open orders.")
-    offers = tuple(
-        Choice(f"Cancel {order.number}", f"cancel {order.number}") for order in found[:5] if not order.status.final
-    )
+    offers = tuple(Choice(f"Cancel {order.number}", f"cancel {order.number}") for order in whole[:5])
     blocks: list[Block] = [table]
     guarded = protection.table(view)
     if guarded:
         blocks.append(Table("Protection", ("Pair", "What", "At"), tuple(guarded)))
     return [*blocks, Choices("Cancel one?", offers)] if offers else blocks
+
+
+def nested(found: list[Order]) -> list[Order]:
+    """The same orders, each order of several orders followed by those."""
+    ids = {order.id for order in found}
+    rows: list[Order] = []
+    for order in found:
+        if order.request.parent not in ids:
+            rows += [order, *(child for child in reversed(found) if child.request.parent == order.id)]
+    return rows
 
 
 def amount_of(order: Order) -> str:
@@ -122,6 +132,8 @@ async def cancel(ctx: Context, order: str = "", *, instrument: Instrument | None
         )
         return [Choices("Which order should I cancel?", (*choices, Choice("All of them", "cancel all")))]
     if instrument is not None or order.lower() in ("all", "everything"):
+        ids = {each.id for each in found}
+        found = [each for each in found if each.request.parent not in ids]  # those end with the order they belong to
         done = [await desk.cancel(ctx.account, str(each.number)) for each in found]
         if not done:
             return [Text("There is no open order to cancel.")]

@@ -1,4 +1,4 @@
-"""Stopping a strategy: a sale is previewed, and what holds nothing stops at once; trading again after a panic."""
+"""Stopping a strategy: a sale is previewed, and what holds nothing stops at once."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -14,8 +14,6 @@ from core.commands.sales import Sale
 from core.engine.views import AccountView, PositionView, Run
 from core.errors import AppError, Conflict, NotFound
 from core.reply import Block, Choice, Choices, Reply, Text
-
-PANIC = "panic"  # what the sale is about that a panic stop offers
 
 
 @command(
@@ -69,25 +67,6 @@ async def stop(ctx: Context, run: str = "", *, keep: Literal["yes", "no"] | None
     if not any(each.ledger in busy for each in chosen):
         return await stopped(ctx, chosen)
     return await preview(ctx, view, chosen)
-
-
-@command(
-    family="strategies",
-    role=Role.TRADER,
-    private=True,
-    examples=("resume",),
-    phrases=("(resume|continue|allow) trading [again]", "trade again", "lift the (halt|kill switch)"),
-)
-async def resume(ctx: Context) -> Settled:
-    """Allows trading again after a panic stop; stopped strategies stay stopped."""
-    await ctx.services.desk.resume(ctx.account)
-    view = await ctx.services.desk.portfolio(ctx.account)
-    told = Text(
-        f"Trading is allowed again. Strategies that were stopped stay stopped. "
-        f"{wording.badge(view.mode, view.simulated)}.",
-        "good",
-    )
-    return Settled([told], frozenset({PANIC}))
 
 
 def named(wanted: str, runs: Sequence[Run]) -> list[Run]:

@@ -5,7 +5,7 @@ import re
 from core.commands import parsing
 from core.commands.registry import Registry
 from core.commands.registry import registry as all_commands
-from core.commands.utterance import alerting, beyond, orders, phrases, protecting, studies, trials
+from core.commands.utterance import alerting, beyond, composing, orders, phrases, protecting, studies, trials
 from core.commands.utterance.reading import Understood, ask
 from core.commands.utterance.words import LONGEST, Token, normal, tidy, timeframes_joined
 from core.commands.utterance.words import tokens as tokenise
@@ -46,6 +46,12 @@ def understand(text: str, registry: Registry | None = None) -> Understood:
     known = registry.find(head)
     if known is None:
         return unnamed(registry, bare, slash, head)
+    if known.name in composing.NAMES:
+        try:
+            command, arguments = parsing.parse(registry, composing.paired(known, bare))
+            return Understood(command.name, arguments)
+        except AppError as wrong:
+            return ask(wrong.sentence())
     if parsing.takes_verbatim(known) or INLINE.search(bare):
         slash = True  # what follows is a formula, not a sentence
     if slash or (re.search(r"\S=\S", bare) and head.lower() not in trials.WORDS):

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from core import wording
 from core.engine.synthetics.guard import UNSENT
-from core.engine.synthetics.turn import Turn, short
+from core.engine.synthetics.turn import Turn, ended_by_itself, short
 from core.engine.synthetics.values import Action, Child, Ending, Happening, Work
 from core.market.instrument import Instrument
 from core.money import ZERO, quantise_quantity
@@ -93,13 +93,8 @@ def conclude(turn: Turn, state: GridState) -> tuple[int, ...]:
         if not short(child) or child.reason == UNSENT:
             continue
         found.append(child.level)
-        what = {OrderStatus.REJECTED: "was refused", OrderStatus.EXPIRED: "has expired"}.get(
-            child.status, "was cancelled"
-        )
-        turn.tell(
-            f"The grid's {child.side} at {wording.price(child.type.price, turn.instrument)} {what}"
-            f"{': ' + child.reason if child.reason else ' elsewhere.'} That level goes on no more, the others do."
-        )
+        at = wording.price(child.type.price, turn.instrument)
+        turn.tell(f"The grid's {child.side} at {at} is over, the other levels go on. {ended_by_itself(child, 'It')}")
     return tuple(found)
 
 

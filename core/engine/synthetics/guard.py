@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Literal
 
 from core import wording
-from core.engine.synthetics.turn import Turn, price_of, short
+from core.engine.synthetics.turn import Turn, ended_by_itself, price_of, short
 from core.engine.synthetics.values import Action, Child, Happening, Priced, Work
 from core.money import ZERO
 from core.trading.orders import Limit, Market, OrderStatus, OrderType, Side, Stop, StopLimit, TrailingStop
@@ -160,8 +160,7 @@ def conclusions(turn: Turn, guard: Guard) -> Guard:
         elif leg.status is OrderStatus.REJECTED or leg.role == "out":
             turn.failed(leg)  # also a market order that the venue ended for want of offers
         else:
-            ended = "has expired" if leg.status is OrderStatus.EXPIRED else "was cancelled elsewhere"
-            turn.end(OrderStatus.CANCELLED, leg.reason or f"Its {NAMES[leg.role]} {ended}.")
+            turn.end(OrderStatus.CANCELLED, ended_by_itself(leg, f"Its {NAMES[leg.role]}"))
     return guard
 
 

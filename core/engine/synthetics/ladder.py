@@ -7,7 +7,7 @@ from core import wording
 from core.engine.synthetics import guard as guards
 from core.engine.synthetics.bracket import exit_of
 from core.engine.synthetics.guard import LEGS, UNSENT, Guard
-from core.engine.synthetics.turn import Turn, short
+from core.engine.synthetics.turn import Turn, ended_by_itself, short
 from core.engine.synthetics.values import Action, Happening, Work
 from core.money import ONE, ZERO, quantise_quantity
 from core.trading.orders import Ladder, Limit, OrderRequest, OrderStatus, Side
@@ -84,10 +84,5 @@ def conclude(turn: Turn) -> None:
         if rung.reason == UNSENT and turn.work.ending is None:
             turn.place("rung", rung.type, rung.quantity, level=rung.level)
             continue
-        what = {OrderStatus.REJECTED: "was refused", OrderStatus.EXPIRED: "has expired"}.get(
-            rung.status, "was cancelled"
-        )
-        turn.tell(
-            f"The part of the ladder at {wording.price(rung.type.price, turn.instrument)} {what}"
-            f"{': ' + rung.reason if rung.reason else ' elsewhere.'} The others go on."
-        )
+        at = wording.price(rung.type.price, turn.instrument)
+        turn.tell(f"The part of the ladder at {at} is over, the others go on. {ended_by_itself(rung, 'It')}")

@@ -12,7 +12,7 @@ from core.engine.synthetics.guard import Guarded
 from core.engine.synthetics.iceberg import IcebergState
 from core.engine.synthetics.ladder import LadderState
 from core.engine.synthetics.slicing import Sliced
-from core.engine.synthetics.values import Action, Happening
+from core.engine.synthetics.values import Action, Changed, Happening
 from core.errors import InvalidInput
 from core.outbox import KIND, decode, encode
 from core.trading.orders import (
@@ -78,6 +78,14 @@ def step(state: State, happening: Happening) -> tuple[State, tuple[Action, ...]]
             return ladder.step(state, happening)
         case GridState():
             return grid.step(state, happening)
+
+
+def reopened(state: State, told: Changed) -> State | None:
+    """A finished state that goes on, because a child that was thought over has filled more; else None."""
+    child = next((child for child in state.work.children if child.n == told.n), None)
+    if not state.work.finished or child is None or told.filled <= child.filled:
+        return None
+    return replace(state, work=replace(state.work, finished=False, reopened=True, failures=0, retry=0))
 
 
 def material(before: State, after: State) -> bool:

@@ -42,11 +42,12 @@ from core.jobs import end_task
 from core.market.instrument import Instrument
 from core.money import ZERO
 from core.trading.exchange import Exchange, Quote
-from core.trading.orders import Order, OrderRequest, OrderStatus, Vwap
+from core.trading.orders import Limit, Market, Order, OrderRequest, OrderStatus, Vwap
 
 KIND = "composite"  # of the documents in which the states are kept
 BEAT = 1.0  # seconds between two ticks
 AGAIN = 2_000  # ms after which what could not be done is tried again
+PATIENCE = 3.0  # seconds at the end for what is under way
 FRESH = 15.0  # seconds; an older price begins nothing
 NEVER_SENT = "It was never sent."
 PASSING = (Conflict, Unavailable, OSError, TimeoutError)  # nothing was sent, and later it may be
@@ -80,8 +81,10 @@ class Synthetics:
         self._store, self._book, self._execution, self._exchange_for = store, book, execution, exchange_for
         self._feed, self._clock = feed, clock
         self._running: dict[str, Running] = {}
+        self._cancelled: set[str] = set()  # orders that end without having begun
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._late: set[asyncio.Task[None]] = set()
         self._log = structlog.get_logger("synthetics")
         execution.listen(self.on_order)
         bus.subscribe(QuoteChanged, self.on_quote)
@@ -98,10 +101,12 @@ class Synthetics:
         self._stopping = True
         await end_task(self._task)
         self._task = None
-        for running in tuple(self._running.values()):
-            if running.worker is not None:
-                running.worker.cancel()
-                await asyncio.gather(running.worker, return_exceptions=True)
+        tasks = [running.worker for running in self._running.values() if running.worker is not None]
+        if tasks := [task for task in (*tasks, *self._late) if not task.done()]:
+            await asyncio.wait(tasks, timeout=PATIENCE)  # an order on its way hears its answer
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def load(self) -> None:
         """Takes up again what the record calls open, also what was recorded and never begun.
@@ -112,13 +117,13 @@ class Synthetics:
         for document in await self._store.documents(KIND, open_only=True):
             known.add(document.id)
             order = self._book.order(document.id) or await self._store.order(document.id)
-            if order is None or order.status.final:
-                async with self._store.unit() as unit:
-                    await unit.save_document(replace(document, open=False))
+            state = machines.read(document.value)
+            if order is None or (order.status.final and not state.work.reopened):  # ended by a reset of the account
+                await self._close(document)
                 continue
             if document.id in self._running:
                 continue
-            running = self._running[order.id] = Running(order, machines.read(document.value))
+            running = self._running[order.id] = Running(order, state)
             for child in running.state.work.children:
                 found = await self._store.order(child_id(order.id, child.n))
                 if found is not None:
@@ -127,7 +132,10 @@ class Synthetics:
             self._wake(running)
         for order in self._book.open_orders():
             if order.id not in known and order.status is OrderStatus.OPEN and self.owns(order):
-                await self.begin(order)
+                try:
+                    await self.begin(order)
+                except FAILURES as failed:  # without a price, or its venue: the next start tries again
+                    self._log.warning("not begun", order=order.id, exc_info=failed)
 
     async def begin(self, order: Order) -> None:
         """Takes up an order that was just recorded as open, and waits for its first acts."""
@@ -144,6 +152,12 @@ class Synthetics:
         running = Running(order, state)
         async with self._store.unit() as unit:
             await unit.save_document(self._document(running.order, state))
+        if order.id in self._running:
+            return
+        if order.id in self._cancelled or self._book.order(order.id) is None:  # it ended before it began
+            async with self._store.unit() as unit:
+                await unit.save_document(replace(self._document(running.order, state), open=False))
+            return
         self._running[order.id] = running
         running.inbox.append(Ticked(self._clock.now_ms()))
         quote, age = self._feed.known(request.instrument), self._feed.age(request.instrument)
@@ -156,9 +170,15 @@ class Synthetics:
         """Ends the order: its children are cancelled first, what they filled counts. Waits for what can be done now."""
         running = self._running.get(order.id)
         if running is None:
-            if not order.status.final:
-                cancelled = replace(order, status=OrderStatus.CANCELLED, reason="Cancelled on request.")
-                await self._execution.settle(cancelled)
+            now = self._book.order(order.id)  # the caller's may be of a time before it ended by itself
+            if now is not None:
+                self._cancelled.add(order.id)  # at once: whoever is just beginning it must see that
+                try:
+                    await self._execution.settle(
+                        replace(now, status=OrderStatus.CANCELLED, reason="Cancelled on request.")
+                    )
+                finally:
+                    self._cancelled.discard(order.id)
             return
         running.inbox.append(Cancelled())
         self._wake(running)
@@ -171,7 +191,11 @@ class Synthetics:
         if order.id in self._running:
             return True
         request = order.request
-        return request.parent is None and not self._exchange_for(request.account).capabilities.works(request.type)
+        if request.parent is not None or isinstance(request.type, Market | Limit):
+            return False
+        capabilities = self._exchange_for(request.account).capabilities
+        # An account without keys has no venue to ask: what rests there natively is not to be taken for ours.
+        return bool(capabilities.order_types) and not capabilities.works(request.type)
 
     def state(self, order_id: str) -> State | None:
         """What the machine of an order at work remembers."""
@@ -184,8 +208,13 @@ class Synthetics:
 
     async def settled(self) -> None:
         """Returns when every order has taken in what has happened so far."""
-        while workers := [each.worker for each in self._running.values() if each.worker and not each.worker.done()]:
-            await asyncio.wait(workers)
+
+        def at_work() -> list[asyncio.Task[None]]:
+            workers = [each.worker for each in self._running.values() if each.worker and not each.worker.done()]
+            return [*workers, *self._late]
+
+        while tasks := at_work():
+            await asyncio.wait(tasks)
 
     # -- what happens -------------------------------------------------------------------------------------------
 
@@ -201,6 +230,22 @@ class Synthetics:
         running = self._running.get(after.request.parent or "")
         if running is not None:
             running.inbox.append(changed(after))
+            self._wake(running)
+        elif after.request.parent is not None and after.status.final and after.filled and not self._stopping:
+            task = asyncio.get_running_loop().create_task(self._hear_late(after), name="late fill")
+            self._late.add(task)
+            task.add_done_callback(self._late.discard)
+
+    async def _hear_late(self, child: Order) -> None:
+        """A child that filled after its parent had ended: the parent goes on, to trade back what is too much."""
+        parent = child.request.parent or ""
+        document, order = await self._store.document(KIND, parent), await self._store.order(parent)
+        if document is None or order is None or parent in self._running:
+            return
+        state = machines.reopened(machines.read(document.value), changed(child))
+        if state is not None:
+            running = self._running[parent] = Running(order, state)
+            running.inbox.extend((changed(child), Ticked(self._clock.now_ms())))
             self._wake(running)
 
     async def tick(self) -> None:
@@ -234,13 +279,31 @@ class Synthetics:
             await asyncio.wait([running.worker])
 
     async def _work(self, running: Running) -> None:
-        while running.inbox and running.order.id in self._running:
+        while running.inbox and running.order.id in self._running and not self._stopping:
             happening = running.inbox[0]
             try:
-                await self._take(running, happening)
+                if not await self._over(running):
+                    await self._take(running, happening)
             except FAILURES as failed:  # not written down, so it did not happen yet
                 self._log.warning("a step was not kept", order=running.order.id, exc_info=failed)
                 await self._clock.sleep(AGAIN / 1000)
+
+    async def _over(self, running: Running) -> bool:
+        """Whether the order was ended from elsewhere (the account was reset): then it is left alone."""
+        order_id = running.order.id
+        if self._book.order(order_id) is not None or running.state.work.reopened:
+            return False
+        order, document = await self._store.order(order_id), await self._store.document(KIND, order_id)
+        if order is None or not order.status.final:
+            return False
+        if document is not None:
+            await self._close(document)
+        self._running.pop(order_id, None)
+        return True
+
+    async def _close(self, document: Document) -> None:
+        async with self._store.unit() as unit:
+            await unit.save_document(replace(document, open=False))
 
     async def _take(self, running: Running, happening: Happening) -> None:
         state, actions = machines.step(running.state, happening)
@@ -354,8 +417,10 @@ def standing(order: Order, state: State, actions: Sequence[Action]) -> Order:
     filled = max(ZERO, work.filled)
     status = OrderStatus.PARTIAL if ZERO < filled < work.quantity else OrderStatus.OPEN
     reason = order.reason
+    if order.status.final:  # reopened: what it was stands, but for what it filled
+        status = order.status
     for action in actions:
-        if isinstance(action, Finish):
+        if isinstance(action, Finish) and not order.status.final:
             status, reason = action.status, action.reason
     return replace(order, status=status, filled=filled, average_price=work.average_price, fees=work.fees, reason=reason)
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from core import wording
 from core.engine.synthetics.guard import UNSENT, leftover
-from core.engine.synthetics.turn import Turn, short
+from core.engine.synthetics.turn import Turn, ended_by_itself, short
 from core.engine.synthetics.values import Action, Child, Happening, Work
 from core.money import ZERO, quantise_quantity
 from core.trading.orders import Limit, Market, OrderRequest, OrderStatus
@@ -102,8 +102,7 @@ def conclude(turn: Turn) -> None:
         if slice_.status is OrderStatus.REJECTED:
             turn.failed(slice_)
         elif isinstance(slice_.type, Limit):
-            ended = "has expired" if slice_.status is OrderStatus.EXPIRED else "was cancelled elsewhere"
-            turn.end(OrderStatus.CANCELLED, slice_.reason or f"A part of it {ended}.")
+            turn.end(OrderStatus.CANCELLED, ended_by_itself(slice_, "A part of it"))
         elif not slice_.filled:
             turn.failed(slice_)  # nobody offered anything
 

@@ -38,6 +38,7 @@ from core.trading.orders import (
 
 ATTEMPTS = 5  # placements refused in a row after which an order gives up
 FIRST_WAIT = 2_000  # ms before a refused placement is tried again, doubled each time
+ASKED = "Cancelled on request."
 FLAT = Decimal("1e-12")  # base; sums of what venues tell end this near to what they mean
 
 
@@ -262,6 +263,14 @@ def price_of(kind: OrderType, last: Decimal | None) -> Decimal | None:
             return price
         case _:
             return last
+
+
+def ended_by_itself(child: Child, what: str) -> str:
+    """Why an order that nobody here wanted to end is over: 'Its stop order was cancelled elsewhere.'"""
+    if child.reason is not None and child.reason != ASKED:
+        return child.reason
+    ended = {OrderStatus.EXPIRED: "has expired", OrderStatus.REJECTED: "was refused"}
+    return f"{what} {ended.get(child.status, 'was cancelled by itself or elsewhere')}."
 
 
 def short(child: Child) -> bool:

@@ -57,6 +57,7 @@ class Work:
 
     now: the newest time seen (UTC ms); last: the newest price seen; told: how often the user was told something
     failures: placements refused in a row; retry: UTC ms before which none is tried again
+    reopened: it had finished, and then a child filled that was thought over
     """
 
     request: OrderRequest
@@ -68,6 +69,7 @@ class Work:
     told: int = 0
     ending: Ending | None = None
     finished: bool = False
+    reopened: bool = False
     failures: int = 0
     retry: int = 0
 

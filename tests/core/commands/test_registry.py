@@ -87,7 +87,8 @@ def test_every_example_is_understood_as_its_own_command() -> None:
 
 def test_whatever_trades_or_changes_people_needs_a_role() -> None:
     trading = {"buy", "sell", "cancel", "panic", "resume", "start", "stop", "reset", "protect", "flatten"}
-    trading |= {"split", "arm", "disarm", "replace"}
+    trading |= {"limits", "mandate", "split", "arm", "disarm", "replace"}
+    trading |= {"oco", "trail", "stoplimit", "bracket", "iceberg", "twap", "vwap", "ladder", "grid"}
     governing = {"people", "allow", "revoke"}
     for each in registry().commands:
         expected = Role.TRADER if each.name in trading else Role.ADMIN if each.name in governing else Role.VIEWER

@@ -11,12 +11,12 @@ import pytest
 
 from core.clock import SimulatedClock, from_ms
 from core.engine.execution import LOOKUP_EVERY, UNSENT, Execution
-from core.errors import Conflict, OrderRefused, OutcomeUnknown
+from core.errors import Conflict, InvalidInput, OrderRefused, OutcomeUnknown
 from core.money import ZERO
 from core.store.outbox import SqlOutbox
 from core.trading.costs import Costs
 from core.trading.exchange import RECEIVE_WINDOW, Acknowledgement, Capabilities
-from core.trading.orders import Limit, Market, Order, OrderRequest, OrderStatus, Side
+from core.trading.orders import Iceberg, Limit, Market, Order, OrderRequest, OrderStatus, Side
 from core.trading.portfolio import Fill, fold
 from tests.trading import ACCOUNT, BTC, EPOCH, ETH, Room, synthetic_bars
 
@@ -418,3 +418,40 @@ async def test_a_cancel_that_races_a_fill_ends_in_one_of_the_two(room: Room) -> 
     statuses = {order.status for order in await room.record.orders(ACCOUNT)}
     assert statuses == {OrderStatus.CANCELLED, OrderStatus.FILLED}
     assert await engine.book.differences(ACCOUNT) == []
+
+
+async def test_the_orders_of_the_last_minute_are_remembered_over_a_restart(room: Room) -> None:
+    execution = over(room, LossyVenue(loses=False))
+    for name in ("one", "two"):
+        await execution.submit(replace(buy(name), created=room.clock.now()), lambda: Decimal(10))
+        await room.clock.advance(20.0)
+    await execution.submit(replace(buy("child"), created=room.clock.now(), parent="one"), lambda: Decimal(10))
+    await room.crash()
+    await room.open()
+    assert room.engine.book.recent(ACCOUNT) == 2
+    await room.clock.advance(25.0)
+    assert room.engine.book.recent(ACCOUNT) == 1
+
+
+async def test_a_part_of_another_order_is_not_replaced(room: Room) -> None:
+    venue = LossyVenue()
+    execution = over(room, venue)
+    part = replace(buy("whole.1"), type=Limit(Decimal(90)), parent="whole")
+    order = await execution.submit(part, lambda: Decimal(10))
+    with pytest.raises(InvalidInput, match="is a part of another order"):
+        await execution.replace(order, replace(part, id="other", replaces=order.id))
+    assert venue.received == ["whole.1"]
+
+
+async def test_a_composite_order_that_has_ended_is_not_cancelled_by_an_old_image_of_it(room: Room) -> None:
+    desk, engine = room.engine.desk, room.engine
+    request = replace(buy("whole"), type=Iceberg(Decimal(1), Decimal("0.05")), created=room.clock.now())
+    await engine.execution.submit(request, lambda: Decimal(10))
+    before = await desk.order(ACCOUNT, "whole")
+    assert before.status is OrderStatus.OPEN
+    await engine.execution.cancel(before)
+    ended = await desk.order(ACCOUNT, "whole")
+    filled = replace(ended, status=OrderStatus.FILLED, filled=Decimal("0.1"))
+    await engine.execution.settle(filled)
+    await engine.synthetics.cancel(before)
+    assert (await desk.order(ACCOUNT, "whole")).filled == Decimal("0.1")

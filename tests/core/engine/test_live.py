@@ -390,3 +390,18 @@ async def test_orders_elsewhere_are_no_orders_of_ours(hall: Hall) -> None:
     assert await hall.engine.desk.cancel_all(LIVE) == []
     assert hall.venue.orders["file:78"].request.ledger == ELSEWHERE
     assert not hall.venue.orders["file:78"].status.final
+
+
+async def test_a_stop_that_the_venue_keeps_says_so_and_only_one_over_everything_protects(hall: Hall) -> None:
+    await hall.arm()
+    preview = await hall.engine.desk.preview(await hall.draft("0.1", "sell", stop=D(29_000)))
+    assert not any("live in this process" in warning for warning in preview.warnings)
+    await hall.trade("0.1", "sell", stop=D(29_000))
+    assert (await hall.engine.desk.portfolio(LIVE)).positions[0].stop is None
+    await hall.engine.desk.protect(LIVE, BTC, stop=D(28_000))
+    assert (await hall.engine.desk.portfolio(LIVE)).positions[0].stop == D(28_000)
+    assert [type(each.request.type).__name__ for each in await hall.engine.desk.orders(LIVE)] == ["Stop"]
+    with pytest.raises(InvalidInput, match="a trail, or a stop and a target"):
+        await hall.engine.desk.protect(LIVE, BTC, stop=D(28_000), trail=D("0.05"))
+    await hall.engine.desk.protect(LIVE, BTC)
+    assert await hall.engine.desk.orders(LIVE) == []

@@ -22,6 +22,8 @@ class Venue:
 
     capabilities = Capabilities(frozenset({"Market", "Limit", "Stop"}), paper=False)
 
+    trades = "t"  # how the ids of its fills begin
+
     def __init__(self, clock: Clock, held: dict[str, Decimal], price: Decimal) -> None:
         self.clock, self.held, self.price = clock, held, price
         self.orders: dict[str, Order] = {}
@@ -49,8 +51,8 @@ class Venue:
         request = order.request
         base, quote, sign = request.instrument.base, request.instrument.quote, request.side.sign
         fill = Fill(
-            f"t{len(self.done) + 1}", order_id, request.account, request.ledger, request.instrument.key, request.side,
-            price, quantity, quantity * price * FEE, self.clock.now(),
+            f"{self.trades}{len(self.done) + 1}", order_id, request.account, request.ledger, request.instrument.key,
+            request.side, price, quantity, quantity * price * FEE, self.clock.now(),
         )  # fmt: skip
         self.held[base] = self.held.get(base, ZERO) + quantity * sign
         self.held[quote] = self.held.get(quote, ZERO) - quantity * price * sign - fill.fee

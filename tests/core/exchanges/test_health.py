@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from core.clock import SimulatedClock
-from core.errors import AppError, ExchangeError, InvalidInput, OrderRefused, Unavailable
+from core.errors import AppError, ExchangeError, InvalidInput, OrderRefused, OutcomeUnknown, Unavailable
 from core.exchanges.breaker import Breaker
 from core.exchanges.health import CAUSES, Vitals, percentile, trouble_of
 from core.exchanges.observed import Watch
@@ -126,6 +126,7 @@ def test_what_says_nothing_about_the_venue_is_not_counted(vitals: Vitals) -> Non
     assert trouble_of(ConnectionResetError()) is not None
     for kind in CAUSES:
         assert trouble_of(ExchangeError("x", kind=kind)) is not None
+    assert trouble_of(OutcomeUnknown("somewhere did not say whether it took the order.", kind="unknown")) is not None
     vitals.failed(0.0, Unavailable("wait", kind="pace"))
     assert vitals.health().asked == 0
 

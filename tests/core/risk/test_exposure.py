@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import RiskRefused
+from core.market.instrument import Instrument
 from core.risk.exposure import DAY, HOUR, Course, Exposure, Stake, Standing, exposure, standing
 from core.risk.limits import Limits, Situation, checks, demand, loosened, tightest
 from core.trading.orders import Side
@@ -108,13 +109,13 @@ AMOUNTS = st.integers(1, 400).map(D)
 
 
 @given(st.lists(st.tuples(st.sampled_from((BTC, ETH)), AMOUNTS, st.booleans(), st.integers(0, 100)), max_size=40))
-def test_no_sequence_of_orders_and_fills_exceeds_a_ceiling(steps: list[tuple[object, D, bool, int]]) -> None:
+def test_no_sequence_of_orders_and_fills_exceeds_a_ceiling(steps: list[tuple[Instrument, D, bool, int]]) -> None:
     limits = replace(
         NOTHING, order_notional=D(300), position_notional=D(500), asset_exposure=D("0.5"), total_exposure=D("0.7")
     )
     held, coming = {"BTC": D(0), "ETH": D(0)}, {"BTC": D(0), "ETH": D(0)}
     for instrument, notional, fills, percent in steps:
-        base = instrument.base  # type: ignore[attr-defined]
+        base = instrument.base
         stakes = [Stake("me", "manual", name, held[name], coming[name]) for name in held]
         situation = replace(
             BUY, instrument=instrument, price=D(1), quantity=notional, last=D(1), cost=notional, wealth=D(1000),

@@ -225,9 +225,10 @@ class Orders:
             raise Refused(400, -1102, "Mandatory parameter 'price' was not sent, was empty/null, or malformed.")
         if kind in ("LIMIT", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"):
             force = given("timeInForce")
-            if force not in ("GTC", "IOC", "FOK"):
+            if force == "IOC" or force == "FOK":
+                ticket = replace(ticket, time_in_force=force)
+            elif force != "GTC":
                 raise Refused(400, -1115, "Invalid timeInForce.")
-            ticket = replace(ticket, time_in_force=force)
         if kind == "MARKET" and quantity is None and "quoteOrderQty" in params:
             return replace(ticket, spend=Decimal(params["quoteOrderQty"]))
         if quantity is None:

@@ -239,7 +239,7 @@ class Venue:
 
     def now(self) -> int:
         """UTC ms on the venue's own clock, which may be skewed."""
-        return self._now() + sum(each.details["ms"] for each in self._troubles if each.kind == "skew")
+        return self._now() + sum(int(each.details["ms"]) for each in self._troubles if each.kind == "skew")
 
     def trouble(self, kinds: Sequence[str], what: str) -> Trouble | None:
         """The misbehaviour that is due for this, counted down."""

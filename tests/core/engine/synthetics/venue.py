@@ -56,6 +56,7 @@ class Stage:
     venue: dict[int, Taken] = field(default_factory=dict)
     wire: list[Happening] = field(default_factory=list)
     lost: list[Place | Cancel] = field(default_factory=list)
+    late: list[int] = field(default_factory=list)
     finished: Finish | None = None
     told: dict[int, str] = field(default_factory=dict)
     placed_twice: list[int] = field(default_factory=list)
@@ -68,6 +69,9 @@ class Stage:
 
     def hear(self, happening: Happening) -> None:
         """One step: written down, then carried out, unless the process dies in between."""
+        going_on = machines.reopened(self.state, happening) if isinstance(happening, Changed) else None
+        if going_on is not None:
+            self.state, self.finished = going_on, None
         self.state, actions = machines.step(self.state, happening)
         self.kept = machines.written(self.state)
         for action in actions:
@@ -89,9 +93,9 @@ class Stage:
         """The process begins anew from what was kept: every child is looked up, then the machine is told."""
         known, self.state = self.state, machines.read(self.kept)
         assert self.state == known
-        self.wire.clear()
-        if self.state.work.finished:
+        if self.state.work.finished:  # what is told of its children from now on still arrives
             return
+        self.wire.clear()
         for child in self.state.work.children:
             if child.n in self.venue:
                 self.hear(self.changed(child.n))
@@ -121,8 +125,8 @@ class Stage:
             self.fill(n, taken.quantity - taken.filled, self.price)  # it just filled
         if not taken.status.final:
             taken.status = OrderStatus.CANCELLED
-            if self.random.random() < self.faults / 8:  # and filled all the same
-                taken.filled, taken.notional = taken.quantity, taken.quantity * self.price
+            if self.random.random() < self.faults / 2:
+                self.late.append(n)  # it filled all the same, as will be heard
         self.tell(n)
 
     def fill(self, n: int, quantity: Decimal, price: Decimal) -> None:
@@ -156,6 +160,10 @@ class Stage:
     def moves(self, price: Decimal, seconds: float = 1.0) -> None:
         """The market moves; every open order sees it, and the machine may."""
         self.price, self.now = price, self.now + int(seconds * 1000)
+        for n in self.late:
+            self.fill(n, self.venue[n].quantity - self.venue[n].filled, price)
+            self.tell(n)
+        self.late.clear()
         for n, taken in self.venue.items():
             before = (taken.status, taken.filled)
             self.match(n)
@@ -196,7 +204,7 @@ class Stage:
             if round_ == 20:
                 self.hear(Cancelled())
                 self.deliver()
-            if self.finished is not None or self.state.work.finished:
+            if self.state.work.finished and not self.late:
                 return
 
     # -- what is true ---------------------------------------------------------------------------------------------

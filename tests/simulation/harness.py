@@ -1,0 +1,17 @@
+"""The harness: one seed, from nothing to its outcome."""
+
+from random import Random
+
+from tests.simulation.product import product
+from tests.simulation.scenario import play
+from tests.simulation.world import OPENING, Outcome, World
+
+ACCOUNTS = ("ann@sim", "bob@sim")
+
+
+def simulate(seed: int) -> Outcome:
+    """The history of the seed."""
+    world = World(seed, [*ACCOUNTS[: Random(seed).choice((1, 1, 2))]], product)
+    for account in world.accounts:
+        world.venue.open(account, "USDT", OPENING)
+    return world.run(play)
