@@ -15,6 +15,7 @@ from core.exchanges.venues import ALTERNATIVES, profile_of
 CLOSED_HERE = re.compile(r"\b451\b|restricted location|unavailable for legal", re.IGNORECASE)
 ADDRESS = re.compile(r"\b(GET|POST|PUT|DELETE)\b\s+\S+|(?:https?|wss?)://\S+")
 SECRETIVE = re.compile(r"\b[A-Za-z0-9+/_=-]{32,}")  # keys, signatures and tokens that a venue repeats in its answer
+MAINTAINED = re.compile(r"maintenance|being upgraded|system upgrade", re.IGNORECASE)
 UNSURE = re.compile(r"status unknown|timed? ?out|internal error|unknown error|try again later", re.IGNORECASE)
 
 # kind: (what happened, what to do). {venue}, {asked} and {said} are filled in.
@@ -181,6 +182,8 @@ def kind_of(venue: str, failed: Exception, status: int | None = None) -> str | N
         for pattern, kind in profile_of(venue).patterns:
             if re.search(pattern, text):
                 return kind
+    if status == 503 and MAINTAINED.search(text):
+        return "maintenance"
     for classes, kind in (
         ((errors.RateLimitExceeded, errors.DDoSProtection), "rate"),
         ((errors.AccountSuspended,), "suspended"),
