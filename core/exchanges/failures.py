@@ -4,6 +4,7 @@ Whoever asked for data gets `explained`; whoever placed an order gets `placing`,
 not take (OrderRefused) from what may have arrived (OutcomeUnknown).
 """
 
+import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -168,6 +169,8 @@ def kind_of(venue: str, failed: Exception, status: int | None = None) -> str | N
     """Which of SENTENCES (or 'geo') tells what happened; None when none does."""
     from ccxt.base import errors
 
+    if isinstance(failed, binascii.Error):  # a secret that is no base64, found out while signing
+        return "auth"
     text = ADDRESS.sub("", str(failed))
     if isinstance(failed, errors.RestrictedLocation) or status == 451 or CLOSED_HERE.search(text):
         return "geo"
@@ -203,6 +206,8 @@ def _surely_refused(failed: Exception, answered: Answered, kind: str | None, tex
     from ccxt.base import errors
 
     if not answered.sent:
+        return True
+    if isinstance(failed, binascii.Error):
         return True
     status = answered.status
     if status is None:  # no answer came: only what ccxt itself refused, for no failure beneath it, never left
