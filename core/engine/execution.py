@@ -23,7 +23,7 @@ from core.events import AccountNotice
 from core.exchanges.record import Also, Change, order_changed
 from core.jobs import end_task
 from core.money import ZERO, plain
-from core.trading.exchange import Exchange
+from core.trading.exchange import LAST_LOOK, Acknowledgement, Exchange
 from core.trading.orders import Market, Order, OrderRequest, OrderStatus, TimeInForce
 from core.trading.portfolio import Fill
 
@@ -337,20 +337,32 @@ class Execution:
 
     async def _send(self, order: Order, last: Callable[[], None] | None = None) -> Order:
         exchange = self._exchange_for(order.request.account)
-        try:
+
+        def look() -> None:
             if self._lease is not None:
                 self._lease.demand()
             if self._gate is not None:
                 self._gate(order.request)
             if last is not None:
                 last()
+
+        def leaving() -> None:
+            try:
+                look()
+            except AppError as refused:
+                raise OrderRefused(refused.message, hint=refused.hint, **refused.details) from refused
+
+        try:
+            look()
         except AppError as refused:
             await self._outcomes.reject(order, refused.message)
             raise
         if not exchange.capabilities.paper:  # placing on paper is itself the transaction that says so
             order = await self._outcomes.save(replace(order, status=OrderStatus.SENDING))
         try:
-            acknowledged = await exchange.place(order.request)
+            if not exchange.capabilities.paper:
+                leaving()  # writing took its time, and panic waits for nobody
+            acknowledged = await self._place(exchange, order.request, leaving)
         except SURELY_NOT as refused:
             await self._outcomes.reject(order, refused.message)
             raise
@@ -364,6 +376,14 @@ class Execution:
             return self._book.order(order.id) or await self._store.order(order.id) or order
         order = await self._outcomes.take_in(order, replace(order, status=OrderStatus.OPEN), acknowledged.fills)
         return await self._see_through(order) if acknowledged.fills or at_once(order.request) else order
+
+    async def _place(self, exchange: Exchange, request: OrderRequest, leaving: Callable[[], None]) -> Acknowledgement:
+        """leaving: asked by the exchange once more when it had to wait, see `core.trading.exchange.last_look`"""
+        LAST_LOOK.set(leaving)
+        try:
+            return await exchange.place(request)
+        finally:
+            LAST_LOOK.set(None)  # no reset: what is thrown away unfinished ends in another context
 
     async def _see_through(self, order: Order) -> Order:
         """The order once the venue shows how it ended, if it does so soon: one at the market ends at once."""

@@ -26,7 +26,7 @@ from core.exchanges.vault import ExchangeSecrets
 from core.market.instrument import Instrument
 from core.money import ZERO
 from core.trading.costs import Costs
-from core.trading.exchange import Acknowledgement
+from core.trading.exchange import Acknowledgement, last_look
 from core.trading.orders import Limit, Market, OneCancelsOther, Order, OrderRequest, StopLimit
 from core.trading.portfolio import Fill
 
@@ -74,6 +74,8 @@ class CcxtExchange:
         asked = described(request)
         try:
             answer = await self._connection.raw(lambda client: self._send(client, request, sent, listed), None)
+        except OrderRefused:  # by the last look: nothing was sent
+            raise
         except Exception as failed:  # whatever it is, the order may have arrived: sorted by what is certain
             from ccxt.base.errors import BaseError, InvalidNonce
 
@@ -264,6 +266,7 @@ class CcxtExchange:
             ) from failed
 
     async def _send(self, client: Any, request: OrderRequest, sent: Sending, listed: Instrument) -> Any:
+        last_look()
         if isinstance(request.type, OneCancelsOther):
             return await place_pair(client, request, sent, listed, self._known.client_ids(request))
         price = None if sent.price is None else float(sent.price)

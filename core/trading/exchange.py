@@ -1,6 +1,7 @@
 """The exchange port: what a venue, real or paper, can be asked. Capabilities are data, not methods that fail."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +15,20 @@ from core.trading.portfolio import Fill
 
 ELSEWHERE = "elsewhere"  # the ledger of orders and fills that were made outside of this product
 RECEIVE_WINDOW = 10.0  # seconds; venues drop a request that took longer (5 s by default, on slow clocks twice that)
+
+
+# What speaks against the order that is being placed, asked in the moment in which it leaves.
+LAST_LOOK: ContextVar[Callable[[], None] | None] = ContextVar("last_look", default=None)
+
+
+def last_look() -> None:
+    """For an exchange that waited (for its turn, its clock, its connection) after it was asked to place an order.
+
+    Raises OrderRefused where the order must not leave any more, e.g. after a panic meanwhile; then nothing is sent.
+    """
+    look = LAST_LOOK.get()
+    if look is not None:
+        look()
 
 
 @dataclass(frozen=True, slots=True)

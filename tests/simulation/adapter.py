@@ -14,7 +14,7 @@ from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.money import ZERO
 from core.trading.costs import Costs
-from core.trading.exchange import Acknowledgement, Capabilities, Quote
+from core.trading.exchange import Acknowledgement, Capabilities, Quote, last_look
 from core.trading.orders import Order, OrderRequest
 from core.trading.portfolio import Fill
 from tests.simulation.loop import LoopClock
@@ -59,6 +59,8 @@ class SimulatedExchange:
             order = self._venue.place(self._account, mine, request)
             return Acknowledgement(order.id, self._venue.fills_of(self._account, mine))
 
+        if await self._network.turn():
+            last_look()
         if not self._network.cut:
             self._sent.append(Sent(mine, request, self._clock.now_ms(), self._process))
         self._told(f"product {self._process}", f"sends {_described(request)}")

@@ -161,3 +161,4 @@ MUTATIONS: dict[str, tuple[Mutation, str]] = {
     "a leg is sent before the other one is gone": (legs_overlap, "composites"),
     "composite orders are forgotten by a restart": (children_forgotten, "composites"),
 }
+RACING = frozenset({"a leg is sent before the other one is gone"})  # shows in worlds whose legs race each other
