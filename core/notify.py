@@ -318,7 +318,7 @@ def reached(order: Order, run: Run | None = None) -> str | None:
         case Stop(level) | StopLimit(level):
             what = f"stop at {wording.price(level, instrument)}"
         case TrailingStop(fraction):
-            what = "trailing stop" if fraction is None else f"trailing stop of {wording.percent(fraction, 1)}"
+            what = "trailing stop" if fraction is None else f"trailing stop of {wording.rate(fraction)}"
         case Limit(level) if order.reason == REACHED["target"]:
             what = f"target at {wording.price(level, instrument)}"
         case _:

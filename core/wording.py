@@ -65,6 +65,12 @@ def percent(fraction: Number | None, places: int = 2, sign: bool = False) -> str
     return f"{'+' if sign and number > 0 and text.strip('0.') else ''}{text} %"
 
 
+def rate(fraction: Number) -> str:
+    """0.03 as '3.0 %', 0.0002 as '0.02 %': every digit of a share that somebody chose, one at least."""
+    digits = -int((exact(fraction) * 100).normalize().as_tuple().exponent)
+    return percent(fraction, max(1, digits))
+
+
 def exact(value: Number) -> Decimal:
     """The decimal of a number; NaN and infinities as zero, so that an answer is never cut short by one."""
     number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)

@@ -8,7 +8,6 @@ from core.commands.confirmations import SECONDS, Proposal
 from core.commands.context import Context
 from core.commands.outcomes import kind_of, outcome, tone_of
 from core.commands.tickets import account_facts, facts_of
-from core.engine.synthetics.terms import homes
 from core.engine.views import Preview
 from core.market.instrument import Instrument
 from core.reply import Reply, Text
@@ -36,7 +35,6 @@ async def composed(
     preview = await desk.preview(request)
     request = preview.request
     subject = f"{side} {wording.quantity(preview.quantity, instrument.base)}{kind_of(request)}"
-    natives = desk.natives(ctx.account)
 
     async def execute() -> Reply:
         order = await desk.submit(request, preview)
@@ -50,7 +48,7 @@ async def composed(
     rows = [("Each", why) if not what else (what, why) for what, why in facts]
     return Proposal(
         f"{subject[0].upper()}{subject[1:]}?",
-        (*worst(preview), *rows, *homes(request, natives), *account_facts(preview)),
+        (*worst(preview), *rows, *desk.homes(request), *account_facts(preview)),
         execute,
         subject,
         preview.mode,

@@ -45,7 +45,7 @@ def short(guard: Guard, instrument: Instrument) -> str:
     if guard.target is not None:
         found.append(f"target {wording.price(guard.target, instrument)}")
     if guard.trail is not None:
-        found.append(f"trail {wording.percent(guard.trail, 1)}")
+        found.append(f"trail {wording.rate(guard.trail)}")
     return ", ".join(found) or "–"
 
 
@@ -57,7 +57,7 @@ def told(guard: Guard, instrument: Instrument, amount: str) -> list[tuple[str, s
     if guard.target is not None:
         rows.append(("Target", f"sells {amount} when the price rises to {wording.price(guard.target, instrument)}"))
     if guard.trail is not None:
-        rows.append(("Trail", f"sells {amount} if the price falls {wording.percent(guard.trail, 1)} from its best"))
+        rows.append(("Trail", f"sells {amount} if the price falls {wording.rate(guard.trail)} from its best"))
     return rows
 
 
@@ -91,5 +91,5 @@ def left(before: Guard, held: Decimal, sold: Decimal, instrument: Instrument) ->
 def shown(name: str, value: Decimal, instrument: Instrument) -> str:
     """'stop at 60,000.00' or 'trail of 5.0 %'."""
     if name == "Trail":
-        return f"trail of {wording.percent(value, 1)}"
+        return f"trail of {wording.rate(value)}"
     return f"{name.lower()} at {wording.price(value, instrument)}"

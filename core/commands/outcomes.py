@@ -57,7 +57,7 @@ def kind_of(request: OrderRequest) -> str:
 
 def gap_of(kind: TrailingStop) -> str:
     """'3.0 %' or '500'."""
-    return wording.percent(kind.fraction, 1) if kind.fraction is not None else wording.grouped(kind.distance or ZERO)
+    return wording.rate(kind.fraction) if kind.fraction is not None else wording.grouped(kind.distance or ZERO)
 
 
 def length(seconds: int) -> str:

@@ -27,7 +27,7 @@ from core.engine.ports import AccountState, TradingStore
 from core.engine.register import Adopt, Register
 from core.engine.rules import Rules
 from core.engine.synthetics.grid import each_of
-from core.engine.synthetics.terms import on_grid, reference
+from core.engine.synthetics.terms import homes, on_grid, reference
 from core.engine.trader import Trader
 from core.engine.valuation import FRESH, Valuation, protecting
 from core.engine.views import MANUAL, AccountView, Panic, Preview, ProfitView
@@ -185,9 +185,9 @@ class Desk:
             size = each_of(kind, size, instrument) * (kind.levels - 1) or size
         return replace(plainly, type=kind, quantity=instrument.quantity(size), spend=None)
 
-    def natives(self, account: str) -> frozenset[str]:
-        """The order types that the account's venue works itself."""
-        return self._execution.natives(account)
+    def homes(self, request: OrderRequest) -> list[tuple[str, str]]:
+        """(part, where it lives) of an order that waits: at the venue, or in this process."""
+        return homes(request, self._execution.natives(request.account), whole=self._execution.works(request))
 
     async def preview(self, request: OrderRequest) -> Preview:
         """What the order would do now. Raises RiskRefused, InsufficientFunds or InvalidInput, with numbers."""
@@ -202,7 +202,7 @@ class Desk:
         equity = self._valuation.equity(request.account)
         after = (held + cost.quantity * request.side.sign) * cost.price / equity if equity > 0 else ZERO
         band = isinstance(entry_of(request.type), Market)
-        native = mode_of(request.account) == "LIVE" and type(request.type).__name__ in self.natives(request.account)
+        native = mode_of(request.account) == "LIVE" and self._execution.works(request)
         return Preview(
             request,
             mode_of(request.account),

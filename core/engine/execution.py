@@ -104,6 +104,10 @@ class Execution:
         """The order types that the account's exchange works itself."""
         return self._exchange_for(account).capabilities.order_types
 
+    def works(self, request: OrderRequest) -> bool:
+        """Whether the account's exchange takes the order as it is, so that nothing of it lives in this process."""
+        return self._exchange_for(request.account).capabilities.works(request.type)
+
     # -- orders -------------------------------------------------------------------------------------------------
 
     async def submit(

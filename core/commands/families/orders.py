@@ -11,6 +11,7 @@ from core.errors import InvalidInput, NotFound
 from core.market.instrument import Instrument
 from core.reply import Block, Choice, Choices, Reply, Table, Text
 from core.trading.orders import Bracket, Order, OrderRequest
+from core.trading.purses import title_of
 
 
 @command(
@@ -49,7 +50,7 @@ async def orders(ctx: Context, *words: str) -> Reply:
         for order in found
     )
     whole = [order for order in found if order.request.parent not in ids and not order.status.final]
-    title = f"{'Orders' if everything else 'Open orders'} ({wording.badge(view.mode, view.simulated)})"
+    title = f"{'Orders' if everything else 'Open orders'} ({wording.badge(title_of(ctx.account), view.simulated)})"
     columns = ("No.", "Order", "How", "State", *(("Why",) if everything else ()))
     table = Table(title, columns, rows, (0,), "No orders yet." if everything else "No open orders.")
     offers = tuple(Choice(f"Cancel {order.number}", f"cancel {order.number}") for order in whole[:5])
@@ -116,7 +117,7 @@ async def cancel(ctx: Context, order: str = "", *, instrument: Instrument | None
     """
     desk = ctx.services.desk
     view = await desk.portfolio(ctx.account)
-    badge = wording.badge(view.mode, view.simulated)
+    badge = wording.badge(title_of(ctx.account), view.simulated)
     found = await desk.orders(ctx.account, open_only=True, limit=200)
     if instrument is not None:
         found = [each for each in found if each.request.instrument == instrument]

@@ -8,6 +8,7 @@ from core.commands.converters import period as period_of
 from core.commands.registry import command
 from core.market.instrument import Instrument, parse_key
 from core.reply import Block, Facts, Reply, Table
+from core.trading.purses import title_of
 
 
 @command(
@@ -46,7 +47,7 @@ async def balance(ctx: Context, *, instrument: Instrument | None = None) -> Repl
         if line.total and (instrument is None or line.asset == instrument.base)
     )
     facts = [
-        ("Account", wording.badge(view.mode, view.simulated)),
+        ("Account", wording.badge(title_of(ctx.account), view.simulated)),
         ("Worth", wording.money(view.equity, view.currency)),
         ("Cash", wording.money(view.cash, view.currency)),
     ]
@@ -108,7 +109,7 @@ async def positions(ctx: Context) -> Reply:
                 "you" if held.ledger == "manual" else names.get(held.ledger, held.ledger),
             )
         )
-    title = f"Positions ({wording.badge(view.mode, view.simulated)}), in {view.currency}"
+    title = f"Positions ({wording.badge(title_of(ctx.account), view.simulated)}), in {view.currency}"
     columns = ("Pair", "Amount", "Entry", "Now", "Value", "Profit", "Protected", "By")
     return [Table(title, columns, tuple(rows), (1, 2, 3, 4, 5), "You hold no coins. To begin: buy 0.01 btc.")]
 
@@ -150,7 +151,7 @@ async def profit(ctx: Context, period: Period | None = None) -> Reply:
         ("Open positions", wording.signed(view.unrealised, money)),
         ("Fees paid", wording.money(view.fees, money)),
         ("Exits", f"{view.trades} (sales that closed a position or a part of one)"),
-        ("Account", wording.badge(view.mode, view.simulated)),
+        ("Account", wording.badge(title_of(ctx.account), view.simulated)),
     )
     title = f"Profit {f'since {wording.moment(since)}' if since else 'since the beginning'}"
     blocks: list[Block] = [Facts(title, facts)]
@@ -192,5 +193,5 @@ async def fills(ctx: Context) -> Reply:
                 "you" if fill.ledger == "manual" else names.get(fill.ledger, "a strategy"),
             )
         )
-    title = f"Latest trades ({wording.badge(view.mode, view.simulated)}), times in UTC"
+    title = f"Latest trades ({wording.badge(title_of(ctx.account), view.simulated)}), times in UTC"
     return [Table(title, ("Time", "Trade", "Price", "Fee", "By"), tuple(rows), (2, 3), "No trades yet.")]

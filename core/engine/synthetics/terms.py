@@ -173,19 +173,27 @@ def demand_levels(kind: Grid, quantity: Decimal, instrument: Instrument) -> None
     demand_size(instrument, "A level", each_of(kind, quantity, instrument), prices[0], hint)
 
 
-def homes(request: OrderRequest, native: frozenset[str]) -> list[tuple[str, str]]:
-    """(part, where it lives) of an order of several orders: at the venue, or in this process."""
+def homes(request: OrderRequest, native: frozenset[str], *, whole: bool = False) -> list[tuple[str, str]]:
+    """(part, where it lives) of an order that waits: at the venue, or in this process.
+
+    native: the types that the venue takes; whole: it takes this very order as it is
+    """
     own = tuple(native)
     match request.type:
+        case OneCancelsOther() if whole:
+            return [("Both", "rest at the venue, which cancels the one when the other fills")]
+        case Stop() | StopLimit() | TrailingStop() if whole:
+            return [("Stop", THERE)]
+        case Iceberg() if whole:
+            return [("Order", f"{THERE}, which shows it part by part")]
         case OneCancelsOther(price, trigger, stop_price):
             leg = leg_of(Guard(request.side, stop=trigger, stop_price=stop_price, target=price), own)
             at_venue = "stop" if leg is not None and leg[0] == "stop" else "limit"
             return [("Stop", THERE if at_venue == "stop" else HERE), ("Limit", THERE if at_venue == "limit" else HERE)]
-        case TrailingStop(activation=activation) if "TrailingStop" in native:
-            first = f"{HERE} until it is active, then it {THERE}"
-            return [("Stop", THERE if activation is None else first)]
+        case TrailingStop() if "TrailingStop" in native:
+            return [("Stop", f"{HERE} until it is active, then it {THERE}")]
         case Stop() | StopLimit() | TrailingStop():
-            return [("Stop", THERE if type(request.type).__name__ in native else HERE)]
+            return [("Stop", HERE)]
         case Bracket(stop=stop, target=target, trail=trail):
             return exits(request.side, stop, target, trail, native, whole="Bracket" in native)
         case Ladder(stop=stop, target=target):
