@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from decimal import localcontext
 from typing import Any, Protocol, TypeVar
 
 from core.errors import InvalidInput, NotFound, Unavailable
@@ -167,8 +168,20 @@ class Connection:
             if self.base.startswith("http://"):
                 client.timeout_on_exit = 0  # only encrypted connections need time to end
         _watch_answers(client)
+        _round_apart(client)
         guard(client, self.venue)
         return client
+
+
+def _round_apart(client: Any) -> None:
+    """Lets ccxt round in a decimal context of its own: else it changes how everything rounds money afterwards."""
+    rounded = client.decimal_to_precision
+
+    def decimal_to_precision(*given: Any, **named: Any) -> str:
+        with localcontext():
+            return str(rounded(*given, **named))
+
+    client.decimal_to_precision = decimal_to_precision
 
 
 def _watch_answers(client: Any) -> None:
