@@ -42,8 +42,8 @@ SURELY_NOT = (OrderRefused, InvalidInput, Unavailable, Forbidden)  # raised by `
 class Execution:
     """The one place from which orders reach an exchange.
 
-    exchange_for: the exchange at which an account trades; lease: checked just before sending
-    gate: raises what speaks against a request now, whoever made it; asked before it is recorded and just before sending
+    exchange_for: the exchange at which an account trades; lease: checked when the order leaves
+    gate: raises what speaks against a request now, whoever made it; asked before it is recorded and when it leaves
     synthetics: works the order types that an exchange has not natively
     """
 
@@ -122,7 +122,7 @@ class Execution:
 
         demand: called with the account's orders standing still; raises what speaks against the order, returns what it
         reserves (quote of a buy, base of a sell); a child reserves nothing, its parent has
-        also: writes in the transaction that records the order; last: asked once more just before sending
+        also: writes in the transaction that records the order; last: asked once more just before it leaves
         Raises OrderRefused when the venue surely did not take it; the order is then REJECTED.
         """
         async with self._locks[request.account]:
@@ -341,20 +341,24 @@ class Execution:
 
     async def _send(self, order: Order, last: Callable[[], None] | None = None) -> Order:
         exchange = self._exchange_for(order.request.account)
-        try:
+
+        def look() -> None:
             if self._lease is not None:
                 self._lease.demand()
             if self._gate is not None:
                 self._gate(order.request)
             if last is not None:
                 last()
+
+        try:
+            look()
         except AppError as refused:
             await self._outcomes.reject(order, refused.message)
             raise
         if not exchange.capabilities.paper:  # placing on paper is itself the transaction that says so
             order = await self._outcomes.save(replace(order, status=OrderStatus.SENDING))
         try:
-            acknowledged = await exchange.place(order.request)
+            acknowledged = await exchange.place(order.request, look)  # it may wait for its turn, and looks then
         except SURELY_NOT as refused:
             await self._outcomes.reject(order, refused.message)
             raise

@@ -2,14 +2,21 @@
 
 import asyncio
 import uuid
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Protocol
 
 import structlog
 
 from core.clock import Clock, to_ms
-from core.errors import AppError, Conflict
+from core.errors import Conflict
 from core.jobs import end_task
+
+TAKEN = "Another process has taken over trading; this one sends no more orders, and keeps no stops."
+AGAIN = (
+    "For a while this process could not prove its right to trade: the database did not answer. No order was sent "
+    "meanwhile, kept stops included. It trades again; please look at your open orders."
+)
 
 
 class LeaseStore(Protocol):
@@ -23,16 +30,26 @@ class Lease:
     """Held from `take` until `drop`, or until the heartbeat could not renew it for `seconds`.
 
     wait: seconds to wait for a holder that may have died; 0 refuses at once
+    tell: tells whom it concerns that the lease was lost, once each time, as soon as the store answers
     """
 
     def __init__(
-        self, store: LeaseStore, clock: Clock, name: str = "trader", *, seconds: float = 15.0, wait: float = 20.0
+        self,
+        store: LeaseStore,
+        clock: Clock,
+        name: str = "trader",
+        *,
+        seconds: float = 15.0,
+        wait: float = 20.0,
+        tell: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._name = name
         self._seconds = seconds
         self._wait = wait
+        self._tell = tell
+        self._lost, self._told = False, False
         self._owner = uuid.uuid4().hex
         self._until = 0
         self._task: asyncio.Task[None] | None = None
@@ -82,7 +99,27 @@ class Lease:
         while True:
             await self._clock.sleep(self._seconds / 3)
             try:
-                if not await self._renew():
-                    self._log.error("lease lost", lease=self._name)
-            except (AppError, OSError) as error:
-                self._log.warning("lease not renewed", lease=self._name, exc_info=error)
+                lapsed = not self.held
+                mine = await self._renew()
+                if (lapsed or not self.held) and not self._lost:
+                    self._lost = True
+                    self._log.error("lease lost", lease=self._name, mine=mine)
+                if self._lost:
+                    await self._say(mine)
+            except Exception as error:  # whatever it is, an end of the heartbeat would be an end of all trading
+                if not self.held and not self._lost:
+                    self._lost = True
+                    self._log.error("lease lost", lease=self._name, exc_info=error)
+                else:
+                    self._log.warning("lease not renewed", lease=self._name, exc_info=error)
+
+    async def _say(self, mine: bool) -> None:
+        """Tells of the loss once; it is over when the lease is held again."""
+        if mine and not self.held:  # the store answered after a long time only; the next beat knows more
+            return
+        if not self._told and self._tell is not None:
+            await self._tell(AGAIN if mine else TAKEN)
+        self._told = True
+        if mine:
+            self._log.info("lease held again", lease=self._name)
+            self._lost, self._told = False, False

@@ -49,10 +49,10 @@ class Moody(Venue):
         if self.failing:
             raise Unavailable("moon cannot be reached.")
 
-    async def place(self, request: Any) -> Any:
+    async def place(self, request: Any, last: Any = None) -> Any:
         if self.waiting is not None:
             await self.waiting.wait()
-        return await super().place(request)
+        return await super().place(request, last)
 
     async def cancel(self, order_id: str) -> bool:
         await self._mood()
