@@ -144,7 +144,8 @@ class Arming:
         armed = Armed(account, caps, now, now + timedelta(hours=hours), dict(held), day, earned)
         text = (
             f"LIVE trading at {venue_of(account)} is armed until {wording.moment(armed.expires)}: at most "
-            f"{plain(caps.order)} an order, {plain(caps.exposure)} in all, {plain(caps.loss)} lost a day."
+            f"{wording.money(caps.order, '')} an order, {wording.money(caps.exposure, '')} in all, "
+            f"{wording.money(caps.loss, '')} lost a day."
         )
         await self._keep(armed, open=True, tell=text, name="armed")
         self._armed[account] = armed

@@ -14,6 +14,7 @@ from core.engine.feed import Feed
 from core.engine.gate import Gate
 from core.engine.lease import Lease
 from core.engine.live import Absent, LiveVenues
+from core.engine.liveruns import LiveRuns
 from core.engine.ports import TradingStore
 from core.engine.reconciliation import Reconciliation
 from core.engine.rules import Rules
@@ -106,6 +107,9 @@ class Engine:
             currency=currency,
         )
         self.trader.look_at(self.desk.means)
+        self.trader.trade_live(
+            LiveRuns(store, self.book, self.execution, self.exchange_for, self.feed, self.desk.means, clock)
+        )
         self.feed.watch_for(self.trader.watched)
         self.feed.watch_for(self.desk.watched)
 
@@ -165,6 +169,7 @@ class Engine:
         await self.feed.stop()
         await self.reconciliation.stop()
         await self.desk.emergency.stop()
+        await self.trader.close()
         await self.synthetics.stop()
         await self.execution.stop()
         await self.venue.close()

@@ -4,6 +4,7 @@ Whoever asked for data gets `explained`; whoever placed an order gets `placing`,
 not take (OrderRefused) from what may have arrived (OutcomeUnknown).
 """
 
+import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from core.exchanges.venues import ALTERNATIVES, profile_of
 CLOSED_HERE = re.compile(r"\b451\b|restricted location|unavailable for legal", re.IGNORECASE)
 ADDRESS = re.compile(r"\b(GET|POST|PUT|DELETE)\b\s+\S+|(?:https?|wss?)://\S+")
 SECRETIVE = re.compile(r"\b[A-Za-z0-9+/_=-]{32,}")  # keys, signatures and tokens that a venue repeats in its answer
+MAINTAINED = re.compile(r"maintenance|being upgraded|system upgrade", re.IGNORECASE)
 UNSURE = re.compile(r"status unknown|timed? ?out|internal error|unknown error|try again later", re.IGNORECASE)
 
 # kind: (what happened, what to do). {venue}, {asked} and {said} are filled in.
@@ -167,6 +169,8 @@ def kind_of(venue: str, failed: Exception, status: int | None = None) -> str | N
     """Which of SENTENCES (or 'geo') tells what happened; None when none does."""
     from ccxt.base import errors
 
+    if isinstance(failed, binascii.Error):  # a secret that is no base64, found out while signing
+        return "auth"
     text = ADDRESS.sub("", str(failed))
     if isinstance(failed, errors.RestrictedLocation) or status == 451 or CLOSED_HERE.search(text):
         return "geo"
@@ -178,6 +182,8 @@ def kind_of(venue: str, failed: Exception, status: int | None = None) -> str | N
         for pattern, kind in profile_of(venue).patterns:
             if re.search(pattern, text):
                 return kind
+    if status == 503 and MAINTAINED.search(text):
+        return "maintenance"
     for classes, kind in (
         ((errors.RateLimitExceeded, errors.DDoSProtection), "rate"),
         ((errors.AccountSuspended,), "suspended"),
@@ -200,6 +206,8 @@ def _surely_refused(failed: Exception, answered: Answered, kind: str | None, tex
     from ccxt.base import errors
 
     if not answered.sent:
+        return True
+    if isinstance(failed, binascii.Error):
         return True
     status = answered.status
     if status is None:  # no answer came: only what ccxt itself refused, for no failure beneath it, never left

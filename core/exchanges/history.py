@@ -15,7 +15,7 @@ from core.exchanges.ccxt import CcxtData
 from core.exchanges.connection import Connection
 from core.exchanges.known import Known
 from core.exchanges.lookup import MARGIN, Lookup
-from core.exchanges.mapping import decimal
+from core.exchanges.mapping import decimal, filled_of
 from core.exchanges.settled import fees_of, fill_of, third_assets
 from core.exchanges.streams import Pump
 from core.market.instrument import Instrument
@@ -65,7 +65,7 @@ class History:
             trades += await self._trades_of(str(answer["id"]), symbol, request)
         gross = sum((decimal(trade.get("amount")) or ZERO for trade in trades), ZERO)
         fills = await self._filled(trades, listed, lambda _: (request.id, request.ledger))
-        told = sum((decimal(answer.get("filled")) or ZERO for answer in answers), ZERO)
+        told = sum((filled_of(answer, listed) for answer in answers), ZERO)
         if final and gross >= told:
             self._ended[request.id] = (gross, fills)
         return gross, fills

@@ -21,7 +21,7 @@ MARGIN = 60_000  # ms by which clocks may differ
 LISTED = 250  # orders asked for at once where lists are searched
 APART = {"trigger": True}
 # Where ccxt has no name for it.
-NOT_THERE = re.compile(r"order.{0,12}(not exist|not found)|Unknown order", re.IGNORECASE)
+NOT_THERE = re.compile(r"order.{0,12}(not exist|not found)|Unknown order|EOrder:Invalid order", re.IGNORECASE)
 
 
 class Lookup:

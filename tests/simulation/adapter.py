@@ -59,6 +59,7 @@ class SimulatedExchange:
             order = self._venue.place(self._account, mine, request)
             return Acknowledgement(order.id, self._venue.fills_of(self._account, mine))
 
+        await self._network.turn()
         demand_last(last)
         if not self._network.cut:
             self._sent.append(Sent(mine, request, self._clock.now_ms(), self._process))

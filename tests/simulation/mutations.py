@@ -10,6 +10,7 @@ from typing import Any
 
 from core.engine.book import Book
 from core.engine.execution import Execution
+from core.engine.outcomes import Outcomes
 from core.engine.reconciliation import Reconciliation
 from core.engine.synthetics import service
 from core.engine.synthetics.turn import Turn
@@ -44,7 +45,7 @@ def resent() -> AbstractContextManager[None]:
 
 def given_up_too_soon() -> AbstractContextManager[None]:
     """An order that the venue does not know yet counts as never arrived."""
-    return patched(Execution, "_window_left", lambda self, order: -1.0)
+    return patched(Outcomes, "window_left", lambda self, order: -1.0)
 
 
 def sent_unrecorded() -> AbstractContextManager[None]:
@@ -68,12 +69,12 @@ def sent_unrecorded() -> AbstractContextManager[None]:
 
 def taken_in(change: Callable[[Sequence[Fill]], list[Fill]]) -> AbstractContextManager[None]:
     """Of what the venue tells of an order, only so much is taken in."""
-    kept = Execution.take_in
+    kept = Outcomes.take_in
 
     async def take_in(self: Any, order: Order, found: Order, fills: Sequence[Fill], *rest: Any, **more: Any) -> Order:
         return await kept(self, order, found, change(fills), *rest, **more)
 
-    return patched(Execution, "take_in", take_in)
+    return patched(Outcomes, "take_in", take_in)
 
 
 def fill_lost() -> AbstractContextManager[None]:
@@ -161,3 +162,4 @@ MUTATIONS: dict[str, tuple[Mutation, str]] = {
     "a leg is sent before the other one is gone": (legs_overlap, "composites"),
     "composite orders are forgotten by a restart": (children_forgotten, "composites"),
 }
+RACING = frozenset({"a leg is sent before the other one is gone"})  # shows in worlds whose legs race each other

@@ -38,6 +38,8 @@ class People:
         choice = self.random.choice
         self.composites = choice((0.0, 0.2, 0.6))  # of what is ordered
         self.gap = choice((0.5, 2.0, 6.0, 15.0))
+        if world.racing:
+            self.composites, self.gap = 1.0, choice((2.0, 6.0))
         self.weights = {
             self.buy: 8.0, self.sell: 6.0, self.cancel: 4.0, self.replace: choice((0.0, 2.0)), self.cancel_all: 0.7,
             self.again: 1.0, self.panic: choice((0.0, 0.3)), self.look: 1.0,
@@ -101,9 +103,11 @@ class People:
     async def panic(self, engine: Any, account: str) -> None:
         """Everything stops, until somebody lifts it."""
         lifted, lifting = self.lifted, self.lifting
-        await engine.desk.panic(account)
+        done = await engine.desk.panic(account)
         self.world.count("panic")
-        if lifted == self.lifted and lifting == 0:  # else nobody can say which of the two was last
+        if done.unwritten is not None:  # it says so itself: a restart may forget it
+            self.world.count("panic unwritten")
+        elif lifted == self.lifted and lifting == 0:  # else nobody can say which of the two was last
             self.world.tell(account, "is told that all is stopped")
             self.world.halted[account] = len(self.world.sent)
 
@@ -122,7 +126,8 @@ class People:
             size["fraction"] = Decimal(random.randint(1, 60 if side is Side.BUY else 100)) / 100
         else:
             size["quantity"] = instrument.lot_size * random.randint(1, 700)
-        request = await engine.desk.draft(account, side, instrument, **size, **self._prices(instrument, side))
+        prices = {} if self.world.racing else self._prices(instrument, side)
+        request = await engine.desk.draft(account, side, instrument, **size, **prices)
         if self.composites and request.quantity is not None and random.random() < self.composites:
             request = self._composite(request)
             self.world.count(f"{type(request.type).__name__}")
@@ -152,6 +157,8 @@ class People:
             """So far from the market, on the better side of it for whoever trades (or the worse one, below zero)."""
             return instrument.price(price * (1 - Decimal(thousandths * sign) / 1000))
 
+        if self.world.racing:
+            return replace(request, type=OneCancelsOther(at(random.randint(1, 3)), at(-random.randint(1, 3))))
         near, far = random.randint(1, 6), random.randint(1, 6)
         kinds: list[OrderType] = [
             OneCancelsOther(at(near), at(-far), random.choice((None, at(-far - 3)))),

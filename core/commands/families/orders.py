@@ -13,7 +13,7 @@ from core.errors import AppError, InvalidInput, NotFound
 from core.market.instrument import Instrument
 from core.reply import Block, Choice, Choices, Reply, Table, Text
 from core.trading.orders import Bracket, Order, OrderRequest
-from core.trading.purses import venue_of
+from core.trading.purses import title_of, venue_of
 
 PAPER = "paper"  # where an order is that is at no venue, in cancel 3@paper
 
@@ -43,7 +43,9 @@ async def orders(ctx: Context, *words: str) -> Reply:
     view = await desk.portfolio(ctx.account)
     listed = f"{'Orders' if everything else 'Open orders'}"
     found = nested(await desk.orders(ctx.account, open_only=not everything, limit=30))
-    blocks: list[Block] = [order_table(found, f"{listed} ({wording.badge(view.mode, view.simulated)})", everything)]
+    blocks: list[Block] = [
+        order_table(found, f"{listed} ({wording.badge(title_of(ctx.account), view.simulated)})", everything)
+    ]
     guarded = protection.table(view)
     if guarded:
         blocks.append(Table("Protection", ("Pair", "What", "At"), tuple(guarded)))
@@ -144,7 +146,7 @@ async def cancel(ctx: Context, order: str = "", *, instrument: Instrument | None
         found = [each for each in found if each[1].request.instrument.symbol == instrument.symbol]
 
     def badge(account: str) -> str:
-        return wording.badge(view.mode, view.simulated) if account == ctx.account else desk.titled(account)
+        return wording.badge(title_of(ctx.account), view.simulated) if account == ctx.account else desk.titled(account)
 
     def choice(account: str, each: Order) -> Choice:
         name = f"{each.number}: {each.request.side} {each.request.instrument.base}{kind_of(each.request)}"

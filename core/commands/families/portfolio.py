@@ -9,6 +9,7 @@ from core.commands.registry import command
 from core.engine.views import AccountView
 from core.market.instrument import Instrument, parse_key
 from core.reply import Block, Facts, Reply, Table, Text
+from core.trading.purses import title_of
 
 
 @command(
@@ -47,7 +48,7 @@ async def balance(ctx: Context, *, instrument: Instrument | None = None) -> Repl
         if line.total and (instrument is None or line.asset == instrument.base)
     )
     facts = [
-        ("Account", wording.badge(view.mode, view.simulated)),
+        ("Account", wording.badge(title_of(ctx.account), view.simulated)),
         ("Worth", wording.money(view.equity, view.currency)),
         ("Cash", wording.money(view.cash, view.currency)),
     ]
@@ -91,7 +92,9 @@ async def positions(ctx: Context) -> Reply:
     """Lists what you hold, with entry price, profit and protection; each strategy's holdings apart."""
     desk = ctx.services.desk
     view = await desk.portfolio(ctx.account)
-    found = [held_table(view, f"Positions ({wording.badge(view.mode, view.simulated)}), in {view.currency}")]
+    found = [
+        held_table(view, f"Positions ({wording.badge(title_of(ctx.account), view.simulated)}), in {view.currency}")
+    ]
     for account in desk.exposed(ctx.account):
         other = await desk.portfolio(account)
         if any(held.quantity for held in other.positions):
@@ -162,7 +165,7 @@ async def profit(ctx: Context, period: Period | None = None) -> Reply:
         ("Open positions", wording.signed(view.unrealised, money)),
         ("Fees paid", wording.money(view.fees, money)),
         ("Exits", f"{view.trades} (sales that closed a position or a part of one)"),
-        ("Account", wording.badge(view.mode, view.simulated)),
+        ("Account", wording.badge(title_of(ctx.account), view.simulated)),
     )
     title = f"Profit {f'since {wording.moment(since)}' if since else 'since the beginning'}"
     blocks: list[Block] = [Facts(title, facts)]
@@ -204,5 +207,5 @@ async def fills(ctx: Context) -> Reply:
                 "you" if fill.ledger == "manual" else names.get(fill.ledger, "a strategy"),
             )
         )
-    title = f"Latest trades ({wording.badge(view.mode, view.simulated)}), times in UTC"
+    title = f"Latest trades ({wording.badge(title_of(ctx.account), view.simulated)}), times in UTC"
     return [Table(title, ("Time", "Trade", "Price", "Fee", "By"), tuple(rows), (2, 3), "No trades yet.")]

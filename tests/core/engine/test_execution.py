@@ -169,11 +169,16 @@ async def test_an_order_the_venue_does_not_know_may_still_arrive_until_the_recei
                 await execution.submit(buy("two"), lambda: Decimal(10))
         await room.clock.advance(1.0)
     order = await while_waiting(room.clock, task)
-    assert (order.status, order.reason) == (OrderStatus.REJECTED, "The venue never received it.")
+    assert (order.status, order.reason) == (
+        OrderStatus.REJECTED,
+        "The venue never received it: order again if you still want it.",
+    )
     assert venue.received == ["one"]
     assert len(venue.lookups) >= 4
     assert room.engine.book.free(ACCOUNT, "manual", "USDT") == Decimal(10_000)
-    assert await notices(room) == ["Order #1 (buy 0.1 BTC/USDT): rejected. The venue never received it."]
+    assert await notices(room) == [
+        "Order #1 (buy 0.1 BTC/USDT): rejected. The venue never received it: order again if you still want it."
+    ]
 
 
 async def test_a_venue_that_never_knew_the_order_for_sure_ends_it_at_once(room: Room) -> None:

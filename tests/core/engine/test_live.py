@@ -297,7 +297,9 @@ async def test_a_balance_that_changed_elsewhere_is_journaled_when_two_looks_agre
 async def test_an_order_given_up_that_arrives_too_late_is_cancelled_and_told(hall: Hall) -> None:
     await hall.arm()
     order = await hall.trade("0.1", limit=D(29_000))
-    ended = replace(order, status=OrderStatus.REJECTED, reason="The venue never received it.")
+    ended = replace(
+        order, status=OrderStatus.REJECTED, reason="The venue never received it: order again if you still want it."
+    )
     await hall.engine.execution.settle(ended)
     await hall.look()
     assert hall.venue.orders[order.id].status is OrderStatus.CANCELLED
