@@ -66,7 +66,7 @@ class Engine:
         self.venue.listen(self.book.apply)
         self.feed = Feed(sources, clock, bus, matcher=self.venue, interval=interval)
         self.rules = Rules(store, clock, limits or PAPER, limits or LIVE)
-        self.lease = Lease(store, clock, seconds=lease_seconds, wait=lease_wait, tell=self._tell_lost)
+        self.lease = Lease(store, clock, seconds=lease_seconds, wait=lease_wait, tell=self._tell_lost, over=self._rest)
         self.arming = Arming(store, clock, factor)
         self.valuation = Valuation(store, self.book, self.venue, self.feed, clock)
         self.gate = Gate(self.book, self.feed, self.valuation, self.arming)
@@ -128,6 +128,14 @@ class Engine:
             async with self.record.unit() as unit:
                 for account in accounts:
                     unit.emit(AccountNotice(f"lease:{uuid.uuid4().hex}", account, now, text))
+
+    async def _rest(self) -> None:
+        """Stands still: another process trades, and what is in memory here grows old."""
+        await self.feed.rest()
+        await self.reconciliation.stop()
+        await self.trader.close()
+        await self.synthetics.stop()
+        await self.execution.stop()
 
     async def _tend(self) -> None:
         """Begins the day of the live accounts, and ends armings that have run out."""

@@ -365,20 +365,34 @@ class Execution:
         except FAILURES as failed:
             reason = failed.message if isinstance(failed, AppError) else type(failed).__name__
             self._log.warning("outcome unknown", order=order.id, reason=reason)
-            return await self._outcomes.save(
-                replace(order, status=OrderStatus.UNKNOWN, reason=f"The venue's answer was lost: {reason}")
-            )
+            return await self._unsure(order, f"The venue's answer was lost: {reason}")
         if exchange.capabilities.paper:
             return self._book.order(order.id) or await self._store.order(order.id) or order
-        order = await self._outcomes.take_in(order, replace(order, status=OrderStatus.OPEN), acknowledged.fills)
+        try:
+            order = await self._outcomes.take_in(order, replace(order, status=OrderStatus.OPEN), acknowledged.fills)
+        except FAILURES as failed:  # it is at the venue, and nobody must think that it is not
+            self._log.warning("not written down", order=order.id, exc_info=failed)
+            return await self._unsure(order, "It was sent, and the database did not take in the venue's answer.")
         return await self._see_through(order) if acknowledged.fills or at_once(order.request) else order
+
+    async def _unsure(self, order: Order, reason: str) -> Order:
+        """The order, of which nobody knows yet what became; in memory at least, where the store does not answer."""
+        order = replace(order, status=OrderStatus.UNKNOWN, reason=reason, updated=self._clock.now())
+        try:
+            return await self._outcomes.save(order)
+        except FAILURES as failed:
+            self._log.warning("not written down", order=order.id, exc_info=failed)
+            self._book.apply(Change((order,)))
+            return order
 
     async def _see_through(self, order: Order) -> Order:
         """The order once the venue shows how it ended, if it does so soon: one at the market ends at once."""
-        order, wait = await self.look_up(order), CANCEL_WAIT
-        while at_once(order.request) and not order.status.final and wait < CANCEL_WAIT * 2**LOOKUPS:
-            await self._clock.sleep(wait)
-            order, wait = await self.look_up(order), wait * 2
+        wait = CANCEL_WAIT
+        with contextlib.suppress(*FAILURES):  # it was sent; the store shows later what became of it
+            order = await self.look_up(order)
+            while at_once(order.request) and not order.status.final and wait < CANCEL_WAIT * 2**LOOKUPS:
+                await self._clock.sleep(wait)
+                order, wait = await self.look_up(order), wait * 2
         return order
 
     async def _replaced(self, old: Order, new: Order, wanted: Decimal, last: Callable[[], None] | None) -> Order:
@@ -439,12 +453,19 @@ class Execution:
                 now = self._book.order(order.id)
                 if now is None or now.status is not OrderStatus.UNKNOWN:  # settled by somebody else
                     return now or await self._store.order(order.id) or order
-                order, looks = await self.look_up(now), looks + 1
-                left = self._outcomes.window_left(order)
-                if order.status is not OrderStatus.UNKNOWN:
-                    return order
-                if left <= 0 and looks >= LOOKUPS:
-                    return await self._outcomes.hold(order)
+                looks += 1
+                try:
+                    order = await self.look_up(now)
+                    left = self._outcomes.window_left(order)
+                    if order.status is not OrderStatus.UNKNOWN:
+                        return order
+                    if left <= 0 and looks >= LOOKUPS:
+                        return await self._outcomes.hold(order)
+                except FAILURES as failed:  # the store does not answer; `_watch` goes on when this gives up
+                    self._log.warning("not looked up", order=now.id, exc_info=failed)
+                    order, left = now, self._outcomes.window_left(now)
+                    if left <= 0 and looks >= LOOKUPS:
+                        return order
             await self._clock.sleep(min(wait, left) if left > 0 else wait)
             wait *= 2
 

@@ -324,7 +324,7 @@ async def test_a_paper_order_that_could_not_be_placed_frees_its_reservation_at_o
     execution, venue = room.engine.execution, room.engine.venue
     whole = venue.place
 
-    async def broken(request: OrderRequest) -> Order:
+    async def broken(request: OrderRequest, last: Look | None = None) -> Order:
         raise OSError("disk I/O error")
 
     venue.place = broken  # type: ignore[method-assign]
