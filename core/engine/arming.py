@@ -189,8 +189,8 @@ class Arming:
         armed, day = self._armed.get(account), f"{self._clock.now():%Y-%m-%d}"
         if armed is not None and armed.day != day:
             armed = replace(armed, day=day, earned=earned)
+            self._armed[account] = armed  # first: who disarms meanwhile has the last word
             await self._keep(armed, open=True)
-            self._armed[account] = armed
 
     async def _keep(self, armed: Armed, *, open: bool, tell: str | None = None, name: str = "") -> None:
         account, now = armed.account, self._clock.now()

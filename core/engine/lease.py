@@ -9,7 +9,7 @@ from typing import Protocol
 import structlog
 
 from core.clock import Clock, to_ms
-from core.errors import Conflict
+from core.errors import AppError, Conflict
 from core.jobs import end_task
 
 TAKEN = (
@@ -81,11 +81,14 @@ class Lease:
         self._task = asyncio.create_task(self._beat(), name="lease")
 
     async def drop(self) -> None:
-        """Gives the lease back."""
+        """Gives the lease back; where the store does not take it, it runs out by itself."""
         await end_task(self._task)
         self._task = None
         self._until = 0
-        await self._store.drop_lease(self._name, self._owner)
+        try:
+            await self._store.drop_lease(self._name, self._owner)
+        except (AppError, OSError) as error:
+            self._log.warning("lease not given back", lease=self._name, exc_info=error)
 
     def demand(self) -> None:
         """Raises Conflict when the lease is not held: what is not sent then is not lost, only refused."""
@@ -106,23 +109,24 @@ class Lease:
     async def _beat(self) -> None:
         while True:
             await self._clock.sleep(self._seconds / 3)
-            lapsed = not self.held
+            self._see()
             try:
                 if not await self._renew(self._store.renew_lease):
                     break
-                lapsed = lapsed or not self.held  # the store took so long that it ran out again
+                self._see()  # the store may have taken so long that it ran out again
                 if self._lapsed and self.held:
                     await self._say(AGAIN)
                     self._lapsed = False
                     self._log.info("lease held again", lease=self._name)
             except Exception as error:  # whatever it is, an end of the heartbeat would be an end of all trading
-                lapsed = not self.held
                 self._log.warning("lease not renewed", lease=self._name, exc_info=error)
-            if lapsed and not self._lapsed:
-                self._lapsed = True
-                self._log.error("lease lapsed", lease=self._name)
         self._log.error("lease taken over", lease=self._name)
         await self._give_way()
+
+    def _see(self) -> None:
+        if not self.held and not self._lapsed:
+            self._lapsed = True
+            self._log.error("lease lapsed", lease=self._name)
 
     async def _give_way(self) -> None:
         """Another process trades: what is in memory here is old from now on, and the lease is not taken again."""

@@ -50,8 +50,10 @@ class Fate:
         life.ending = True
 
         async def stop() -> None:
-            await life.engine.stop()
-            self.world.loop.call_soon(self.world.loop.kill, life.number, context=self.world.loop.world)
+            try:
+                await life.engine.stop()
+            finally:
+                self.world.loop.call_soon(self.world.loop.kill, life.number, context=self.world.loop.world)
 
         self.world.spawn(life, stop, "stop")
 
