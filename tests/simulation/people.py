@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from core.market.instrument import Instrument
@@ -45,6 +46,14 @@ class People:
             self.buy: 8.0, self.sell: 6.0, self.cancel: 4.0, self.replace: choice((0.0, 2.0)), self.cancel_all: 0.7,
             self.again: 1.0, self.panic: choice((0.0, 0.3)), self.disarm: choice((0.0, 0.3)), self.look: 1.0,
         }  # fmt: skip
+
+    def alarm(self) -> None:
+        """Somebody stops it all while an order waits for its turn."""
+        life = self.world.life
+        if life is None or not life.ready or life.ending:
+            return
+        account, action = self.random.choice(self.world.accounts), self.random.choice((self.panic, self.disarm))
+        self.world.spawn(life, partial(action, life.engine, account), action.__name__)
 
     def act(self) -> str | None:
         """One thing that somebody does; its name."""

@@ -93,6 +93,7 @@ class Fate:
 async def play(world: World) -> None:
     """Faults, then quiet, then the reckoning."""
     people, fate = People(world), Fate(world)
+    world.network.alarm = people.alarm
     world.launch()
     await until_open(world)
     end = world.loop.time() + fate.length
@@ -153,6 +154,8 @@ def ready(world: World) -> Any:
     if world.life is None or not world.life.ready:
         world.violated("progress", "the product does not run when nothing goes wrong any more")
         return None
+    if not world.life.engine.lease.held:
+        world.violated("progress", "the product may not trade when nothing goes wrong any more")
     return world.life.engine
 
 
