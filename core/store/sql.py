@@ -148,7 +148,7 @@ class Store:
 
     @asynccontextmanager
     async def unit(self) -> AsyncIterator[Unit]:
-        """One writing transaction: commits on exit, rolls back on any exception. Raises Unavailable, see `answering`."""
+        """One writing transaction: commits on exit, rolls back on any exception. Raises Unavailable (`answering`)."""
         task = asyncio.current_task()
         if self._writer is task and task is not None:
             raise RuntimeError("a unit was opened inside another unit of the same task: it would wait for itself")

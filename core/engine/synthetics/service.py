@@ -240,7 +240,8 @@ class Synthetics:
         """A child that filled after its parent had ended: the parent goes on, to trade back what is too much."""
         while not self._stopping:
             try:
-                return await self._reopen(child)
+                await self._reopen(child)
+                return
             except FAILURES as failed:
                 self._log.warning("a late fill waits", order=child.id, exc_info=failed)
             await self._clock.sleep(AGAIN / 1000)
