@@ -20,6 +20,7 @@ QUICK = (0.01, 0.15)  # seconds a message takes
 SLOW = (0.5, 9.0)  # seconds it takes when it is delayed
 WINDOW = 5.0  # seconds after which the venue drops a request
 PACE = (0.1, 9.0)  # seconds an order waits for its turn
+ALARMS = 0.4  # of those waits: somebody panics or disarms meanwhile
 PATIENCE = 4.0  # seconds for which the product waits for an answer
 
 
@@ -76,18 +77,22 @@ class Network:
         self._loop, self._random, self.faults, self._tell = loop, random, faults, tell
         self.happened: Counter[str] = Counter()
         self.down = False  # the venue is in maintenance
+        self.alarm: Callable[[], None] | None = None  # somebody panics or disarms
         self.cut = False  # no connection can be made
 
     def calm(self) -> None:
         """From now on nothing goes wrong."""
-        self.faults, self.down, self.cut = Faults(skew=self.faults.skew), False, False
+        self.faults, self.down, self.cut, self.alarm = Faults(skew=self.faults.skew), False, False, None
 
     async def turn(self) -> bool:
         """Waits until an order may be sent at the venue's pace. False when there was no need to wait."""
         if not self.faults.paced or self._random.random() >= self.faults.paced:
             return False
         self.happened["waited for its turn"] += 1
-        await asyncio.sleep(self._random.uniform(*PACE))
+        wait = self._random.uniform(*PACE)
+        if self.alarm is not None and self._random.random() < ALARMS:
+            self._loop.call_later(wait * self._random.random(), self.alarm, context=self._loop.world)
+        await asyncio.sleep(wait)
         return True
 
     async def ask(self, what: str, work: Callable[[], T], *, repeatable: bool) -> T:

@@ -31,6 +31,7 @@ BTC = Instrument("sim", "BTC", "USDT", Decimal("0.01"), Decimal("0.0001"), Decim
 ETH = Instrument("sim", "ETH", "USDT", Decimal("0.01"), Decimal("0.001"), Decimal(5))
 PRICES = {BTC: Decimal(30_000), ETH: Decimal(2_000)}
 OPENING = Decimal(10_000)
+BUSY = 20.0  # seconds a transaction waits for a database that somebody else holds
 RACES = 0.06  # of the seeds: the legs of orders race each other
 
 
@@ -78,6 +79,7 @@ class World:
         self.happened: Counter[str] = Counter()
         self.sent: list[Sent] = []
         self.halted: dict[str, int] = {}  # by account: how many orders had been sent when its panic was acknowledged
+        self.disarmed: dict[str, int] = {}  # the same of its disarming
         self.disk = Disk()
         self.life: Life | None = None
         self.lives = 0
@@ -90,6 +92,8 @@ class World:
         self.network = Network(self.loop, self.stream("network"), faults, self.tell)
         self._disk_random = self.stream("disk")
         self._slow_disk = self.random.choice((0.0, 0.0, 0.02, 0.1))
+        self.bad_disk = self._disk_random.choice((0.0, 0.0, 0.01, 0.05))  # of transactions: each fails by itself
+        self.locked = 0.0  # until then somebody else holds the database
         self._market = self.stream("market")
         self._wild = self.random.choice((0.0005, 0.001, 0.003))
         self.venue = Venue(
@@ -181,7 +185,7 @@ class World:
         context = self.loop.begin(lambda: self._died(number))
         number = context[PROCESS]
         self.lives += 1
-        life = self.life = Life(number, context, MemoryTradingStore(self.disk, self._pause, self.clock))
+        life = self.life = Life(number, context, MemoryTradingStore(self.disk, self._pause, self.clock, self._locked))
         self.tell(f"product {number}", "starts")
         self.spawn(life, lambda: self._start(life), "start")
         return life
@@ -224,6 +228,20 @@ class World:
             await asyncio.sleep(self._disk_random.uniform(0.001, 0.5))
         else:
             await asyncio.sleep(0)
+
+    async def _locked(self) -> bool:
+        """Waits for the database as SQLite does: for so long, and no longer."""
+        waited = 0.0
+        while (left := self.locked - self.loop.time()) > 0:
+            if waited >= BUSY:
+                self.count("database locked")
+                return True
+            await asyncio.sleep(min(left, BUSY - waited))
+            waited += min(left, BUSY - waited)
+        if self.bad_disk and self._disk_random.random() < self.bad_disk:
+            self.count("write refused")
+            return True
+        return False
 
     # -- what is true ---------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from core.engine.live import LiveVenues
 from core.errors import AppError, Conflict, OrderRefused, RiskRefused, Unavailable
 from core.market.instrument import Instrument
 from core.store.outbox import SqlOutbox
-from core.trading.exchange import last_look
+from core.trading.exchange import demand_last
 from core.trading.orders import Order, OrderStatus, Side
 from core.trading.portfolio import Fill
 from tests.core.engine.test_desk import Dial
@@ -41,10 +41,10 @@ class Pocket:
 class Moody(Venue):
     """silent: answers nothing until it is set; failing: answers with an error; waiting: holds up what is placed
 
-    kept: how many it held up so far; careful: looks once more before it lets one go
+    kept: how many it held up so far; paced: before they leave, not on their way
     """
 
-    failing = careful = False
+    failing = paced = False
     kept = 0
     silent: asyncio.Event | None = None
     waiting: asyncio.Event | None = None
@@ -55,13 +55,14 @@ class Moody(Venue):
         if self.failing:
             raise Unavailable("moon cannot be reached.")
 
-    async def place(self, request: Any) -> Any:
+    async def place(self, request: Any, last: Any = None) -> Any:
         if self.waiting is not None:
+            if not self.paced:
+                demand_last(last)
+                last = None
             self.kept += 1
             await self.waiting.wait()
-        if self.careful:
-            last_look()
-        return await super().place(request)
+        return await super().place(request, last)
 
     async def cancel(self, order_id: str) -> bool:
         await self._mood()
@@ -220,7 +221,7 @@ async def test_an_order_that_waits_for_its_turn_is_not_sent_and_one_on_its_way_i
 
 async def test_an_order_that_waits_at_the_venues_pace_does_not_leave_after_panic(hall: Hall) -> None:
     file, desk = hall.venues["file"], hall.engine.desk
-    file.waiting, file.careful = asyncio.Event(), True
+    file.waiting, file.paced = asyncio.Event(), True
     sending = asyncio.ensure_future(hall.rests(FILE))
     await hall.until(lambda: file.kept == 1)
     done = await hall.meanwhile(desk.panic(SAM))  # it does not wait for the order longer than a while
