@@ -55,7 +55,7 @@ from core.trading.orders import (
     TrailingStop,
 )  # fmt: skip
 from core.trading.portfolio import Fill, Position
-from core.trading.purses import mode_of, owner_of, venue_of
+from core.trading.purses import mode_of, owner_of, title_of, venue_of
 
 OPENING = Decimal(10_000)
 CURRENCY = "USDT"
@@ -412,6 +412,25 @@ class Desk:
     def account_for(self, user: str, venue: str) -> str:
         """The account with which a user trades who has chosen the venue: live while armed, else on paper."""
         return self.arming.account_for(user, venue)
+
+    def exposed(self, account: str) -> list[str]:
+        """The owner's other live accounts on which orders are open or coins are held, armed or not."""
+
+        def holds(each: str) -> bool:
+            held = (self._book.portfolio(each, ledger).positions.values() for ledger in self._book.ledgers(each))
+            return any(position.quantity for positions in held for position in positions)
+
+        return [
+            each
+            for each in self.emergency.accounts(owner_of(account))
+            if each != account and venue_of(each) is not None and (self._book.open_orders(each) or holds(each))
+        ]
+
+    def titled(self, account: str) -> str:
+        """'LIVE binance, not armed'."""
+        venue = venue_of(account)
+        armed = venue is None or self.account_for(owner_of(account), venue) == account
+        return title_of(account) if armed else f"{title_of(account)}, not armed"
 
     async def live_accounts(self, user: str) -> list[str]:
         """The user's accounts at venues there are keys for."""

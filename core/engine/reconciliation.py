@@ -22,7 +22,7 @@ from core.engine.naming import QUOTES
 from core.engine.outcomes import FAILURES, UNSURE
 from core.engine.ports import AccountState, Document, TradingStore
 from core.engine.views import MANUAL
-from core.errors import AppError, InvalidInput, NotFound
+from core.errors import AppError, InvalidInput, NotFound, Unavailable
 from core.events import AccountNotice
 from core.exchanges.record import Change
 from core.jobs import end_task
@@ -39,6 +39,7 @@ EVERY = 20.0  # seconds between two looks
 AGAIN = 5.0  # seconds before a stream of fills that broke is taken up again
 OVERLAP = 600_000  # ms of fills asked for again: venues tell some of them late
 MISSES = 3  # looks in a row after which an open order that the venue does not know any more is over
+STILL = 5  # how often an account is read for its opening, until nothing was filled meanwhile
 TELL = Decimal(1)  # currency; a smaller change of balances is journaled and not told (dust, rounding)
 
 
@@ -152,11 +153,19 @@ class Reconciliation:
             raise NotFound("No venue is connected for live trading.", hint="Add a venue's API keys first.")
         exchange = await self._live.open(account)
         since = self._clock.now_ms() - OVERLAP
-        while True:
+        for tried in range(STILL):
+            if tried:
+                await self._clock.sleep(tried)
             before = await exchange.recent_fills(since)
             balances = await exchange.balances()
             if ids(before) == ids(await exchange.recent_fills(since)):
                 break
+        else:
+            raise Unavailable(
+                f"{venue_of(account)} fills orders all the time, so what the account holds cannot be told for sure.",
+                hint="Nothing was opened; try again when your orders there rest.",
+                account=account,
+            )
         now = self._clock.now()
         state = AccountState(account, currency_of(balances), opened=now)
         transfers, met = [], []

@@ -12,7 +12,7 @@ import structlog
 
 from core.errors import AppError, InvalidInput, NotFound, OrderRefused, OutcomeUnknown
 from core.exchanges.ccxt import CcxtData
-from core.exchanges.connection import Connection, never_left
+from core.exchanges.connection import Connection, leaving, never_left
 from core.exchanges.failures import Answered, explained, placing
 from core.exchanges.fees import AccountFees
 from core.exchanges.history import History
@@ -25,7 +25,7 @@ from core.exchanges.vault import ExchangeSecrets
 from core.market.instrument import Instrument
 from core.money import ZERO
 from core.trading.costs import Costs
-from core.trading.exchange import Acknowledgement
+from core.trading.exchange import Acknowledgement, Look, demand_last
 from core.trading.orders import Limit, Market, OneCancelsOther, Order, OrderRequest, StopLimit
 from core.trading.portfolio import Fill
 
@@ -64,7 +64,7 @@ class CcxtExchange:
 
     # -- orders -------------------------------------------------------------------------------------------------
 
-    async def place(self, request: OrderRequest) -> Acknowledgement:
+    async def place(self, request: OrderRequest, last: Look | None = None) -> Acknowledgement:
         """Sends the order, once. Raises OrderRefused, OutcomeUnknown, and InvalidInput for less than a lot."""
         if request.account != self.account:
             raise OrderRefused(f"An order of account '{request.account}' cannot be placed by '{self.account}'.")
@@ -72,7 +72,10 @@ class CcxtExchange:
         self._known.add(request)
         asked = described(request)
         try:
-            answer = await self._connection.raw(lambda client: self._send(client, request, sent, listed), None)
+            answer = await self._connection.raw(lambda client: self._send(client, request, sent, listed, last), None)
+        except OrderRefused:  # by the last look: nothing left
+            self._known.forget(request.id)
+            raise
         except Exception as failed:  # whatever it is, the order may have arrived: sorted by what is certain
             from ccxt.base.errors import BaseError, InvalidNonce
 
@@ -248,7 +251,13 @@ class CcxtExchange:
                 f"The order ({described(request)}) was not sent. {failed.message}", hint=failed.hint, **failed.details
             ) from failed
 
-    async def _send(self, client: Any, request: OrderRequest, sent: Sending, listed: Instrument) -> Any:
+    async def _send(
+        self, client: Any, request: OrderRequest, sent: Sending, listed: Instrument, last: Look | None
+    ) -> Any:
+        with leaving(lambda: demand_last(last)):
+            return await self._created(client, request, sent, listed)
+
+    async def _created(self, client: Any, request: OrderRequest, sent: Sending, listed: Instrument) -> Any:
         if isinstance(request.type, OneCancelsOther):
             return await place_pair(client, request, sent, listed, self._known.client_ids(request))
         price = None if sent.price is None else float(sent.price)

@@ -6,8 +6,9 @@ from core.commands.context import Context
 from core.commands.converters import Period
 from core.commands.converters import period as period_of
 from core.commands.registry import command
+from core.engine.views import AccountView
 from core.market.instrument import Instrument, parse_key
-from core.reply import Block, Facts, Reply, Table
+from core.reply import Block, Facts, Reply, Table, Text
 from core.trading.purses import title_of
 
 
@@ -89,7 +90,21 @@ async def balance(ctx: Context, *, instrument: Instrument | None = None) -> Repl
 )
 async def positions(ctx: Context) -> Reply:
     """Lists what you hold, with entry price, profit and protection; each strategy's holdings apart."""
-    view = await ctx.services.desk.portfolio(ctx.account)
+    desk = ctx.services.desk
+    view = await desk.portfolio(ctx.account)
+    found = [
+        held_table(view, f"Positions ({wording.badge(title_of(ctx.account), view.simulated)}), in {view.currency}")
+    ]
+    for account in desk.exposed(ctx.account):
+        other = await desk.portfolio(account)
+        if any(held.quantity for held in other.positions):
+            found.append(held_table(other, f"Positions ({desk.titled(account)}), in {other.currency}"))
+    out = [Text("panic reaches all of these: it cancels what is open there, and offers to sell everything.")]
+    return [*found, *(out if len(found) > 1 else [])]
+
+
+def held_table(view: AccountView, title: str) -> Table:
+    """The positions of one account."""
     names = {ledger.ledger: ledger.name for ledger in view.ledgers}
     rows = []
     for held in view.positions:
@@ -109,9 +124,8 @@ async def positions(ctx: Context) -> Reply:
                 "you" if held.ledger == "manual" else names.get(held.ledger, held.ledger),
             )
         )
-    title = f"Positions ({wording.badge(title_of(ctx.account), view.simulated)}), in {view.currency}"
     columns = ("Pair", "Amount", "Entry", "Now", "Value", "Profit", "Protected", "By")
-    return [Table(title, columns, tuple(rows), (1, 2, 3, 4, 5), "You hold no coins. To begin: buy 0.01 btc.")]
+    return Table(title, columns, tuple(rows), (1, 2, 3, 4, 5), "You hold no coins. To begin: buy 0.01 btc.")
 
 
 @command(

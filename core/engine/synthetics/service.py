@@ -259,6 +259,15 @@ class Synthetics:
 
     async def _hear_late(self, child: Order) -> None:
         """A child that filled after its parent had ended: the parent goes on, to trade back what is too much."""
+        while not self._stopping:
+            try:
+                await self._reopen(child)
+                return
+            except FAILURES as failed:
+                self._log.warning("a late fill waits", order=child.id, exc_info=failed)
+            await self._clock.sleep(AGAIN / 1000)
+
+    async def _reopen(self, child: Order) -> None:
         parent = child.request.parent or ""
         document, order = await self._store.document(KIND, parent), await self._store.order(parent)
         if parent in self._running:  # it goes on already
@@ -378,10 +387,15 @@ class Synthetics:
     # -- carrying out ---------------------------------------------------------------------------------------------
 
     async def _carry_out(self, running: Running, action: Place | Cancel) -> None:
-        if isinstance(action, Place):
-            await self._place(running, action)
-        else:
-            await self._cancel(running, action)
+        number = action.child.n if isinstance(action, Place) else action.n
+        try:
+            if isinstance(action, Place):
+                await self._place(running, action)
+            else:
+                await self._cancel(running, action)
+        except FAILURES as failed:  # the record does not answer: the same act again finds what became of it
+            self._log.warning("not carried out yet", order=running.order.id, exc_info=failed)
+            running.undone[number] = (action, self._clock.now_ms() + AGAIN)
 
     async def _place(self, running: Running, action: Place) -> None:
         parent, child = running.order.request, action.child

@@ -15,7 +15,7 @@ from core.errors import Conflict, InvalidInput, OrderRefused, OutcomeUnknown
 from core.money import ZERO
 from core.store.outbox import SqlOutbox
 from core.trading.costs import Costs
-from core.trading.exchange import RECEIVE_WINDOW, Acknowledgement, Capabilities
+from core.trading.exchange import RECEIVE_WINDOW, Acknowledgement, Capabilities, Look, demand_last
 from core.trading.orders import Iceberg, Limit, Market, Order, OrderRequest, OrderStatus, Side
 from core.trading.portfolio import Fill, fold
 from tests.trading import ACCOUNT, BTC, EPOCH, ETH, Room, synthetic_bars
@@ -40,7 +40,8 @@ class LossyVenue:
         self.states: list[OrderStatus] = []
         self.record: Any = None
 
-    async def place(self, request: OrderRequest) -> Acknowledgement:
+    async def place(self, request: OrderRequest, last: Look | None = None) -> Acknowledgement:
+        demand_last(last)
         self.received.append(request.id)
         written = await self.record.order(request.id)
         self.states.append(written.status)
@@ -323,7 +324,7 @@ async def test_a_paper_order_that_could_not_be_placed_frees_its_reservation_at_o
     execution, venue = room.engine.execution, room.engine.venue
     whole = venue.place
 
-    async def broken(request: OrderRequest) -> Order:
+    async def broken(request: OrderRequest, last: Look | None = None) -> Order:
         raise OSError("disk I/O error")
 
     venue.place = broken  # type: ignore[method-assign]

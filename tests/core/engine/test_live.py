@@ -355,7 +355,7 @@ async def test_a_replacement_refused_after_the_cancel_says_both(hall: Hall) -> N
     request = await hall.engine.desk.redraft(LIVE, old.number, price=D(29_100))
     await hall.engine.desk.open(LIVE)
 
-    async def refuse(placed: Any) -> Any:
+    async def refuse(placed: Any, last: Any = None) -> Any:
         raise OrderRefused("The market is closed.")
 
     hall.venue.place = refuse  # type: ignore[method-assign]

@@ -263,7 +263,7 @@ async def test_an_exit_that_the_venue_could_not_take_is_asked_for_again_and_a_mi
     await floor.play(0, 3)
     assert floor.held(run) > 0
 
-    async def away(request: Any) -> Any:
+    async def away(request: Any, last: Any = None) -> Any:
         raise Unavailable("The venue is away.")
 
     with monkeypatch.context() as patched:
@@ -451,10 +451,10 @@ async def test_protection_that_could_not_be_placed_is_told_once_and_placed_when_
     run = await floor.begin(Script({1: 0.5}, {1: 0.7}))
     place = floor.venue.place
 
-    async def only_entries(request: Any) -> Any:
+    async def only_entries(request: Any, last: Any = None) -> Any:
         if isinstance(request.type, Stop):
             raise Unavailable("The venue is away.")
-        return await place(request)
+        return await place(request, last)
 
     with monkeypatch.context() as patched:
         patched.setattr(floor.venue, "place", only_entries)
