@@ -398,10 +398,10 @@ def refusing(hall: Hall, *triggers: int) -> None:
     """The venue takes no stops at these prices from now on."""
     whole = hall.venue.place
 
-    async def place(request: Any) -> Any:
+    async def place(request: Any, last: Any = None) -> Any:
         if isinstance(request.type, Stop) and request.type.trigger in triggers:
             raise OrderRefused("The stop would trigger at once.")
-        return await whole(request)
+        return await whole(request, last)
 
     hall.venue.place = place  # type: ignore[method-assign]
 

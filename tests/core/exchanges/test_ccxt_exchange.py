@@ -243,9 +243,7 @@ async def test_cancelling_is_true_once(exchange: CcxtExchange) -> None:
     assert found.status is OrderStatus.CANCELLED
 
 
-async def test_a_fee_in_base_is_told_in_quote_and_leaves_what_the_venue_leaves(
-    exchange: CcxtExchange, account: Account
-) -> None:
+async def test_a_fee_in_base_is_told_at_its_worth_beside_what_it_took(exchange: CcxtExchange, account: Account) -> None:
     asked = request()
     await exchange.place(asked)
     (made,) = account.orders.values()
@@ -253,13 +251,13 @@ async def test_a_fee_in_base_is_told_in_quote_and_leaves_what_the_venue_leaves(
     account.trades = [trade(1), trade(2)]
     fills = await exchange.fills_of(asked.id)
     assert [(fill.order, fill.ledger, fill.price, fill.quantity, fill.fee) for fill in fills] == [
-        (asked.id, "manual", 30_000, Decimal("0.24975"), Decimal("7.5"))
+        (asked.id, "manual", 30_000, Decimal("0.25"), Decimal("7.5"))
     ] * 2
-    assert sum(fill.quantity for fill in fills) == Decimal("0.4995")  # the coins that arrived
-    assert sum(fill.notional + fill.fee for fill in fills) == 15_000  # and exactly what was paid
+    assert {(fill.fee_asset, fill.fee_amount) for fill in fills} == {("BTC", Decimal("0.00025"))}
+    assert sum(fill.notional for fill in fills) == 15_000  # exactly what was paid: the fee left in coins
     found = await exchange.find(asked.id)
     assert found is not None
-    assert (found.status, found.filled, found.fees) == (OrderStatus.FILLED, Decimal("0.4995"), 15)
+    assert (found.status, found.filled, found.fees) == (OrderStatus.FILLED, Decimal("0.5"), 15)
 
 
 async def test_a_fee_in_a_token_is_told_at_its_worth(exchange: CcxtExchange, account: Account) -> None:
@@ -278,7 +276,7 @@ async def test_a_partial_fill_is_partial(exchange: CcxtExchange, account: Accoun
     account.trades = [trade(1)]
     found = await exchange.find(asked.id)
     assert found is not None
-    assert (found.status, found.filled) == (OrderStatus.PARTIAL, Decimal("0.24975"))
+    assert (found.status, found.filled) == (OrderStatus.PARTIAL, Decimal("0.25"))
 
 
 async def test_orders_placed_by_hand_are_seen_as_made_elsewhere(exchange: CcxtExchange, account: Account) -> None:
@@ -399,5 +397,5 @@ async def test_fills_are_found_by_asking_where_the_stream_is_broken(
     account.trades = [trade(1)]
     stream = exchange.fills()
     first = await asyncio.wait_for(anext(stream), 20)
-    assert (first.order, first.quantity) == (asked.id, Decimal("0.24975"))
+    assert (first.order, first.quantity) == (asked.id, Decimal("0.25"))
     await stream.aclose()  # type: ignore[attr-defined]
