@@ -1,5 +1,6 @@
 """A live account: opened with what its venue holds, armed, traded within its caps, and held against the venue."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -12,7 +13,7 @@ import pytest
 from core.engine.arming import Caps
 from core.engine.engine import Engine
 from core.engine.live import LiveVenues
-from core.errors import Conflict, Forbidden, InvalidInput, NotFound, OrderRefused, RiskRefused
+from core.errors import Conflict, Forbidden, InvalidInput, NotFound, OrderRefused, RiskRefused, Unavailable
 from core.store.outbox import SqlOutbox
 from core.trading.exchange import ELSEWHERE
 from core.trading.orders import Limit, OrderStatus, Side
@@ -392,6 +393,39 @@ async def test_orders_elsewhere_are_no_orders_of_ours(hall: Hall) -> None:
     assert await hall.engine.desk.cancel_all(LIVE) == []
     assert hall.venue.orders["file:78"].request.ledger == ELSEWHERE
     assert not hall.venue.orders["file:78"].status.final
+
+
+async def test_what_orders_elsewhere_bind_is_not_free_from_the_first_moment_and_after_a_restart(hall: Hall) -> None:
+    hall.venue.by_hand("file:78", Side.SELL, D("0.2"), D(39_500), LIVE, BTC)
+    await hall.engine.desk.open(LIVE)
+    assert hall.engine.book.free(LIVE, "manual", "BTC") == D("0.3")
+    await hall.look()
+    hall.engine.book.bind_elsewhere(LIVE, {})
+    await hall.engine.reconciliation.load()
+    assert hall.engine.book.free(LIVE, "manual", "BTC") == D("0.3")
+
+
+async def test_an_account_whose_fills_never_stop_is_not_opened_and_holds_up_nobody_for_ever(hall: Hall) -> None:
+    balances, fills = hall.venue.balances, hall.venue.recent_fills
+
+    async def filling(since: int) -> Any:
+        hall.venue.by_hand(f"file:{len(hall.venue.orders)}", Side.BUY, D(1), D(30_000), LIVE, BTC)
+        hall.venue.fill(f"file:{len(hall.venue.orders) - 1}", D("0.001"), D(30_000))
+        return await fills(since)
+
+    hall.venue.recent_fills = filling  # type: ignore[method-assign]
+    opening = asyncio.ensure_future(hall.engine.desk.open(LIVE))
+    for _ in range(400):
+        await asyncio.sleep(0.0005)
+        if opening.done():
+            break
+        await hall.room.clock.advance(0.1)
+    with pytest.raises(Unavailable, match="fills orders all the time"):
+        await opening
+    hall.venue.recent_fills = fills  # type: ignore[method-assign]
+    await hall.engine.desk.open(LIVE)
+    assert (await hall.venue.balances()) == await balances()
+    await hall.agrees()
 
 
 async def test_a_stop_that_the_venue_keeps_says_so_and_only_one_over_everything_protects(hall: Hall) -> None:
