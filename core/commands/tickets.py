@@ -15,7 +15,7 @@ from core.market.instrument import Instrument
 from core.money import plain
 from core.reply import Choice, Choices, Reply, Text
 from core.trading.orders import Bracket, Limit, OrderRequest, OrderStatus, Side
-from core.trading.purses import mode_of
+from core.trading.purses import mode_of, venue_of
 
 FAR = Decimal("0.2")  # a limit this far from the market gets a warning
 GROUPED = re.compile(r"(?<![\d.,])[1-9]\d{0,2},\d{3}(?![\d.,])")
@@ -45,6 +45,8 @@ async def ticket(
         except Unavailable as out:
             instrument, elsewhere = await offered(ctx, out)
             account = desk.account_for(ctx.user.id, instrument.venue)
+    else:
+        account, instrument = await held_at(ctx, account, instrument)
     request = await desk.draft(
         account,
         side,
@@ -105,6 +107,27 @@ def account_at(ctx: Context, instrument: Instrument) -> str:
     return (
         ctx.account if instrument.venue == ctx.venue else ctx.services.desk.account_for(ctx.user.id, instrument.venue)
     )
+
+
+async def held_at(ctx: Context, account: str, instrument: Instrument) -> tuple[str, Instrument]:
+    """Where coins are sold: at a live account that is not armed, where they are there and not in the account meant.
+
+    Selling what is held passes without arming, so that nobody has to arm an account to get out of it.
+    """
+    desk = ctx.services.desk
+    if mode_of(account) == "LIVE" or guards.by_hand(await desk.portfolio(account), instrument) is not None:
+        return account, instrument
+    found: list[tuple[str, Instrument]] = []
+    for each in desk.exposed(account):
+        if instrument.venue not in (ctx.venue, venue_of(each)):  # another venue was named
+            continue
+        view = await desk.portfolio(each)
+        for position in view.positions:
+            listed = position.instrument
+            if listed.symbol == instrument.symbol and guards.by_hand(view, listed) is not None:
+                found.append((each, listed))
+    at_venue = [each for each in found if venue_of(each[0]) == instrument.venue]
+    return (at_venue or (found if len(found) == 1 else [(account, instrument)]))[0]
 
 
 def venue_facts(ctx: Context, instrument: Instrument) -> list[tuple[str, str]]:

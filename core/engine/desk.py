@@ -426,6 +426,11 @@ class Desk:
             if each != account and venue_of(each) is not None and (self._book.open_orders(each) or holds(each))
         ]
 
+    def at_venue(self, account: str, kind: OrderType) -> bool:
+        """Whether the account's venue works such orders itself, so that nothing of them lives in this process."""
+        capabilities = self._exchange_for(account).capabilities
+        return not capabilities.paper and capabilities.works(kind)
+
     def titled(self, account: str) -> str:
         """'LIVE binance, not armed'."""
         venue = venue_of(account)

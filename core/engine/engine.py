@@ -106,6 +106,7 @@ class Engine:
             opening=opening,
             currency=currency,
         )
+        self.desk.emergency.look = self.reconciliation.look_once
         self.trader.look_at(self.desk.means)
         self.trader.trade_live(
             LiveRuns(store, self.book, self.execution, self.exchange_for, self.feed, self.desk.means, clock)

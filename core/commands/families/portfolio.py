@@ -38,15 +38,6 @@ async def balance(ctx: Context, *, instrument: Instrument | None = None) -> Repl
     instrument: only this coin, e.g. instrument=btc
     """
     view = await ctx.services.desk.portfolio(ctx.account)
-    rows = tuple(
-        (
-            line.asset,
-            wording.money(line.total, "") if line.asset == view.currency else wording.quantity(line.total),
-            "–" if line.value is None else wording.money(line.value, view.currency),
-        )
-        for line in view.balances
-        if line.total and (instrument is None or line.asset == instrument.base)
-    )
     facts = [
         ("Account", wording.badge(title_of(ctx.account), view.simulated)),
         ("Worth", wording.money(view.equity, view.currency)),
@@ -58,16 +49,29 @@ async def balance(ctx: Context, *, instrument: Instrument | None = None) -> Repl
         (f"With {ledger.name}", wording.money(ledger.equity, view.currency)) for ledger in view.ledgers if ledger.run
     ]
     note = "Some prices are old: the market did not answer lately." if view.stale else None
-    return [
+    nothing = f"You hold no {instrument.base}." if instrument else "Nothing yet."
+    blocks: list[Block] = [
         Facts("Balance", tuple(facts), note),
-        Table(
-            "Holdings",
-            ("Asset", "Amount", "Value"),
-            rows,
-            (1, 2),
-            f"You hold no {instrument.base}." if instrument else "Nothing yet.",
-        ),
+        Table("Holdings", ("Asset", "Amount", "Value"), rows_of(view, instrument), (1, 2), nothing),
     ]
+    for account in ctx.services.desk.exposed(ctx.account):
+        other = await ctx.services.desk.portfolio(account)
+        title = f"Holdings ({ctx.services.desk.titled(account)})"
+        blocks.append(Table(title, ("Asset", "Amount", "Value"), rows_of(other, instrument), (1, 2), nothing))
+    return blocks
+
+
+def rows_of(view: AccountView, instrument: Instrument | None) -> tuple[tuple[str, str, str], ...]:
+    """What is held of each asset, or of one, and what it is worth."""
+    return tuple(
+        (
+            line.asset,
+            wording.money(line.total, "") if line.asset == view.currency else wording.quantity(line.total),
+            "–" if line.value is None else wording.money(line.value, view.currency),
+        )
+        for line in view.balances
+        if line.total and (instrument is None or line.asset == instrument.base)
+    )
 
 
 @command(

@@ -1,5 +1,6 @@
 """A live account: opened with what its venue holds, armed, traded within its caps, and held against the venue."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -12,7 +13,8 @@ import pytest
 from core.engine.arming import Caps
 from core.engine.engine import Engine
 from core.engine.live import LiveVenues
-from core.errors import Conflict, Forbidden, InvalidInput, NotFound, OrderRefused, RiskRefused
+from core.engine.reconciliation import Reconciliation
+from core.errors import Conflict, Forbidden, InvalidInput, NotFound, OrderRefused, RiskRefused, Unavailable
 from core.store.outbox import SqlOutbox
 from core.trading.exchange import ELSEWHERE
 from core.trading.orders import Limit, OrderStatus, Side, Stop
@@ -317,6 +319,78 @@ async def test_panic_cancels_and_sells_also_when_the_account_is_not_armed(hall: 
     await hall.agrees()
 
 
+async def test_panic_looks_at_an_account_at_which_this_process_has_not_looked_yet(hall: Hall) -> None:
+    await hall.arm()
+    await hall.trade("0.1")
+    await hall.engine.arming.disarm(LIVE)
+    await hall.look(2)
+    await hall.room.close()
+    hall.venue.fill(by_hand(hall), D("0.2"), D(30_000))
+    look, looked = Reconciliation.look_at_all, []
+
+    async def nobody(self: Any) -> None:
+        looked.append(self)
+
+    Reconciliation.look_at_all = nobody  # type: ignore[method-assign]  # the venue was away when this process began
+    try:
+        await hall.room.open()
+    finally:
+        Reconciliation.look_at_all = look  # type: ignore[method-assign]
+    hall.engine.feed._sources["file"].data = hall.dial
+    assert looked
+    done = await hall.engine.desk.panic("sam")
+    assert {each.account: [held.quantity for held in each.positions] for each in done.accounts}[LIVE] == [D("0.8")]
+
+
+def by_hand(hall: Hall) -> str:
+    """The id of an order that somebody placed at the venue itself."""
+    hall.venue.by_hand("file:90", Side.BUY, D("0.2"), D(30_000), LIVE, BTC)
+    return "file:90"
+
+
+async def test_an_order_at_the_venue_is_never_told_as_lost_when_the_database_is_locked(hall: Hall) -> None:
+    await hall.arm()
+    save, outcomes = hall.engine.execution._outcomes.save, hall.engine.execution._outcomes
+    locked: list[str] = []
+
+    async def refused(order: Any, **rest: Any) -> Any:
+        if order.status is not OrderStatus.SENDING and len(locked) < 3:
+            locked.append(order.status.value)
+            raise Unavailable("The database does not answer: database is locked.")
+        return await save(order, **rest)
+
+    outcomes.save = refused  # type: ignore[method-assign]
+    trading = asyncio.ensure_future(hall.trade("0.1"))
+    for _ in range(400):
+        await asyncio.sleep(0.0005)
+        if trading.done():
+            break
+        await hall.room.clock.advance(0.5)
+    order = await trading
+    assert len(locked) == 3
+    assert len(hall.venue.received) == 1
+    assert order.status is OrderStatus.FILLED
+    await hall.agrees()
+
+
+async def test_disarming_that_could_not_be_written_down_holds_and_is_written_later(hall: Hall) -> None:
+    await hall.arm()
+    keep, arming = hall.engine.arming._keep, hall.engine.arming
+
+    async def locked(*_: Any, **__: Any) -> None:
+        raise Unavailable("The database does not answer: database is locked.")
+
+    arming._keep = locked  # type: ignore[method-assign]
+    with pytest.raises(Unavailable):
+        await arming.disarm(LIVE)
+    assert arming.of(LIVE) is None
+    arming._keep = keep  # type: ignore[method-assign]
+    await arming.expire()
+    await arming.load()
+    assert arming.of(LIVE) is None
+    assert [text for text in await hall.told() if "is disarmed" in text]
+
+
 # -- replacing ----------------------------------------------------------------------------------------------------
 
 
@@ -443,6 +517,39 @@ async def test_a_crash_between_two_stops_is_told_at_the_start(hall: Hall) -> Non
     assert [text for text in await hall.told() if "Nothing protects it now" in text] == [
         "The stop of your BTC was being changed when the process ended. Nothing protects it now: set it again."
     ]
+
+
+async def test_what_orders_elsewhere_bind_is_not_free_from_the_first_moment_and_after_a_restart(hall: Hall) -> None:
+    hall.venue.by_hand("file:78", Side.SELL, D("0.2"), D(39_500), LIVE, BTC)
+    await hall.engine.desk.open(LIVE)
+    assert hall.engine.book.free(LIVE, "manual", "BTC") == D("0.3")
+    await hall.look()
+    hall.engine.book.bind_elsewhere(LIVE, {})
+    await hall.engine.reconciliation.load()
+    assert hall.engine.book.free(LIVE, "manual", "BTC") == D("0.3")
+
+
+async def test_an_account_whose_fills_never_stop_is_not_opened_and_holds_up_nobody_for_ever(hall: Hall) -> None:
+    balances, fills = hall.venue.balances, hall.venue.recent_fills
+
+    async def filling(since: int) -> Any:
+        hall.venue.by_hand(f"file:{len(hall.venue.orders)}", Side.BUY, D(1), D(30_000), LIVE, BTC)
+        hall.venue.fill(f"file:{len(hall.venue.orders) - 1}", D("0.001"), D(30_000))
+        return await fills(since)
+
+    hall.venue.recent_fills = filling  # type: ignore[method-assign]
+    opening = asyncio.ensure_future(hall.engine.desk.open(LIVE))
+    for _ in range(400):
+        await asyncio.sleep(0.0005)
+        if opening.done():
+            break
+        await hall.room.clock.advance(0.1)
+    with pytest.raises(Unavailable, match="fills orders all the time"):
+        await opening
+    hall.venue.recent_fills = fills  # type: ignore[method-assign]
+    await hall.engine.desk.open(LIVE)
+    assert (await hall.venue.balances()) == await balances()
+    await hall.agrees()
 
 
 async def test_a_stop_that_the_venue_keeps_says_so_and_only_one_over_everything_protects(hall: Hall) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from core.clock import SimulatedClock, from_ms
-from core.errors import InvalidInput, OrderRefused, OutcomeUnknown, Unavailable
+from core.errors import InvalidInput, OrderRefused, OutcomeUnknown, RiskRefused, Unavailable
 from core.exchanges.ccxt import CcxtData
 from core.exchanges.identity import client_id
 from core.exchanges.private import CcxtExchange
@@ -399,3 +399,62 @@ async def test_fills_are_found_by_asking_where_the_stream_is_broken(
     first = await asyncio.wait_for(anext(stream), 20)
     assert (first.order, first.quantity) == (asked.id, Decimal("0.25"))
     await stream.aclose()  # type: ignore[attr-defined]
+
+
+# -- the last look ------------------------------------------------------------------------------------------------
+
+
+class Queue:
+    """A pace at which an order waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.waiting, self.go = asyncio.Event(), asyncio.Event()
+
+    async def take(self, venue: str, weight: float = 1.0, *, pool: str = "", urgent: bool = False) -> None:
+        if pool:
+            self.waiting.set()
+            await self.go.wait()
+
+
+async def test_what_speaks_against_an_order_after_it_waited_for_its_turn_keeps_it_from_leaving(
+    exchange: CcxtExchange, venue: Scripted
+) -> None:
+    queue, stopped = Queue(), list[str]()
+
+    def last() -> None:
+        if stopped:
+            raise RiskRefused("kill switch", allowed="no new exposure", asked="buy BTC/USDT")
+
+    await exchange.place(request(), last)
+    exchange._connection.pace = queue
+    sending = asyncio.ensure_future(exchange.place(request(), last))
+    await queue.waiting.wait()
+    stopped.append("panic")
+    queue.go.set()
+    with pytest.raises(OrderRefused, match="kill switch"):
+        await sending
+    assert len(venue.to("POST /api/v3/order")) == 1
+
+
+async def test_the_last_look_is_taken_when_the_request_leaves_after_the_librarys_own_waiting(
+    exchange: CcxtExchange, venue: Scripted
+) -> None:
+    client, looks = await exchange._connection.open(), list[int]()
+    throttled, stopped = asyncio.Event(), list[str]()
+
+    async def throttle(*_: Any) -> None:
+        stopped.append("panic")
+        throttled.set()
+
+    def last() -> None:
+        looks.append(len(stopped))
+        if stopped:
+            raise RiskRefused("kill switch", allowed="no new exposure", asked="buy BTC/USDT")
+
+    await exchange.place(request())
+    client.enableRateLimit, client.throttle = True, throttle
+    with pytest.raises(OrderRefused, match="kill switch"):
+        await exchange.place(request(), last)
+    assert throttled.is_set()
+    assert looks == [0, 1]
+    assert len(venue.to("POST /api/v3/order")) == 1
