@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -54,11 +54,29 @@ class Redaction:
         return text
 
 
+def named_only(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Names the exception of an entry in place of its traceback; asyncio's own entries keep their first line."""
+    failed = event.pop("exc_info", None)
+    if failed:
+        failed = failed if isinstance(failed, BaseException) else (failed if failed is not True else sys.exc_info())[1]
+        event["reason"] = f"{type(failed).__name__}: {failed}".splitlines()[0]
+    event["event"] = str(event.get("event", "")).partition("\n")[0]
+    return event
+
+
+def _unraisable(ignored: Any) -> None:
+    """What a connection or generator could not say any more when the loop was gone concerns nobody at the terminal."""
+    structlog.get_logger("exit").debug("ignored at the end", reason=type(ignored.exc_value).__name__)
+
+
 def configure(
     level: str = "info", style: Literal["auto", "json", "console"] = "auto", secrets: Sequence[str] = (),
-    stream: TextIO | None = None,
+    stream: TextIO | None = None, *, tracebacks: bool = True,
 ) -> None:  # fmt: skip
-    """Sets up logging for this process: one line per entry on stderr; `auto` is console on a terminal, else JSON."""
+    """Sets up logging for this process: one line per entry on stderr; `auto` is console on a terminal, else JSON.
+
+    tracebacks: False where people read along: what failed is named in the line, and where is left out
+    """
     stream = stream or sys.stderr
     console = style == "console" or (style == "auto" and stream.isatty())
     before: list[Any] = [
@@ -72,7 +90,7 @@ def configure(
     # Tracebacks become text before the redaction, so that a secret in an exception is hidden as well.
     after: list[Any] = [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.format_exc_info,
+        structlog.processors.format_exc_info if tracebacks else named_only,
         Redaction(secrets),
     ]
     renderer: Any = structlog.processors.JSONRenderer(default=str)
@@ -88,6 +106,8 @@ def configure(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )  # fmt: skip
+    if not tracebacks:
+        sys.unraisablehook = _unraisable
     handler = logging.StreamHandler(stream)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=before, processors=[*after, renderer]))
     root = logging.getLogger()

@@ -1,5 +1,6 @@
 """What every test may rely on: recorded data, a browser, a clean environment, and no way out to the network."""
 
+import decimal
 import os
 import shutil
 import socket
@@ -32,6 +33,10 @@ def pytest_configure(config: pytest.Config) -> None:
     named = os.environ.get("ORCHESTRATOR_TEST_DATA")
     if named and not Path(named).is_dir():
         raise pytest.UsageError(f"ORCHESTRATOR_TEST_DATA is {named!r}, which is not a folder.")
+
+
+def pytest_runtest_setup() -> None:
+    decimal.setcontext(decimal.DefaultContext.copy())  # a bare ccxt client changes how its thread rounds
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -29,7 +29,7 @@ def chat(
     loaded = settings.load()
     for warning in settings.warnings():
         note(warning)
-    telemetry.configure("error", secrets=loaded.secrets())
+    telemetry.configure("error", secrets=loaded.secrets(), tracebacks=False)
     if sys.stdin is None or sys.stdin.closed:
         sys.stdin = io.StringIO("")
     asyncio.run(_chat(loaded, as_json))

@@ -179,6 +179,8 @@ class Conversation:
 
     def _too_late(self, caller: Caller) -> Reply:
         """Says why a bare yes has nothing to confirm."""
+        if self._place(caller) in self._vague:  # an older preview is not what this yes is about
+            return text(f"{NOTHING_TO_CONFIRM} What you asked for last led to no preview.")
         latest = self._confirmations.latest(caller)
         if latest is not None and latest.state in ("expired", "done"):
             self._confirmations.take(caller, latest.token)  # raises the sentence that fits

@@ -15,6 +15,7 @@ from core.market.instrument import Instrument
 from core.money import plain
 from core.reply import Choice, Choices, Reply, Text
 from core.trading.orders import Bracket, Limit, OrderRequest, OrderStatus, Side
+from core.trading.purses import mode_of, venue_of
 
 FAR = Decimal("0.2")  # a limit this far from the market gets a warning
 GROUPED = re.compile(r"(?<![\d.,])[1-9]\d{0,2},\d{3}(?![\d.,])")
@@ -44,6 +45,8 @@ async def ticket(
         except Unavailable as out:
             instrument, elsewhere = await offered(ctx, out)
             account = desk.account_for(ctx.user.id, instrument.venue)
+    else:
+        account, instrument = await held_at(ctx, account, instrument)
     request = await desk.draft(
         account,
         side,
@@ -72,10 +75,12 @@ async def ticket(
         lines = [outcome(order, preview.mode, preview.simulated)]
         if order.status is OrderStatus.FILLED:
             now = guards.by_hand(await desk.portfolio(account), instrument)
-            if now is not None and guards.guard_of(now):
+            if now is not None and guards.guard_of(now) and preview.mode == "PAPER":
                 amount = f"all {wording.quantity(now.quantity, instrument.base)}"
                 lines += [f"{row}: {what}." for row, what in guards.told(guards.guard_of(now), instrument, amount)]
                 lines += replaced(request, before, instrument)
+            if isinstance(request.type, Bracket) and preview.mode == "LIVE":
+                lines += [f"{row}: {what}." for row, what in protection(request, before, held, order.filled)]
         elif not order.status.final:
             lines += [f"{row}: {what}." for row, what in protection(request, before, held, preview.quantity)]
         return [Text(" ".join(lines), tone_of(order))]
@@ -102,6 +107,27 @@ def account_at(ctx: Context, instrument: Instrument) -> str:
     return (
         ctx.account if instrument.venue == ctx.venue else ctx.services.desk.account_for(ctx.user.id, instrument.venue)
     )
+
+
+async def held_at(ctx: Context, account: str, instrument: Instrument) -> tuple[str, Instrument]:
+    """Where coins are sold: at a live account that is not armed, where they are there and not in the account meant.
+
+    Selling what is held passes without arming, so that nobody has to arm an account to get out of it.
+    """
+    desk = ctx.services.desk
+    if mode_of(account) == "LIVE" or guards.by_hand(await desk.portfolio(account), instrument) is not None:
+        return account, instrument
+    found: list[tuple[str, Instrument]] = []
+    for each in desk.exposed(account):
+        if instrument.venue not in (ctx.venue, venue_of(each)):  # another venue was named
+            continue
+        view = await desk.portfolio(each)
+        for position in view.positions:
+            listed = position.instrument
+            if listed.symbol == instrument.symbol and guards.by_hand(view, listed) is not None:
+                found.append((each, listed))
+    at_venue = [each for each in found if venue_of(each[0]) == instrument.venue]
+    return (at_venue or (found if len(found) == 1 else [(account, instrument)]))[0]
 
 
 def venue_facts(ctx: Context, instrument: Instrument) -> list[tuple[str, str]]:
@@ -151,10 +177,16 @@ def account_facts(preview: Preview) -> list[tuple[str, str]]:
 
 
 def protection(request: OrderRequest, before: guards.Guard, held: Decimal, quantity: Decimal) -> list[tuple[str, str]]:
-    """What protects the whole position once the order has filled, where anything does."""
+    """What protects the position, or on live accounts a part of it, once the order has filled."""
     match request.type:
         case Bracket(_, stop, target, trail):
+            if mode_of(request.account) == "LIVE":  # it watches what this order buys, and nothing else
+                whole = wording.quantity(held + quantity, request.instrument.base)
+                amount = f"{wording.quantity(quantity)} of the {whole} you then hold"
+                return guards.told(guards.Guard(stop, target, trail), request.instrument, amount)
             return guards.brought(guards.Guard(stop, target, trail), before, held, quantity, request.instrument)
+        case _ if mode_of(request.account) == "LIVE":  # its orders sell what they were placed for, no more
+            return []
         case _ if request.side is Side.BUY:
             return guards.brought(guards.Guard(), before, held, quantity, request.instrument)
         case _:
@@ -179,7 +211,7 @@ def warnings_of(
 ) -> list[str]:
     """What a person should know before a yes; what the facts say already is left out."""
     warnings = [each for each in preview.warnings if not each.startswith("Simulated market")]
-    if limit is not None and (last - limit) * side.sign > 0:  # one that fills at once is warned of already
+    if limit is not None and (side is Side.SELL or limit < last):  # a buy far above is refused by the collar
         warnings += far_away(limit, last, instrument)
     return warnings
 

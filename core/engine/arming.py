@@ -84,6 +84,7 @@ class Arming:
     def __init__(self, store: TradingStore, clock: Clock, factor: Factor | None = None) -> None:
         self._store, self._clock, self.factor = store, clock, factor
         self._armed: dict[str, Armed] = {}
+        self._unwritten: dict[str, Armed] = {}  # disarmed, and the record does not know it yet
 
     async def load(self) -> None:
         """Reads what is armed; a restart neither arms nor disarms."""
@@ -144,24 +145,35 @@ class Arming:
         armed = Armed(account, caps, now, now + timedelta(hours=hours), dict(held), day, earned)
         text = (
             f"LIVE trading at {venue_of(account)} is armed until {wording.moment(armed.expires)}: at most "
-            f"{plain(caps.order)} an order, {plain(caps.exposure)} in all, {plain(caps.loss)} lost a day."
+            f"{wording.money(caps.order, '')} an order, {wording.money(caps.exposure, '')} in all, "
+            f"{wording.money(caps.loss, '')} lost a day."
         )
+        self._unwritten.pop(account, None)
         await self._keep(armed, open=True, tell=text, name="armed")
         self._armed[account] = armed
         return armed
 
     async def disarm(self, account: str) -> Armed:
         """Ends it at once; open orders stay. Raises Conflict when it is not armed."""
-        armed = self.of(account)
+        armed = self.of(account) or self._unwritten.get(account)
         if armed is None:
             raise Conflict(f"The account at {venue_of(account)} is not armed.")
         self._armed.pop(account, None)  # first: nothing more goes out, whatever becomes of the record
-        await self._keep(armed, open=False, tell=f"LIVE trading at {venue_of(account)} is disarmed.", name="disarmed")
+        self._unwritten[account] = armed
+        await self._write_disarmed(armed)
         return armed
+
+    async def _write_disarmed(self, armed: Armed) -> None:
+        text = f"LIVE trading at {venue_of(armed.account)} is disarmed."
+        await self._keep(armed, open=False, tell=text, name="disarmed")
+        if self._unwritten.get(armed.account) is armed:
+            del self._unwritten[armed.account]
 
     async def expire(self) -> list[str]:
         """Ends what has run out, and tells its owners. Returns the accounts."""
         now = self._clock.now()
+        for armed in tuple(self._unwritten.values()):
+            await self._write_disarmed(armed)
         gone = [armed for armed in self._armed.values() if armed.expires <= now]
         for armed in gone:
             text = (
@@ -177,8 +189,8 @@ class Arming:
         armed, day = self._armed.get(account), f"{self._clock.now():%Y-%m-%d}"
         if armed is not None and armed.day != day:
             armed = replace(armed, day=day, earned=earned)
+            self._armed[account] = armed  # first: who disarms meanwhile has the last word
             await self._keep(armed, open=True)
-            self._armed[account] = armed
 
     async def _keep(self, armed: Armed, *, open: bool, tell: str | None = None, name: str = "") -> None:
         account, now = armed.account, self._clock.now()

@@ -24,6 +24,7 @@ from core.market import timeframes
 from core.market.bars import Bars
 from core.money import ZERO, decimal_of
 from core.risk import limits as risk
+from core.simulation.account import SignalRow
 from core.trading.orders import OrderRequest, Side
 from core.trading.strategy import Context, SignalStrategy, StepStrategy, Strategy, is_stepped
 from core.trading.tickets import Ticket
@@ -60,12 +61,20 @@ class Decisions:
         """Drops what was noted about a run that has ended."""
         self._seconds.pop(run.id, None)
 
-    async def _follow(self, run: Run, strategy: SignalStrategy, window: Bars, bar: Bar) -> Run:
-        """Does what the signals at the bar ask for."""
+    async def row(self, run: Run, strategy: SignalStrategy, window: Bars, *, leave: bool = False) -> SignalRow:
+        """What the signals say at the last bar of the window.
+
+        leave: an exit that they asked for earlier counts, too; a missed entry is not chased
+        """
         signals = await self._timed(run, lambda: strategy.signals(window, Context()))
         row = last_row(signals, len(window))
-        if run.decided + timeframes.milliseconds(run.timeframe) <= to_ms(run.started):
-            row = standing(row, signals)  # the first decision joins where the signals stand
+        first = run.decided + timeframes.milliseconds(run.timeframe) <= to_ms(run.started)
+        stand = standing(row, signals)
+        return stand if first or (leave and stand.exposure <= 0.0) else row
+
+    async def _follow(self, run: Run, strategy: SignalStrategy, window: Bars, bar: Bar) -> Run:
+        """Does what the signals at the bar ask for."""
+        row = await self.row(run, strategy, window)
         decision = await self._venue.decide(run.account, run.ledger, run.instrument, row)
         gone = self._orders_of(run, decision.cancel)
         async with self._book.reserving(run.account):

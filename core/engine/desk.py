@@ -24,12 +24,13 @@ from core.engine.feed import Feed
 from core.engine.live import LiveVenues
 from core.engine.means import Means
 from core.engine.ports import AccountState, TradingStore
+from core.engine.protecting import Protecting
 from core.engine.register import Adopt, Register
 from core.engine.rules import Rules
 from core.engine.synthetics.grid import each_of
 from core.engine.synthetics.terms import homes, on_grid, reference
 from core.engine.trader import Trader
-from core.engine.valuation import FRESH, Valuation, protecting
+from core.engine.valuation import FRESH, Valuation
 from core.engine.views import MANUAL, AccountView, Panic, Preview, ProfitView
 from core.errors import AppError, Conflict, InvalidInput, NotFound, Unavailable
 from core.exchanges.paper import Batch, PaperVenue
@@ -54,7 +55,7 @@ from core.trading.orders import (
     TrailingStop,
 )  # fmt: skip
 from core.trading.portfolio import Fill, Position
-from core.trading.purses import mode_of, owner_of, venue_of
+from core.trading.purses import mode_of, owner_of, title_of, venue_of
 
 OPENING = Decimal(10_000)
 CURRENCY = "USDT"
@@ -93,6 +94,7 @@ class Desk:
         self._means = self.means = Means(book, self._valuation, store, rules, clock)
         self._register = Register(store, book, venue, trader, clock, opening, currency, adopt)
         self._exchange_for, self._live = exchange_for, live
+        self.protecting = Protecting(store, book, execution, self.submit, clock)
         self.emergency = Emergency(store, book, execution, trader, valuation, self._register, live, clock)
 
     # -- orders -------------------------------------------------------------------------------------------------
@@ -343,7 +345,7 @@ class Desk:
         if stop is not None or target is not None or trail is not None:
             demand_protection(stop, target, trail, (await self._fresh(instrument)).last)
         if mode_of(account) == "LIVE":
-            await self._protect_live(account, instrument, protection(stop, target, trail))
+            await self.protecting.put(account, instrument, protection(stop, target, trail))
             return
         row = SignalRow(
             **{
@@ -410,6 +412,30 @@ class Desk:
     def account_for(self, user: str, venue: str) -> str:
         """The account with which a user trades who has chosen the venue: live while armed, else on paper."""
         return self.arming.account_for(user, venue)
+
+    def exposed(self, account: str) -> list[str]:
+        """The owner's other live accounts on which orders are open or coins are held, armed or not."""
+
+        def holds(each: str) -> bool:
+            held = (self._book.portfolio(each, ledger).positions.values() for ledger in self._book.ledgers(each))
+            return any(position.quantity for positions in held for position in positions)
+
+        return [
+            each
+            for each in self.emergency.accounts(owner_of(account))
+            if each != account and venue_of(each) is not None and (self._book.open_orders(each) or holds(each))
+        ]
+
+    def at_venue(self, account: str, kind: OrderType) -> bool:
+        """Whether the account's venue works such orders itself, so that nothing of them lives in this process."""
+        capabilities = self._exchange_for(account).capabilities
+        return not capabilities.paper and capabilities.works(kind)
+
+    def titled(self, account: str) -> str:
+        """'LIVE binance, not armed'."""
+        venue = venue_of(account)
+        armed = venue is None or self.account_for(owner_of(account), venue) == account
+        return title_of(account) if armed else f"{title_of(account)}, not armed"
 
     async def live_accounts(self, user: str) -> list[str]:
         """The user's accounts at venues there are keys for."""
@@ -499,28 +525,6 @@ class Desk:
 
     async def _costs(self, account: str, instrument: Instrument) -> Costs:
         return await self._exchange_for(account).costs(instrument)
-
-    async def _protect_live(self, account: str, instrument: Instrument, kind: OrderType | None) -> None:
-        """An order that sells all that is held, in the place of those that did."""
-        before = protecting(self._book.open_orders(account, MANUAL), instrument)
-        for order in before:
-            await self._execution.cancel(order)
-        if kind is None:
-            return
-        free = self._book.free(account, MANUAL, instrument.base)
-        request = OrderRequest(
-            uuid.uuid4().hex, account, instrument, Side.SELL, kind, quantity=instrument.quantity(free),
-            reduce_only=True, created=self._clock.now(),
-        )  # fmt: skip
-        try:
-            await self.submit(request)
-        except AppError as refused:
-            if not before:
-                raise
-            raise Conflict(
-                f"What protected your {instrument.base} is cancelled, and the new order was refused: {refused.message}",
-                hint="Nothing protects it now; set a stop again.",
-            ) from refused
 
     async def _sell_out(self, account: str, instrument: Instrument) -> Order:
         for order in self._book.open_orders(account, MANUAL):

@@ -23,7 +23,7 @@ from core.engine.ports import AccountState, TradingStore
 from core.engine.register import Register
 from core.engine.trader import Trader
 from core.engine.valuation import Valuation
-from core.engine.views import Panic, Stopped
+from core.engine.views import AccountView, Panic, Stopped
 from core.errors import AppError, Conflict
 from core.events import AccountNotice
 from core.trading.orders import Order, OrderStatus
@@ -51,6 +51,7 @@ class Emergency:
     ) -> None:
         self._store, self._book, self._execution, self._trader = store, book, execution, trader
         self._valuation, self._register, self._live, self._clock = valuation, register, live, clock
+        self.look: Callable[[str], Awaitable[object]] | None = None  # at an account nobody has looked at yet
         self._tasks: set[asyncio.Task[Any]] = set()
         self._thrown: dict[str, int] = defaultdict(int)  # how often each person threw the switch
         self._writing: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -90,8 +91,12 @@ class Emergency:
                 await self._write(states, True, text if new else None)
 
         unwritten = await self._trouble(self._begin(write()))
-        stopped = await asyncio.gather(*(self._stop(each) for each in accounts))
-        return Panic(tuple(stopped), unwritten)
+        unopened = await self._unopened(owner)
+        stopped, elsewhere = await asyncio.gather(
+            asyncio.gather(*(self._stop(each) for each in accounts)),
+            asyncio.gather(*(self._elsewhere(each) for each in unopened)),
+        )
+        return Panic(tuple(stopped), unwritten, tuple(told for told in elsewhere if told))
 
     async def resume(self, owner: str) -> None:
         """Lifts the switch on all accounts. Raises Conflict when it is thrown again meanwhile."""
@@ -132,7 +137,7 @@ class Emergency:
         left = [order for order in self._book.open_orders(account) if order.request.parent is None]
         if left or trouble:
             self._begin(self._insist(account, clearing, [order.id for order in left]))
-        viewing = self._begin(self._valuation.portfolio(account))
+        viewing = self._begin(self._view(account))
         unseen = await self._trouble(viewing)
         return Stopped(
             account,
@@ -142,6 +147,40 @@ class Emergency:
             () if unseen else viewing.result().positions,
             trouble or unseen,
         )
+
+    async def _view(self, account: str) -> AccountView:
+        if self.look is not None and venue_of(account) is not None:
+            try:
+                await self.look(account)
+            except FAILURES as failed:  # what is known of it is shown all the same
+                self._log.warning("not looked at", account=account, exc_info=failed)
+        return await self._valuation.portfolio(account)
+
+    async def _unopened(self, owner: str) -> list[str]:
+        """Accounts at venues there are keys for, which this product never opened: none of its orders are there."""
+        if self._live is None:
+            return []
+        try:
+            return [each for each in await self._live.accounts(owner) if self._book.account(each) is None]
+        except FAILURES as failed:
+            self._log.warning("keys not read", exc_info=failed)
+            return []
+
+    async def _elsewhere(self, account: str) -> str | None:
+        """What is open at a venue at which this product never traded: told, and left alone."""
+
+        async def ask() -> int:
+            assert self._live is not None
+            exchange = await self._live.open(account)
+            return len(await exchange.open_orders())
+
+        asking = self._begin(ask())
+        if trouble := await self._trouble(asking):
+            return f"{title_of(account)}, where nothing was traded from here, could not be looked at: {trouble}"
+        if not asking.result():
+            return None
+        orders = wording.plural(asking.result(), "order")
+        return f"{title_of(account)}: {orders} placed elsewhere, left alone. Cancel there what you do not want."
 
     async def _clear(self, account: str, runs: list[str]) -> list[Order]:
         """Cancels every order and stops every strategy, side by side. runs: grows by those that were stopped"""

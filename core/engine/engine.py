@@ -1,5 +1,6 @@
 """Engine: feed, paper venue, execution, trader and desk, put together and started in the right order."""
 
+import uuid
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
@@ -13,12 +14,14 @@ from core.engine.feed import Feed
 from core.engine.gate import Gate
 from core.engine.lease import Lease
 from core.engine.live import Absent, LiveVenues
+from core.engine.liveruns import LiveRuns
 from core.engine.ports import TradingStore
 from core.engine.reconciliation import Reconciliation
 from core.engine.rules import Rules
 from core.engine.synthetics.service import Synthetics
 from core.engine.trader import HISTORY, Load, Trader
 from core.engine.valuation import Valuation
+from core.events import AccountNotice
 from core.exchanges.paper import PaperVenue
 from core.risk.limits import LIVE, PAPER, Limits
 from core.trading.costs import Costs
@@ -56,14 +59,14 @@ class Engine:
         live: LiveVenues | None = None,
         factor: Factor | None = None,
     ) -> None:
-        self.record = store
+        self.record, self._clock = store, clock
         self.live = live
         self.venue = PaperVenue(store, clock, costs)
         self.book = Book(store, clock)
         self.venue.listen(self.book.apply)
         self.feed = Feed(sources, clock, bus, matcher=self.venue, interval=interval)
         self.rules = Rules(store, clock, limits or PAPER, limits or LIVE)
-        self.lease = Lease(store, clock, seconds=lease_seconds, wait=lease_wait)
+        self.lease = Lease(store, clock, seconds=lease_seconds, wait=lease_wait, tell=self._tell_lost, over=self._rest)
         self.arming = Arming(store, clock, factor)
         self.valuation = Valuation(store, self.book, self.venue, self.feed, clock)
         self.gate = Gate(self.book, self.feed, self.valuation, self.arming)
@@ -103,7 +106,11 @@ class Engine:
             opening=opening,
             currency=currency,
         )
+        self.desk.emergency.look = self.reconciliation.look_once
         self.trader.look_at(self.desk.means)
+        self.trader.trade_live(
+            LiveRuns(store, self.book, self.execution, self.exchange_for, self.feed, self.desk.means, clock)
+        )
         self.feed.watch_for(self.trader.watched)
         self.feed.watch_for(self.desk.watched)
 
@@ -114,6 +121,22 @@ class Engine:
         if venue_of(account) is None:
             return self.venue.account(account)
         return Absent(account) if self.live is None else self.live.exchange(account)
+
+    async def _tell_lost(self, text: str) -> None:
+        """Tells the owners of open orders that the lease was lost: what this process keeps for them rested."""
+        now, accounts = self._clock.now(), dict.fromkeys(order.request.account for order in self.book.open_orders())
+        if accounts:
+            async with self.record.unit() as unit:
+                for account in accounts:
+                    unit.emit(AccountNotice(f"lease:{uuid.uuid4().hex}", account, now, text))
+
+    async def _rest(self) -> None:
+        """Stands still: another process trades, and what is in memory here grows old."""
+        await self.feed.rest()
+        await self.reconciliation.stop()
+        await self.trader.close()
+        await self.synthetics.stop()
+        await self.execution.stop()
 
     async def _tend(self) -> None:
         """Begins the day of the live accounts, and ends armings that have run out."""
@@ -142,6 +165,7 @@ class Engine:
         await self.feed.catch_up()
         await self.reconciliation.look_at_all()
         await self.synthetics.load()
+        await self.desk.protecting.load()
         await self.trader.resume()
         if live:
             self.execution.start()
@@ -155,6 +179,7 @@ class Engine:
         await self.feed.stop()
         await self.reconciliation.stop()
         await self.desk.emergency.stop()
+        await self.trader.close()
         await self.synthetics.stop()
         await self.execution.stop()
         await self.venue.close()

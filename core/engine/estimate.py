@@ -28,6 +28,7 @@ from core.trading.orders import (
     Twap,
     Vwap,
 )  # fmt: skip
+from core.trading.purses import mode_of
 
 LARGE = Decimal("0.5")  # share of the equity in one order that is worth a warning
 
@@ -97,6 +98,13 @@ def warnings(
     if isinstance(kind, Limit) and (quote.last - kind.price) * request.side.sign < 0:
         found.append(
             f"The market is at {wording.price(quote.last, request.instrument)}: this limit order fills at once."
+        )
+    least = request.instrument.min_notional
+    if mode_of(request.account) == "LIVE" and isinstance(kind, Limit) and cost.quantity * kind.price < least:
+        worth = wording.money(cost.quantity * kind.price, request.instrument.quote)
+        found.append(
+            f"At its limit it is worth {worth}, and {request.instrument.venue} takes none below "
+            f"{wording.money(least, request.instrument.quote)}."
         )
     if isinstance(request.type, Bracket | Stop | TrailingStop | StopLimit) and not at_venue:
         found.append("Stops live in this process: they rest while it does not run, and are made good afterwards.")

@@ -42,8 +42,8 @@ SURELY_NOT = (OrderRefused, InvalidInput, Unavailable, Forbidden)  # raised by `
 class Execution:
     """The one place from which orders reach an exchange.
 
-    exchange_for: the exchange at which an account trades; lease: checked just before sending
-    gate: raises what speaks against a request now, whoever made it; asked before it is recorded and just before sending
+    exchange_for: the exchange at which an account trades; lease: checked when the order leaves
+    gate: raises what speaks against a request now, whoever made it; asked before it is recorded and when it leaves
     synthetics: works the order types that an exchange has not natively
     """
 
@@ -122,7 +122,7 @@ class Execution:
 
         demand: called with the account's orders standing still; raises what speaks against the order, returns what it
         reserves (quote of a buy, base of a sell); a child reserves nothing, its parent has
-        also: writes in the transaction that records the order; last: asked once more just before sending
+        also: writes in the transaction that records the order; last: asked once more just before it leaves
         Raises OrderRefused when the venue surely did not take it; the order is then REJECTED.
         """
         async with self._locks[request.account]:
@@ -341,40 +341,58 @@ class Execution:
 
     async def _send(self, order: Order, last: Callable[[], None] | None = None) -> Order:
         exchange = self._exchange_for(order.request.account)
-        try:
+
+        def look() -> None:
             if self._lease is not None:
                 self._lease.demand()
             if self._gate is not None:
                 self._gate(order.request)
             if last is not None:
                 last()
+
+        try:
+            look()
         except AppError as refused:
             await self._outcomes.reject(order, refused.message)
             raise
         if not exchange.capabilities.paper:  # placing on paper is itself the transaction that says so
             order = await self._outcomes.save(replace(order, status=OrderStatus.SENDING))
         try:
-            acknowledged = await exchange.place(order.request)
+            acknowledged = await exchange.place(order.request, look)  # it may wait for its turn, and looks then
         except SURELY_NOT as refused:
             await self._outcomes.reject(order, refused.message)
             raise
         except FAILURES as failed:
             reason = failed.message if isinstance(failed, AppError) else type(failed).__name__
             self._log.warning("outcome unknown", order=order.id, reason=reason)
-            return await self._outcomes.save(
-                replace(order, status=OrderStatus.UNKNOWN, reason=f"The venue's answer was lost: {reason}")
-            )
+            return await self._unsure(order, f"The venue's answer was lost: {reason}")
         if exchange.capabilities.paper:
             return self._book.order(order.id) or await self._store.order(order.id) or order
-        order = await self._outcomes.take_in(order, replace(order, status=OrderStatus.OPEN), acknowledged.fills)
+        try:
+            order = await self._outcomes.take_in(order, replace(order, status=OrderStatus.OPEN), acknowledged.fills)
+        except FAILURES as failed:  # it is at the venue, and nobody must think that it is not
+            self._log.warning("not written down", order=order.id, exc_info=failed)
+            return await self._unsure(order, "It was sent, and the database did not take in the venue's answer.")
         return await self._see_through(order) if acknowledged.fills or at_once(order.request) else order
+
+    async def _unsure(self, order: Order, reason: str) -> Order:
+        """The order, of which nobody knows yet what became; in memory at least, where the store does not answer."""
+        order = replace(order, status=OrderStatus.UNKNOWN, reason=reason, updated=self._clock.now())
+        try:
+            return await self._outcomes.save(order)
+        except FAILURES as failed:
+            self._log.warning("not written down", order=order.id, exc_info=failed)
+            self._book.apply(Change((order,)))
+            return order
 
     async def _see_through(self, order: Order) -> Order:
         """The order once the venue shows how it ended, if it does so soon: one at the market ends at once."""
-        order, wait = await self.look_up(order), CANCEL_WAIT
-        while at_once(order.request) and not order.status.final and wait < CANCEL_WAIT * 2**LOOKUPS:
-            await self._clock.sleep(wait)
-            order, wait = await self.look_up(order), wait * 2
+        wait = CANCEL_WAIT
+        with contextlib.suppress(*FAILURES):  # it was sent; the store shows later what became of it
+            order = await self.look_up(order)
+            while at_once(order.request) and not order.status.final and wait < CANCEL_WAIT * 2**LOOKUPS:
+                await self._clock.sleep(wait)
+                order, wait = await self.look_up(order), wait * 2
         return order
 
     async def _replaced(self, old: Order, new: Order, wanted: Decimal, last: Callable[[], None] | None) -> Order:
@@ -435,12 +453,19 @@ class Execution:
                 now = self._book.order(order.id)
                 if now is None or now.status is not OrderStatus.UNKNOWN:  # settled by somebody else
                     return now or await self._store.order(order.id) or order
-                order, looks = await self.look_up(now), looks + 1
-                left = self._outcomes.window_left(order)
-                if order.status is not OrderStatus.UNKNOWN:
-                    return order
-                if left <= 0 and looks >= LOOKUPS:
-                    return await self._outcomes.hold(order)
+                looks += 1
+                try:
+                    order = await self.look_up(now)
+                    left = self._outcomes.window_left(order)
+                    if order.status is not OrderStatus.UNKNOWN:
+                        return order
+                    if left <= 0 and looks >= LOOKUPS:
+                        return await self._outcomes.hold(order)
+                except FAILURES as failed:  # the store does not answer; `_watch` goes on when this gives up
+                    self._log.warning("not looked up", order=now.id, exc_info=failed)
+                    order, left = now, self._outcomes.window_left(now)
+                    if left <= 0 and looks >= LOOKUPS:
+                        return order
             await self._clock.sleep(min(wait, left) if left > 0 else wait)
             wait *= 2
 

@@ -106,10 +106,14 @@ class Feed:
             await self.catch_up()
         self._task = asyncio.create_task(self._run(), name="feed")
 
-    async def stop(self) -> None:
-        """Stops looking and closes the sources."""
+    async def rest(self) -> None:
+        """Stops looking; quotes grow old."""
         await end_task(self._task)
         self._task = None
+
+    async def stop(self) -> None:
+        """Stops looking and closes the sources."""
+        await self.rest()
         for source in self._sources.values():
             await source.data.close()
 

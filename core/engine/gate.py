@@ -11,7 +11,7 @@ from core.errors import RiskRefused, Unavailable
 from core.money import ZERO
 from core.risk.limits import reduces
 from core.trading.costs import Costs
-from core.trading.orders import OrderRequest
+from core.trading.orders import OrderRequest, Side
 from core.trading.purses import mode_of
 
 
@@ -55,6 +55,8 @@ class Gate:
     def _reduces(self, request: OrderRequest) -> bool:
         if request.reduce_only:
             return True
+        if request.side is Side.BUY and mode_of(request.account) == "LIVE":
+            return False  # no one is short at a venue's spot market; below zero, the journal is only behind
         position = self._book.portfolio(request.account, request.ledger).positions.get(request.instrument.key)
         quantity = request.quantity
         return position is not None and quantity is not None and reduces(position.quantity, request.side, quantity)

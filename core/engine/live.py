@@ -7,7 +7,7 @@ from typing import Any, NoReturn, Protocol
 from core.errors import NotFound, Unavailable
 from core.market.instrument import Instrument
 from core.trading.costs import Costs
-from core.trading.exchange import Acknowledgement, Capabilities, Exchange
+from core.trading.exchange import Acknowledgement, Capabilities, Exchange, Look
 from core.trading.orders import Order, OrderRequest
 from core.trading.portfolio import Fill
 from core.trading.purses import live_account, owner_of, venue_of
@@ -93,7 +93,7 @@ class Absent:
             account=self._account,
         )
 
-    async def place(self, request: OrderRequest) -> Acknowledgement:
+    async def place(self, request: OrderRequest, last: Look | None = None) -> Acknowledgement:
         self._refuse()
 
     async def cancel(self, order_id: str) -> bool:

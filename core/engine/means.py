@@ -31,7 +31,7 @@ from core.trading.orders import (
     Twap,
     Vwap,
 )
-from core.trading.purses import owner_of, venue_of
+from core.trading.purses import mode_of, owner_of, venue_of
 
 Best = Callable[[Instrument, Side], Decimal | None]
 
@@ -213,7 +213,9 @@ class Means:
     def _held(self, request: OrderRequest) -> Decimal:
         portfolio = self._book.portfolio(request.account, request.ledger)
         position = portfolio.positions.get(request.instrument.key)
-        return ZERO if position is None else position.quantity
+        held = ZERO if position is None else position.quantity
+        # No one is short at a venue's spot market: below zero, the journal is only behind, and a buy reduces nothing.
+        return max(ZERO, held) if mode_of(request.account) == "LIVE" else held
 
     def _wealth(self, account: str) -> Decimal:
         return sum((self._valuation.equity(each) for each in self.accounts(account)), ZERO)

@@ -20,7 +20,7 @@ from core.trading.exchange import Exchange
 from core.trading.orders import Order, OrderRequest, OrderStatus
 from core.trading.portfolio import Fill
 
-NEVER_ARRIVED = "The venue never received it."
+NEVER_ARRIVED = "The venue never received it: order again if you still want it."
 UNSURE = (OrderStatus.RECORDED, OrderStatus.SENDING, OrderStatus.UNKNOWN)
 FAILURES = (AppError, OSError, TimeoutError)
 
@@ -137,7 +137,7 @@ class Outcomes:
 
 
 def notice_of(order: Order) -> str:
-    """'Order #3 (buy 0.1 BTC/USDT): rejected. The venue never received it.'"""
+    """'Order #3 (buy 0.1 BTC/USDT): rejected. The venue never received it: order again …'"""
     return f"Order #{order.number} ({described(order.request)}): {order.status.value}. {order.reason}"
 
 

@@ -105,6 +105,10 @@ class TradingStore(PaperStore, Protocol):
         """True when `owner` now holds the lease: it was free, expired, or its own (then extended)."""
         ...
 
+    async def renew_lease(self, name: str, owner: str, now: datetime, seconds: float) -> bool:
+        """True when the lease was the owner's ever since it took it; however late, it is then extended."""
+        ...
+
     async def drop_lease(self, name: str, owner: str) -> None: ...
 
 

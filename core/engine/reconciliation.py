@@ -7,7 +7,7 @@ and never fought. A balance counts as changed when two looks in a row say the sa
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import structlog
@@ -22,7 +22,7 @@ from core.engine.naming import QUOTES
 from core.engine.outcomes import FAILURES, UNSURE
 from core.engine.ports import AccountState, Document, TradingStore
 from core.engine.views import MANUAL
-from core.errors import AppError, InvalidInput, NotFound
+from core.errors import AppError, InvalidInput, NotFound, Unavailable
 from core.events import AccountNotice
 from core.exchanges.record import Change
 from core.jobs import end_task
@@ -39,7 +39,8 @@ EVERY = 20.0  # seconds between two looks
 AGAIN = 5.0  # seconds before a stream of fills that broke is taken up again
 OVERLAP = 600_000  # ms of fills asked for again: venues tell some of them late
 MISSES = 3  # looks in a row after which an open order that the venue does not know any more is over
-TELL = Decimal(1)  # currency; a smaller change of balances is journaled and not told (fees in kind, rounding)
+STILL = 5  # how often an account is read for its opening, until nothing was filled meanwhile
+TELL = Decimal(1)  # currency; a smaller change of balances is journaled and not told (dust, rounding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,14 @@ class Seen:
     """What is known of the account at its venue. since: UTC ms from which fills are asked for
 
     before: fills in that time that the opening balances had counted already; orders: open there, placed elsewhere
+    bound: what those bind, by asset
     """
 
     since: int
     before: tuple[str, ...] = ()
     orders: tuple[str, ...] = ()
     instruments: tuple[Instrument, ...] = ()
+    bound: dict[str, Decimal] = field(default_factory=dict)
 
 
 class Reconciliation:
@@ -74,6 +77,7 @@ class Reconciliation:
         self._exchange_for, self._feed, self._clock = exchange_for, feed, clock
         self._seen: dict[str, Seen] = {}
         self._pending: dict[str, dict[str, Decimal]] = {}
+        self._looked: set[str] = set()  # accounts this process has looked at
         self._misses: dict[str, int] = defaultdict(int)
         self._task: asyncio.Task[None] | None = None
         self._streams: dict[str, asyncio.Task[None]] = {}
@@ -87,6 +91,7 @@ class Reconciliation:
             self._seen[document.id] = seen = decode(Seen, document.value)
             for instrument in seen.instruments:
                 self._book.meet(instrument)
+            self._book.bind_elsewhere(document.id, seen.bound)
         for account in self.accounts():
             if self._live is not None:
                 try:
@@ -152,11 +157,19 @@ class Reconciliation:
             raise NotFound("No venue is connected for live trading.", hint="Add a venue's API keys first.")
         exchange = await self._live.open(account)
         since = self._clock.now_ms() - OVERLAP
-        while True:
+        for tried in range(STILL):
+            if tried:
+                await self._clock.sleep(tried)
             before = await exchange.recent_fills(since)
-            balances = await exchange.balances()
+            balances, working = await exchange.balances(), await exchange.open_orders()
             if ids(before) == ids(await exchange.recent_fills(since)):
                 break
+        else:
+            raise Unavailable(
+                f"{venue_of(account)} fills orders all the time, so what the account holds cannot be told for sure.",
+                hint="Nothing was opened; try again when your orders there rest.",
+                account=account,
+            )
         now = self._clock.now()
         state = AccountState(account, currency_of(balances), opened=now)
         transfers, met = [], []
@@ -165,7 +178,7 @@ class Reconciliation:
                 transfer, instrument = await self._transfer(account, asset, amount, state.currency, "adopted")
                 transfers.append(replace(transfer, time=now))
                 met += [] if instrument is None else [instrument]
-        seen = Seen(since, tuple(sorted(ids(before))), (), tuple(met))
+        seen = Seen(since, tuple(sorted(ids(before))), (), tuple(met), bound_by(working))
         async with self._store.unit() as unit:
             await unit.save_account(state)
             for transfer in transfers:
@@ -176,9 +189,15 @@ class Reconciliation:
             self._book.meet(instrument)
         self._book.set_account(state)
         self._book.apply(Change(entries=tuple(transfers)))
+        self._book.bind_elsewhere(account, seen.bound)
         return state
 
     # -- every other look ---------------------------------------------------------------------------------------
+
+    async def look_once(self, account: str) -> None:
+        """Looks at an account that this process has not looked at yet."""
+        if account not in self._looked:
+            await self.look(account)
 
     async def look(self, account: str) -> bool:
         """One look at the venue. True when it and the journal agree."""
@@ -189,6 +208,7 @@ class Reconciliation:
         fills = await exchange.recent_fills(seen.since)
         balances = await exchange.balances()
         told = await exchange.recent_fills(seen.since)
+        self._looked.add(account)
         async with self._execution.turn(account):
             await self._take_in_own(account, exchange, working, told)
             moved = version != book.version(account) or ids(fills) != ids(told)
@@ -280,16 +300,13 @@ class Reconciliation:
     async def _see_orders(self, account: str, seen: Seen, working: Sequence[Order], met: Sequence[Instrument]) -> None:
         """Orders placed elsewhere: told once, and what they bind is not free here."""
         foreign = {order.id: order for order in working if order.request.ledger == ELSEWHERE}
-        bound: dict[str, Decimal] = defaultdict(lambda: ZERO)
-        for order in foreign.values():
-            asset, amount = binds(order)
-            bound[asset] += amount
-        self._book.bind_elsewhere(account, dict(bound))
+        bound = bound_by(list(foreign.values()))
+        self._book.bind_elsewhere(account, bound)
         new = [order for name, order in foreign.items() if name not in seen.orders]
         instruments = tuple(dict.fromkeys([*seen.instruments, *met]))
         since = max(seen.since, self._clock.now_ms() - OVERLAP)
-        after = Seen(since, seen.before, tuple(sorted(foreign)), instruments)
-        if (after.orders, instruments) == (seen.orders, seen.instruments) and since < seen.since + OVERLAP // 2:
+        after = Seen(since, seen.before, tuple(sorted(foreign)), instruments, bound)
+        if replace(after, since=seen.since) == seen and since < seen.since + OVERLAP // 2:
             return
         async with self._store.unit() as unit:
             await unit.save_document(Document(KIND, account, owner_of(account), encode(after)))
@@ -385,6 +402,16 @@ def ids(fills: Iterable[Fill]) -> set[str]:
 def currency_of(balances: dict[str, Decimal]) -> str:
     """What a live account is counted in: the money that it holds, by preference."""
     return next((asset for asset in QUOTES[:-1] if balances.get(asset)), QUOTES[0])
+
+
+def bound_by(working: Iterable[Order]) -> dict[str, Decimal]:
+    """What the open orders that were placed elsewhere bind, by asset."""
+    bound: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    for order in working:
+        if order.request.ledger == ELSEWHERE:
+            asset, amount = binds(order)
+            bound[asset] += amount
+    return dict(bound)
 
 
 def binds(order: Order) -> tuple[str, Decimal]:

@@ -87,11 +87,11 @@ class Source:
             raise
         except (AppError, OSError, TimeoutError) as error:
             self._failed(error)
-            raise Unavailable(
-                f"{self.data.name} does not answer: {self._error}.",
-                hint="Trying again later may help.",
-                source=self.data.name,
-            ) from error
+            later = "Trying again later may help."
+            if isinstance(error, AppError) and error.details.get("venue") == self.data.name:  # it says so itself
+                raise Unavailable(error.message, hint=error.hint or later, source=self.data.name) from error
+            why = (self._error or "").rstrip(".")
+            raise Unavailable(f"{self.data.name} does not answer: {why}.", hint=later, source=self.data.name) from error
         self._answered, self._error, self._failures, self._retry_at = self._clock.now_ms(), None, 0, 0
         return answer
 

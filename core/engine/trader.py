@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -25,7 +25,9 @@ from core.engine.decision import with_bar
 from core.engine.decisions import Decisions
 from core.engine.feed import Feed
 from core.engine.lease import Lease
+from core.engine.liveruns import LiveRuns, is_guard
 from core.engine.means import Means
+from core.engine.outcomes import FAILURES
 from core.engine.ports import TradingStore
 from core.engine.rules import Rules
 from core.engine.settlement import Settlement
@@ -33,22 +35,27 @@ from core.engine.views import MANUAL, Run
 from core.errors import AppError, Conflict, InvalidInput, NotFound
 from core.events import Bar, BarClosed, StrategyChanged
 from core.exchanges.paper import PaperVenue
+from core.jobs import end_task
 from core.market import timeframes
 from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.money import ZERO, plain
 from core.risk import limits as risk
+from core.risk.mandates import Mandate
+from core.trading.orders import Order
 from core.trading.purses import venue_of
-from core.trading.strategy import Strategy, demand_startable
+from core.trading.strategy import SignalStrategy, Strategy, demand_startable
 
 HISTORY = 500  # bars a run sees before its first one, at least
 WINDOW = 100_000  # bars a run sees at most
+AGAIN = 15.0  # seconds after which a live position that could not be protected is seen to again
+PATIENCE = 3.0  # seconds at the end for what is under way
 
 Load = Callable[[str, Mapping[str, Any]], Strategy]
 
 
 class Trader:
-    """Strategy runs of all accounts on the paper venue.
+    """Strategy runs of all accounts: on the paper venue, and at the venues of live accounts (see `trade_live`).
 
     load: strategy by registry name or path.py:Class, with its parameters; rules: the limits checked before every order
     """
@@ -76,12 +83,33 @@ class Trader:
         self._windows: dict[str, Bars] = {}
         self._busy: dict[str, asyncio.Lock] = {}
         self._decisions = Decisions(book, venue, clock, rules, lease)
+        self._live: LiveRuns | None = None
+        self._tasks: set[asyncio.Task[None]] = set()  # live runs wait for their venue, and nobody waits for them
+        self._retrying: set[str] = set()
+        book.listen(self._noted)
         bus.subscribe(BarClosed, self.on_bar)
         self._log = structlog.get_logger("trader")
 
     def look_at(self, means: Means) -> None:
         """From now on every decision is held against the account's owner as a whole."""
         self._decisions.means = means
+
+    def trade_live(self, live: LiveRuns) -> None:
+        """From now on live accounts trade, too."""
+        self._live = live
+
+    async def quiet(self) -> None:
+        """Waits until no live run is doing anything; what is tried again later is not waited for."""
+        while busy := [task for task in self._tasks if task.get_name() != "retry"]:
+            await asyncio.wait(busy)
+
+    async def close(self) -> None:
+        """Ends what live runs are doing; what was written down goes on at the next start."""
+        busy = [task for task in self._tasks if task.get_name() != "retry"]
+        if busy:
+            await asyncio.wait(busy, timeout=PATIENCE)
+        for task in tuple(self._tasks):
+            await end_task(task)
 
     # -- what people ask ------------------------------------------------------------------------------------------
 
@@ -101,11 +129,6 @@ class Trader:
         strategy: a name or path.py:Class, or the strategy itself (source then says where a restart finds it)
         Raises InsufficientFunds, InvalidInput.
         """
-        if venue_of(account) is not None:
-            raise Conflict(
-                f"Strategies trade on paper, and this is the live account at {venue_of(account)}.",
-                hint="Disarm it to start the strategy on paper.",
-            )
         if isinstance(strategy, str):
             source, strategy = source or strategy, self._load(strategy, parameters or {})
         demand_startable(strategy)
@@ -118,6 +141,9 @@ class Trader:
             raise InvalidInput(
                 f"This account trades in {currency}, and {instrument.symbol} is priced in {instrument.quote}."
             )
+        live = self._live_for(account)
+        if live is not None:
+            live.demand_startable(account, strategy, instrument, cash)
         if cash <= 0:
             raise InvalidInput(f"The cash {plain(cash)} {currency} for a strategy must be above zero.")
         self._demand_free(account, cash, currency)
@@ -145,8 +171,12 @@ class Trader:
 
         note = f"allocation to {strategy.name} on {instrument.symbol}"
         self._demand_free(account, cash, currency)  # another start may have been faster meanwhile
+        move = self._settlement.move(run, -cash, note)
         try:
-            await self._venue.transfer(self._settlement.move(run, -cash, note), also, adopt=instrument)
+            if live is not None:
+                await live.transfer(move, also, lambda: self._demand_free(account, cash, currency))
+            else:
+                await self._venue.transfer(move, also, adopt=instrument)
         except InvalidInput:  # and once more while this one waited for its turn
             self._demand_free(account, cash, currency)
             raise
@@ -166,6 +196,20 @@ class Trader:
             refused.args = (refused.message,)
             raise refused
 
+    def demand_startable(self, account: str, strategy: Strategy, instrument: Instrument, cash: Decimal) -> None:
+        """Raises what speaks against the strategy on this account: on a live one, also that there is no mandate."""
+        live = self._live_for(account)
+        if live is not None:
+            live.demand_startable(account, strategy, instrument, cash)
+
+    def mandate(self, account: str, instrument: Instrument, cash: Decimal) -> Mandate:
+        """The mandate under which a strategy with this cash would trade live. Raises RiskRefused without one."""
+        live = self._live_for(account)
+        found = None if live is None else live.mandate(account, instrument, cash)
+        if found is None:
+            raise NotFound("On paper no mandate is needed.")
+        return found
+
     async def stop(self, account: str, run: str | Run, *, keep: bool = False) -> Run:
         """Ends the run: its orders are cancelled, its position is sold at market and its cash goes back.
 
@@ -178,6 +222,9 @@ class Trader:
                 raise Conflict(f"Run #{found.number} ({found.strategy}) was stopped before.")
             if found.state == "running":
                 found = await self._end(found, "stopped", None)
+            live = self._live_for(account)
+            if live is not None:
+                return await live.close(found, keep=keep)
             for order in self._venue.open_orders(account, found.ledger):
                 await self._venue.cancel(order.id, "The strategy was stopped.")
             return await self._settlement.keep(found) if keep else await self._settlement.liquidate(found)
@@ -220,8 +267,10 @@ class Trader:
                     self._log.warning("no history for run", run=run.id, reason=error.message)
                     window = None
                 self._enlist(run, strategy, window)
+                if venue_of(run.account) is not None:
+                    self._begin(self._tend(run.id))
             elif run.returned is None:
-                with contextlib.suppress(AppError):
+                with contextlib.suppress(*FAILURES):
                     await self.stop(run.account, run)
 
     async def abandon(self, account: str) -> list[Run]:
@@ -249,15 +298,24 @@ class Trader:
             if run.instrument == event.instrument and run.timeframe == event.timeframe
         ]
         for run in runs:
-            async with self._one_at_a_time(run.id):
-                if run.id not in self._runs:
-                    continue
-                try:
-                    await self._on_bar(self._runs[run.id], event.bar)
-                except Exception as error:  # a strategy is somebody's code: whatever it raises ends its run alone
-                    self._log.error("strategy failed", run=run.id, strategy=run.strategy, exc_info=error)
-                    told = error.sentence() if isinstance(error, AppError) else f"{type(error).__name__}: {error}"
-                    await self._end(self._runs[run.id], "failed", f"It was stopped because it failed. {told}")
+            if venue_of(run.account) is None:
+                await self._see(run, event.bar)
+            else:
+                self._begin(self._see(run, event.bar))
+
+    async def _see(self, run: Run, bar: Bar) -> None:
+        async with self._one_at_a_time(run.id):
+            if run.id not in self._runs:
+                return
+            try:
+                await self._on_bar(self._runs[run.id], bar)
+            except Exception as error:  # a strategy is somebody's code: whatever it raises ends its run alone
+                self._log.error("strategy failed", run=run.id, strategy=run.strategy, exc_info=error)
+                told = error.sentence() if isinstance(error, AppError) else f"{type(error).__name__}: {error}"
+                await self._end(self._runs[run.id], "failed", f"It was stopped because it failed. {told}")
+                return
+        if venue_of(run.account) is not None:
+            await self._tend(run.id)
 
     async def _on_bar(self, run: Run, bar: Bar) -> None:
         window = self._windows.get(run.id)
@@ -274,8 +332,52 @@ class Trader:
         if len(window) > WINDOW:
             window = self._windows[run.id] = window[len(window) // 2 :]
             run = replace(run, anchor=int(window.timestamp[0]))
-        decided = await self._decisions.decide(run, self._strategies[run.id], window, bar)
-        self._runs[run.id] = decided
+        strategy, live = self._strategies[run.id], self._live_for(run.account)
+        if live is None:
+            self._runs[run.id] = await self._decisions.decide(run, strategy, window, bar)
+        elif isinstance(strategy, SignalStrategy):
+            row = await self._decisions.row(run, strategy, window, leave=run.reason is not None)
+            self._runs[run.id] = await live.decide(run, row, bar)
+
+    # -- live -----------------------------------------------------------------------------------------------------
+
+    def _live_for(self, account: str) -> LiveRuns | None:
+        """Who carries out what is decided for a live account; None on paper. Raises Conflict where nobody does."""
+        if venue_of(account) is None:
+            return None
+        if self._live is None:
+            raise Conflict(f"Strategies trade on paper here, and this is the live account at {venue_of(account)}.")
+        return self._live
+
+    async def _tend(self, run_id: str) -> None:
+        """Protects what the run holds; later once more where the venue does not answer."""
+        async with self._one_at_a_time(run_id):
+            run = self._runs.get(run_id)
+            if run is None or self._live is None or await self._live.tend(run):
+                return
+        if run_id not in self._retrying:
+            self._retrying.add(run_id)
+            self._begin(self._retry(run_id), "retry")
+
+    async def _retry(self, run_id: str) -> None:
+        try:
+            await self._clock.sleep(AGAIN)
+        finally:
+            self._retrying.discard(run_id)
+        self._begin(self._tend(run_id))
+
+    def _noted(self, before: Order | None, after: Order) -> None:
+        """An entry of a live run that fills is protected at once."""
+        run = self._runs.get(after.request.ledger)
+        if run is None or venue_of(run.account) is None or after.request.parent is not None or is_guard(after, run):
+            return
+        if after.filled > (ZERO if before is None else before.filled):
+            self._begin(self._tend(run.id))
+
+    def _begin(self, work: Coroutine[Any, Any, None], name: str = "live run") -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     # -- beginning and ending -------------------------------------------------------------------------------------
 
@@ -297,6 +399,8 @@ class Trader:
     def _dismiss(self, run: Run) -> None:
         if self._runs.pop(run.id, None) is not None:
             self._feed.drop_bars(run.instrument, run.timeframe)
+            if self._live is not None:
+                self._live.forget(run)
         for kept in (self._strategies, self._windows):
             kept.pop(run.id, None)
         self._decisions.forget(run)
@@ -304,6 +408,10 @@ class Trader:
     async def _end(self, run: Run, state: Any, reason: str | None) -> Run:
         run = replace(run, state=state, stopped=self._clock.now(), reason=reason, returned=None)
         if state == "failed":
+            live = self._live_for(run.account)
+            if live is not None:
+                with contextlib.suppress(*FAILURES):
+                    await live.clear(run)
             for order in self._venue.open_orders(run.account, run.ledger):
                 await self._venue.cancel(order.id, "The strategy failed.")
             run = replace(run, returned=ZERO)  # its position waits for its owner, who stops it by hand

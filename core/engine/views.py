@@ -163,10 +163,14 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Panic:
-    """What a panic stop did, account by account. unwritten: why the switch could not be recorded; it holds even so"""
+    """What a panic stop did, account by account. unwritten: why the switch could not be recorded; it holds even so
+
+    elsewhere: sentences about venues there are keys for, at which this product never traded
+    """
 
     accounts: tuple[Stopped, ...]
     unwritten: str | None = None
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def cancelled(self) -> tuple[int, ...]:

@@ -6,8 +6,9 @@ import difflib
 import importlib
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
+from decimal import localcontext
 from typing import Any, Protocol, TypeVar
 
 from core.errors import InvalidInput, NotFound, Unavailable
@@ -25,6 +26,8 @@ TIMEOUT = 15_000  # ms, of one request
 
 # How far the request got that the running task is making; ccxt does not put the status into its errors.
 _answered: ContextVar[Answered] = ContextVar("answered")
+# What is looked at once more when the running task's request leaves; see `leaving`.
+_leaving: ContextVar[Callable[[], None] | None] = ContextVar("leaving", default=None)
 
 
 class Pacing(Protocol):
@@ -170,8 +173,21 @@ class Connection:
             if self.base.startswith("http://"):
                 client.timeout_on_exit = 0  # only encrypted connections need time to end
         _watch_answers(client, self.venue)
+        _look_last(client)
+        _round_apart(client)
         guard(client, self.venue)
         return client
+
+
+def _round_apart(client: Any) -> None:
+    """Lets ccxt round in a decimal context of its own: else it changes how everything rounds money afterwards."""
+    rounded = client.decimal_to_precision
+
+    def decimal_to_precision(*given: Any, **named: Any) -> str:
+        with localcontext():
+            return str(rounded(*given, **named))
+
+    client.decimal_to_precision = decimal_to_precision
 
 
 def _watch_answers(client: Any, venue: str) -> None:
@@ -187,6 +203,32 @@ def _watch_answers(client: Any, venue: str) -> None:
         return told(code, reason, url, method, headers, *rest)
 
     client.on_rest_response = on_rest_response
+
+
+def _look_last(client: Any) -> None:
+    """Lets the last look happen after ccxt's own waiting, too: when its request is signed and leaves at once."""
+    send = client.fetch
+
+    async def fetch(url: str, method: str = "GET", *rest: Any, **named: Any) -> Any:
+        look = _leaving.get()
+        if look is not None:
+            look()
+            if method != "GET":  # what follows the order belongs to it
+                _leaving.set(None)
+        return await send(url, method, *rest, **named)
+
+    client.fetch = fetch
+
+
+@contextlib.contextmanager
+def leaving(look: Callable[[], None]) -> Iterator[None]:
+    """Calls `look` now, and again just before each request of this task until one that changes something has left."""
+    look()
+    before = _leaving.set(look)
+    try:
+        yield
+    finally:
+        _leaving.reset(before)
 
 
 async def _quiet(client: Any) -> None:

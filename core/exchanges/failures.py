@@ -4,6 +4,7 @@ Whoever asked for data gets `explained`; whoever placed an order gets `placing`,
 not take (OrderRefused) from what may have arrived (OutcomeUnknown).
 """
 
+import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,8 +24,9 @@ REFUSALS = {
     "kucoin": r'"code":\s*"(?!200000)[2349]\d{5}"',
     "bybit": r'"retCode":\s*(170(?!001|007|146|147)\d{3}|10001)\b',
     "okx": r'"s?Code":\s*"5[14]\d{3}"',
-    "coinbase": r'"(INSUFFICIENT|INVALID|UNSUPPORTED|PREVIEW|PERMISSION|ORDER_ENTRY_DISABLED|INELIGIBLE|UNTRADABLE)\w*"',
+    "coinbase": r'"(INSUFFICIENT|INVALID|UNSUPPORTED|PREVIEW|PERMISSION|ORDER_ENTRY_DIS|INELIGIBLE|UNTRADABLE)\w*"',
 }
+MAINTAINED = re.compile(r"maintenance|being upgraded|system upgrade", re.IGNORECASE)
 UNSURE = re.compile(r"status unknown|timed? ?out|internal error|unknown error|try again later", re.IGNORECASE)
 
 # kind: (what happened, what to do). {venue}, {asked} and {said} are filled in.
@@ -153,7 +155,7 @@ def placing(venue: str, failed: Exception, asked: str, answered: Answered) -> Or
 
     text = str(failed)
     kind = kind_of(venue, failed, answered.status)
-    if not _surely_refused(failed, answered, kind, text):
+    if not _surely_refused(venue, failed, answered, kind):
         how = f" (HTTP {answered.status})" if answered.status is not None and answered.status >= 400 else ""
         return OutcomeUnknown(
             f"{venue} did not say whether it took the order ({asked}){how}.",
@@ -190,6 +192,8 @@ def kind_of(venue: str, failed: Exception, status: int | None = None) -> str | N
     """Which of SENTENCES (or 'geo') tells what happened; None when none does."""
     from ccxt.base import errors
 
+    if isinstance(failed, binascii.Error):  # a secret that is no base64, found out while signing
+        return "auth"
     text = ADDRESS.sub("", str(failed))
     if isinstance(failed, errors.RestrictedLocation) or status == 451 or CLOSED_HERE.search(text):
         return "geo"
@@ -201,6 +205,8 @@ def kind_of(venue: str, failed: Exception, status: int | None = None) -> str | N
         for pattern, kind in profile_of(venue).patterns:
             if re.search(pattern, text):
                 return kind
+    if status == 503 and MAINTAINED.search(text):
+        return "maintenance"
     for classes, kind in (
         ((errors.RateLimitExceeded, errors.DDoSProtection), "rate"),
         ((errors.AccountSuspended,), "suspended"),
@@ -218,11 +224,15 @@ def kind_of(venue: str, failed: Exception, status: int | None = None) -> str | N
     return None
 
 
-def _surely_refused(failed: Exception, answered: Answered, kind: str | None, text: str) -> bool:
+def _surely_refused(venue: str, failed: Exception, answered: Answered, kind: str | None) -> bool:
     """Whether nothing that was sent can have become an order."""
     from ccxt.base import errors
 
+    text = str(failed)
+
     if not answered.sent:
+        return True
+    if isinstance(failed, binascii.Error):
         return True
     status = answered.status
     if status is None:  # no answer came: only what ccxt itself refused, for no failure beneath it, never left

@@ -11,7 +11,11 @@ from urllib.parse import urlsplit
 
 LONG = 1_000_000  # characters; of longer answers only the beginning is looked at
 QUOTED_LISTS = re.compile(r"/(openOrders|allOrders|myTrades)$")
-COINBASE = {"/orders/historical/batch": "orders", "/orders/historical/fills": "fills", "/brokerage/accounts": "accounts"}
+COINBASE = {
+    "/orders/historical/batch": "orders",
+    "/orders/historical/fills": "fills",
+    "/brokerage/accounts": "accounts",
+}
 
 
 def readable(venue: str, url: str, text: str) -> bool:
@@ -31,7 +35,9 @@ def readable(venue: str, url: str, text: str) -> bool:
 
 def _binance(path: str, body: Any) -> bool:
     if isinstance(body, list):
-        return all(isinstance(each, dict | list) for each in body) and not path.endswith(("/account", "/depth", "/order"))
+        return all(isinstance(each, dict | list) for each in body) and not path.endswith(
+            ("/account", "/depth", "/order")
+        )
     if not isinstance(body, dict):
         return False
     if "code" in body and "msg" in body:
@@ -59,7 +65,9 @@ def _bybit(path: str, body: Any) -> bool:
 
 
 def _okx(path: str, body: Any) -> bool:
-    return isinstance(body, dict) and "code" in body and (str(body["code"]) != "0" or isinstance(body.get("data"), list))
+    return (
+        isinstance(body, dict) and "code" in body and (str(body["code"]) != "0" or isinstance(body.get("data"), list))
+    )
 
 
 def _coinbase(path: str, body: Any) -> bool:

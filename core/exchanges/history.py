@@ -16,8 +16,8 @@ from core.exchanges.connection import Connection
 from core.exchanges.failures import UNREADABLE, unreadable
 from core.exchanges.known import Known
 from core.exchanges.lookup import MARGIN, Lookup
-from core.exchanges.mapping import decimal, foreign_id
-from core.exchanges.settled import fees_of, fill_of, third_assets
+from core.exchanges.mapping import foreign_id
+from core.exchanges.settled import fill_of, third_assets
 from core.exchanges.streams import Pump
 from core.market.instrument import Instrument
 from core.money import ZERO
@@ -49,27 +49,18 @@ class History:
         self._lookup = lookup
         self._data = data
         self._ready = ready
-        self._ended: dict[str, tuple[Decimal, Sequence[Fill]]] = {}  # whole fills of orders that have ended
         self._strangers: set[tuple[str, str]] = set()  # (pair, the venue's id) of orders that are not ours
         self._log = structlog.get_logger("exchange")
 
     # -- one order ------------------------------------------------------------------------------------------------
 
-    async def of_order(self, request: OrderRequest, *, final: bool = False) -> tuple[Decimal, Sequence[Fill]]:
-        """(what it traded, its fills, oldest first). final: nothing more will come, so what is told is remembered."""
-        if request.id in self._ended:
-            return self._ended[request.id]
+    async def of_order(self, request: OrderRequest) -> Sequence[Fill]:
+        """Its fills so far, oldest first."""
         symbol, listed = request.instrument.symbol, request.instrument
-        answers = await self._lookup.of(request)
         trades: list[Any] = []
-        for answer in answers:
+        for answer in await self._lookup.of(request):
             trades += await self._trades_of(str(answer["id"]), symbol, request)
-        gross = sum((decimal(trade.get("amount")) or ZERO for trade in trades), ZERO)
-        fills = await self._filled(trades, listed, lambda _: (request.id, request.ledger))
-        told = sum((decimal(answer.get("filled")) or ZERO for answer in answers), ZERO)
-        if final and gross >= told:
-            self._ended[request.id] = (gross, fills)
-        return gross, fills
+        return await self._filled(trades, listed, lambda _: (request.id, request.ledger))
 
     async def _trades_of(self, venue_id: str, symbol: str, request: OrderRequest) -> list[Any]:
         asked = f"the fills of an order in {symbol}"
@@ -81,9 +72,9 @@ class History:
         return [trade for trade in await self._pages(symbol, since) if str(trade.get("order")) == venue_id]
 
     async def told_at_once(self, request: OrderRequest, listed: Instrument, answer: Any) -> Sequence[Fill]:
-        """The fills in the answer to an order, where they are whole and leave as many coins as were traded."""
+        """The fills in the answer to an order, where it tells them whole."""
         trades = [dict(trade) for trade in answer.get("trades") or [] if trade.get("id")]
-        if not trades or any(listed.base in fees_of(trade, listed) for trade in trades):
+        if not trades:
             return ()
         for trade in trades:
             trade["timestamp"] = trade.get("timestamp") or answer.get("timestamp") or self._data.clock.now_ms()

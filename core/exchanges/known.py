@@ -43,6 +43,12 @@ class Known:
             if digits is not None:
                 self._by_client[digits] = request.id
 
+    def forget(self, order_id: str) -> None:
+        """The request was never sent."""
+        request = self._requests.pop(order_id, None)
+        for name in () if request is None else self.client_ids(request):
+            self._by_client.pop(canonical(name) or "", None)
+
     def client_ids(self, request: OrderRequest) -> Sequence[str]:
         """The client id of the order; of an order that is two at the venue, those of both."""
         if isinstance(request.type, OneCancelsOther):

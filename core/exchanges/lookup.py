@@ -20,7 +20,7 @@ MARGIN = 60_000  # ms by which clocks may differ
 LISTED = 250  # orders asked for at once where lists are searched
 APART = {"trigger": True}
 # Where ccxt has no name for it.
-NOT_THERE = re.compile(r"order.{0,12}(not exist|not found)|Unknown order", re.IGNORECASE)
+NOT_THERE = re.compile(r"order.{0,12}(not exist|not found)|Unknown order|EOrder:Invalid order", re.IGNORECASE)
 
 
 class Lookup:
@@ -72,9 +72,7 @@ class Lookup:
         from ccxt.base.errors import OrderNotFound
 
         asked = {**params, "clientOrderId": client}
-        return await self._or_none(
-            lambda each: each.fetch_order(None, symbol, asked), symbol, (OrderNotFound,)
-        )
+        return await self._or_none(lambda each: each.fetch_order(None, symbol, asked), symbol, (OrderNotFound,))
 
     async def by_venue_id(self, venue_id: str, symbol: str, params: dict[str, Any]) -> Any:
         """The order of that id of the venue's; None when it does not know it."""

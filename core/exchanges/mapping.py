@@ -93,7 +93,7 @@ def client_id_of(answer: Any) -> str | None:
 
 def order_of(request: OrderRequest, answer: Any, now: datetime) -> Order:
     """Where the request stands, as the venue tells it in `answer`."""
-    filled, amount = decimal(answer.get("filled")) or ZERO, decimal(answer.get("amount"))
+    filled, amount = filled_of(answer, request.instrument), decimal(answer.get("amount"))
     status = STATUS.get(str(answer.get("status")))
     if status is None:
         status = OrderStatus.FILLED if amount and filled >= amount else OrderStatus.OPEN
@@ -112,6 +112,18 @@ def order_of(request: OrderRequest, answer: Any, now: datetime) -> Order:
         reason=REASONS.get(status),
         updated=from_ms(int(stamp)) if stamp else now,
     )
+
+
+def filled_of(answer: Any, instrument: Instrument) -> Decimal:
+    """The base quantity that an order traded. Kraken tells volumes of an order sized in quote (viqc) in quote."""
+    info = answer.get("info")
+    if isinstance(info, dict) and "viqc" in str(info.get("oflags") or ""):
+        cost, average = decimal(info.get("cost")), decimal(info.get("price"))
+        if not cost or not average:
+            return ZERO
+        lot = instrument.lot_size or Decimal("0.00000001")
+        return (cost / average / lot).quantize(Decimal(1)) * lot
+    return decimal(answer.get("filled")) or ZERO
 
 
 REASONS = {

@@ -12,7 +12,7 @@ from core.exchanges.health import Vitals
 from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.trading.costs import Costs
-from core.trading.exchange import Acknowledgement, Capabilities, Exchange, MarketData, Quote
+from core.trading.exchange import Acknowledgement, Capabilities, Exchange, Look, MarketData, Quote
 from core.trading.orders import Order, OrderRequest
 from core.trading.portfolio import Fill
 
@@ -142,13 +142,13 @@ class ObservedExchange:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._exchange, name)
 
-    async def place(self, request: OrderRequest) -> Acknowledgement:
+    async def place(self, request: OrderRequest, last: Look | None = None) -> Acknowledgement:
         """Raises OrderRefused where nothing was sent because the venue is out, and what the venue's `place` raises."""
         try:
             await self._refuse(request)
         except Unavailable as out:
             raise OrderRefused(out.message, hint=out.hint, **out.details) from out
-        return await self._ask(self._exchange.place(request))
+        return await self._ask(self._exchange.place(request, last))
 
     async def cancel(self, order_id: str) -> bool:
         return await self._ask(self._exchange.cancel(order_id))

@@ -21,7 +21,7 @@ from core.market.instrument import Instrument
 from core.money import ZERO, decimal_of
 from core.simulation.account import Decision, SignalRow, SimulatedAccount, SimulatedFill
 from core.trading.costs import Costs
-from core.trading.exchange import Acknowledgement, Capabilities
+from core.trading.exchange import Acknowledgement, Capabilities, Look, demand_last
 from core.trading.orders import Order, OrderRequest
 from core.trading.portfolio import Fill, Transfer
 from core.trading.tickets import Ticket
@@ -137,12 +137,16 @@ class PaperVenue:
 
     # -- orders -------------------------------------------------------------------------------------------------
 
-    async def place(self, request: OrderRequest) -> Order:
-        """Takes the order: from here on it is the venue's, also after a crash. Raises OrderRefused."""
+    async def place(self, request: OrderRequest, last: Look | None = None) -> Order:
+        """Takes the order: from here on it is the venue's, also after a crash. Raises OrderRefused.
+
+        last: taken when it is the order's turn
+        """
         async with self._turn:
             known = await self._store.order(request.id)
             if known is not None and (known.status.final or request.id in self._orders):
                 raise OrderRefused(f"Order {request.id} was placed before.", order=request.id)
+            demand_last(last)
             effects = self._effects()
             async with self._keeping(effects):
                 ledger = self._ledger(request.account, request.ledger)
@@ -381,11 +385,11 @@ class PaperExchange:
         self._venue = venue
         self._account = account
 
-    async def place(self, request: OrderRequest) -> Acknowledgement:
+    async def place(self, request: OrderRequest, last: Look | None = None) -> Acknowledgement:
         """Takes the order durably; it fills from the next price on. Raises OrderRefused."""
         if request.account != self._account:
             raise OrderRefused(f"An order of account '{request.account}' cannot be placed by '{self._account}'.")
-        order = await self._venue.place(request)
+        order = await self._venue.place(request, last)
         return Acknowledgement(order.id)
 
     async def cancel(self, order_id: str) -> bool:

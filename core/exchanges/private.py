@@ -5,7 +5,6 @@ the order left is OutcomeUnknown, to be looked up by client id.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -13,7 +12,7 @@ import structlog
 
 from core.errors import AppError, InvalidInput, NotFound, OrderRefused, OutcomeUnknown
 from core.exchanges.ccxt import CcxtData
-from core.exchanges.connection import Connection, never_left
+from core.exchanges.connection import Connection, leaving, never_left
 from core.exchanges.failures import UNREADABLE, Answered, explained, placing, unreadable
 from core.exchanges.fees import AccountFees
 from core.exchanges.history import History
@@ -26,7 +25,7 @@ from core.exchanges.vault import ExchangeSecrets
 from core.market.instrument import Instrument
 from core.money import ZERO
 from core.trading.costs import Costs
-from core.trading.exchange import Acknowledgement
+from core.trading.exchange import Acknowledgement, Look, demand_last
 from core.trading.orders import Limit, Market, OneCancelsOther, Order, OrderRequest, StopLimit
 from core.trading.portfolio import Fill
 
@@ -64,7 +63,7 @@ class CcxtExchange:
 
     # -- orders -------------------------------------------------------------------------------------------------
 
-    async def place(self, request: OrderRequest) -> Acknowledgement:
+    async def place(self, request: OrderRequest, last: Look | None = None) -> Acknowledgement:
         """Sends the order, once. Raises OrderRefused, OutcomeUnknown, and InvalidInput for less than a lot."""
         if request.account != self.account:
             raise OrderRefused(f"An order of account '{request.account}' cannot be placed by '{self.account}'.")
@@ -72,7 +71,10 @@ class CcxtExchange:
         self._known.add(request)
         asked = described(request)
         try:
-            answer = await self._connection.raw(lambda client: self._send(client, request, sent, listed), None)
+            answer = await self._connection.raw(lambda client: self._send(client, request, sent, listed, last), None)
+        except OrderRefused:  # by the last look: nothing left
+            self._known.forget(request.id)
+            raise
         except Exception as failed:  # whatever it is, the order may have arrived: sorted by what is certain
             from ccxt.base.errors import BaseError, InvalidNonce
 
@@ -143,21 +145,7 @@ class CcxtExchange:
             return None
         now = self._clock.now()
         legs = [order_of(request, answer, now) for answer in answers]
-        order = as_one(request, legs) if isinstance(request.type, OneCancelsOther) else legs[0]
-        return await self._net(order) if order.filled else order
-
-    async def _net(self, order: Order) -> Order:
-        """The order with what its fills left in the account, once the venue tells all of them."""
-        gross, fills = await self._history.of_order(order.request, final=order.status.final)
-        if gross < order.filled or not fills:
-            return order
-        filled = sum((fill.quantity for fill in fills), ZERO)
-        return replace(
-            order,
-            filled=filled,
-            average_price=sum((fill.notional for fill in fills), ZERO) / filled,
-            fees=sum((fill.fee for fill in fills), ZERO),
-        )
+        return as_one(request, legs) if isinstance(request.type, OneCancelsOther) else legs[0]
 
     async def _find_foreign(self, order_id: str) -> Order | None:
         symbol = await self._lookup.foreign_symbol(order_id)
@@ -197,7 +185,7 @@ class CcxtExchange:
     async def fills_of(self, order_id: str) -> Sequence[Fill]:
         await self._ready()
         request = await self._known.request(order_id)
-        return () if request is None else (await self._read(self._history.of_order(request), "the fills of an order"))[1]
+        return () if request is None else await self._read(self._history.of_order(request), "the fills of an order")
 
     async def recent_fills(self, since: int) -> Sequence[Fill]:
         """Where the venue tells fills per pair only, of the pairs ordered, held or seen open."""
@@ -279,7 +267,13 @@ class CcxtExchange:
                 f"The order ({described(request)}) was not sent. {failed.message}", hint=failed.hint, **failed.details
             ) from failed
 
-    async def _send(self, client: Any, request: OrderRequest, sent: Sending, listed: Instrument) -> Any:
+    async def _send(
+        self, client: Any, request: OrderRequest, sent: Sending, listed: Instrument, last: Look | None
+    ) -> Any:
+        with leaving(lambda: demand_last(last)):
+            return await self._created(client, request, sent, listed)
+
+    async def _created(self, client: Any, request: OrderRequest, sent: Sending, listed: Instrument) -> Any:
         if isinstance(request.type, OneCancelsOther):
             return await place_pair(client, request, sent, listed, self._known.client_ids(request))
         price = None if sent.price is None else float(sent.price)

@@ -1,9 +1,11 @@
 """Sequence gaps that ccxt does not look for: the book is dropped and read anew, never gone on with.
 
-Binance's gaps ccxt finds itself. Kraken numbers no messages; its checksum is off because it fails on floats.
+Binance's gaps ccxt finds itself. Kraken numbers no messages: its checksum is compared here, because ccxt's own
+comparison fails on floats.
 """
 
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -11,7 +13,7 @@ import structlog
 
 def guard(client: Any, venue: str) -> None:
     """Lets the client of that venue notice messages that are missing."""
-    watcher = {"kucoin": _books_of_kucoin, "coinbase": _messages_of_coinbase}.get(venue)
+    watcher = {"kucoin": _books_of_kucoin, "coinbase": _messages_of_coinbase, "kraken": _books_of_kraken}.get(venue)
     if watcher is not None:
         watcher(client)
 
@@ -35,6 +37,61 @@ def _books_of_kucoin(client: Any) -> None:
         told(stream, message)
 
     client.handle_order_book = handle_order_book
+
+
+def _books_of_kraken(client: Any) -> None:
+    """Every message has the checksum of the best ten levels; where ours differs, the connection is made anew.
+
+    Where it differs from a snapshot's already, the pair's figures are written otherwise, and it is not looked at.
+    """
+    told: Callable[[Any, Any], None] | None = getattr(client, "handle_order_book", None)
+    if told is None:
+        return
+    unlike: set[str] = set()  # pairs whose checksum cannot be made
+
+    def handle_order_book(stream: Any, message: Any) -> None:
+        data = (message.get("data") or [{}])[0]
+        symbol, expected = str(data.get("symbol")), data.get("checksum")
+        if message.get("type") == "update" and symbol not in client.orderbooks:
+            return  # dropped before; its snapshot comes with the next connection
+        ready: list[Any] = []  # a book is handed out only once it is known to be whole
+        stream.resolve = lambda *given: ready.append(given)
+        try:
+            told(stream, message)
+        finally:
+            del stream.resolve
+        if whole(message, data, symbol, expected):
+            for given in ready:
+                stream.resolve(*given)
+            return
+        from ccxt.base.errors import ChecksumError
+
+        structlog.get_logger("streams").warning("gap in a book", venue="kraken", symbol=symbol)
+        del client.orderbooks[symbol]
+        stream.on_error(ChecksumError(f"kraken left out a change of {symbol}"))
+
+    def whole(message: Any, data: Any, symbol: str, expected: Any) -> bool:
+        book, info = client.orderbooks[symbol], (client.markets.get(symbol) or {}).get("info") or {}
+        if expected is None or symbol in unlike or "pair_decimals" not in info:
+            return True
+        places = int(info["pair_decimals"]), int(info.get("lot_decimals") or 8)
+        if _checksum(book["asks"], book["bids"], *places) == int(expected):
+            return True
+        if message.get("type") == "update":
+            return False
+        structlog.get_logger("streams").warning("checksum not understood", venue="kraken", symbol=symbol)
+        unlike.add(symbol)
+        return True
+
+    client.handle_order_book = handle_order_book
+
+
+def _checksum(asks: Sequence[Any], bids: Sequence[Any], price: int, size: int) -> int:
+    """Kraken's, of (price, size) with that many decimals: the ten best asks, then the ten best bids."""
+    digits = []
+    for level in (*asks[:10], *bids[:10]):
+        digits += [f"{level[0]:.{price}f}", f"{level[1]:.{size}f}"]
+    return zlib.crc32("".join(text.replace(".", "").lstrip("0") for text in digits).encode())
 
 
 def _messages_of_coinbase(client: Any) -> None:

@@ -1,9 +1,8 @@
-"""Fills from the trades of an account, with fees in any asset told in the quote currency of the pair.
+"""Fills from the trades of an account: what was traded, what the fee was worth in quote, and in what it was taken.
 
-A fee taken in quote is the fee. A fee taken in base changes how many coins arrived: a buy of 1 coin at 100 with 0.001
-coins of fee is a fill of 0.999 coins at 100 with a fee of 0.1, which leaves exactly what the venue leaves: 0.999 coins
-more and 100 less of quote. A fee taken in a third asset (BNB, KCS) is told at what that asset was worth in quote; the
-quote balance at the venue is then higher than the journal's by that fee, and the balance of the token lower.
+The quantity is the venue's own, before any fee. A fee taken in the coins that were bought, or in a token (BNB, KCS),
+is named beside it, so that the journal takes exactly what the venue took. Should a venue take several assets for one
+trade, the one that cost most is named; the others show as changes of the balances.
 """
 
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from typing import Any
 from core.clock import from_ms
 from core.exchanges.mapping import decimal
 from core.market.instrument import Instrument
-from core.money import ZERO
+from core.money import ONE, ZERO
 from core.trading.orders import Side
 from core.trading.portfolio import Fill
 
@@ -35,15 +34,12 @@ def fill_of(
     if not price or not quantity:
         return None
     side = Side.SELL if trade.get("side") == "sell" else Side.BUY
-    fee = ZERO
-    for asset, amount in fees_of(trade, instrument).items():
-        if asset == instrument.quote:
-            fee += amount
-        elif asset == instrument.base:
-            fee += amount * price
-            quantity -= amount * side.sign
-        else:
-            fee += amount * worth.get(asset, ZERO)
+    fees = fees_of(trade, instrument)
+    prices = {**worth, instrument.quote: ONE, instrument.base: price}
+    costs = {asset: amount * prices.get(asset, ZERO) for asset, amount in fees.items()}
+    in_kind = max(
+        (asset for asset in fees if asset != instrument.quote), key=lambda each: abs(costs[each]), default=None
+    )
     return Fill(
         f"{account}:{instrument.symbol}:{trade['id']}:{side.value}",
         order,
@@ -53,9 +49,11 @@ def fill_of(
         side,
         price,
         quantity,
-        fee,
+        sum(costs.values(), ZERO),
         from_ms(int(trade.get("timestamp") or 0)),
         maker=trade.get("takerOrMaker") == "maker",
+        fee_asset=in_kind,
+        fee_amount=ZERO if in_kind is None else fees[in_kind],
     )
 
 

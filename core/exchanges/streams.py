@@ -6,7 +6,7 @@ breaks is dropped by ccxt and read anew from a snapshot, as is every book after 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -33,6 +33,8 @@ FRESH = 5.0  # seconds for which a streamed quote answers in place of a question
 SILENCE = 20.0  # seconds without a message after which the same is asked over REST
 POLL = 1.0  # seconds between two questions while there is no stream
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds before a broken stream is tried again
+# What a ticker stream is asked for; Kraken's tells new bids and asks only after a trade, unless asked for them.
+TICKER: Mapping[str, Mapping[str, Any]] = {"kraken": {"event_trigger": "bbo"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class Streams:
             if self._best_only(client):
                 told = (await client.watch_bids_asks([listed.symbol])).get(listed.symbol) or {}
             else:
-                told = await client.watch_ticker(listed.symbol)
+                told = await client.watch_ticker(listed.symbol, dict(TICKER.get(self._data.name, {})))
             quote = self._with_day(quote_of(told, listed, self._clock.now(), self._data.simulated), listed)
             if quote is not None:
                 self._quotes[listed.symbol] = quote

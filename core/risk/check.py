@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
 from core import wording
 from core.errors import RiskRefused
@@ -75,7 +75,7 @@ def pair(allowed: Decimal, asked: Decimal, unit: str) -> tuple[str, str]:
 
 def percent(share: Decimal) -> str:
     """'12.5 %'."""
-    return f"{wording.grouped((share * 100).quantize(Decimal('0.01')))} %"
+    return f"{wording.grouped((share * 100).quantize(Decimal('0.01'), ROUND_HALF_EVEN))} %"
 
 
 def _short(value: Decimal) -> Decimal:

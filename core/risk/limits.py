@@ -6,7 +6,7 @@ collar, kill switch), never what it cannot do (more than is held).
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from core import wording
 from core.market.instrument import Instrument
@@ -204,12 +204,16 @@ def _ceilings(now: Situation, limits: Limits, notional: Decimal) -> Iterable[Che
     quote = now.instrument.quote
     after = abs(now.position + now.quantity * now.side.sign) * now.price
     if limits.order_notional is not None:
-        yield Check("order notional", *pair(limits.order_notional, notional, quote), notional <= limits.order_notional)
+        yield Check(
+            "order notional", *pair(limits.order_notional, notional, quote), notional <= limits.order_notional,
+            raised("order", notional),
+        )  # fmt: skip
     if limits.position_notional is not None:
         whole = after if now.after is None else max(after, now.after.position)
         yield Check(
-            "position notional", *pair(limits.position_notional, whole, quote), whole <= limits.position_notional
-        )
+            "position notional", *pair(limits.position_notional, whole, quote), whole <= limits.position_notional,
+            raised("position", whole),
+        )  # fmt: skip
     if limits.exposure is not None and now.equity > 0:
         share = after / now.equity
         yield Check("exposure", percent(limits.exposure), percent(share), share <= limits.exposure)
@@ -233,6 +237,15 @@ def _ceilings(now: Situation, limits: Limits, notional: Decimal) -> Iterable[Che
             "orders per minute", str(limits.orders_per_minute), str(now.recent + 1),
             now.recent < limits.orders_per_minute, "Wait a minute, then try again.",
         )  # fmt: skip
+
+
+def raised(name: str, needed: Decimal) -> str | None:
+    """What to write for a limit that lets this much pass, with two figures of room."""
+    if not needed.is_finite() or needed <= 0:
+        return None
+    step = Decimal(1).scaleb(max(needed.adjusted() - 1, 0))
+    enough = (needed / step).to_integral_value(ROUND_CEILING) * step
+    return f"Order less, or write limits {name} {enough:f} to allow it."
 
 
 def _losses(now: Situation, limits: Limits) -> Iterable[Check]:

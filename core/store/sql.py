@@ -2,15 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import CursorResult, Executable, event, insert
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from core.clock import Clock, SystemClock
@@ -147,7 +148,7 @@ class Store:
 
     @asynccontextmanager
     async def unit(self) -> AsyncIterator[Unit]:
-        """One writing transaction: commits on exit, rolls back on any exception."""
+        """One writing transaction: commits on exit, rolls back on any exception. Raises Unavailable (`answering`)."""
         task = asyncio.current_task()
         if self._writer is task and task is not None:
             raise RuntimeError("a unit was opened inside another unit of the same task: it would wait for itself")
@@ -155,12 +156,13 @@ class Store:
             await self._writing.acquire()
             self._writer = task
         try:
-            async with self.engine.connect() as connection:
-                await connection.execution_options(writing=True)
-                async with connection.begin():
-                    unit = Unit(connection, self._clock.now())
-                    yield unit
-                    emitted = await unit.flush()
+            with answering():
+                async with self.engine.connect() as connection:
+                    await connection.execution_options(writing=True)
+                    async with connection.begin():
+                        unit = Unit(connection, self._clock.now())
+                        yield unit
+                        emitted = await unit.flush()
         finally:
             if self.is_sqlite:
                 self._writer = None
@@ -171,9 +173,23 @@ class Store:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Unit]:
-        """One reading transaction: a consistent view that never waits for writers."""
-        async with self.engine.connect() as connection, connection.begin():
-            yield Unit(connection, self._clock.now())
+        """One reading transaction: a consistent view that never waits for writers. Raises Unavailable."""
+        with answering():
+            async with self.engine.connect() as connection, connection.begin():
+                yield Unit(connection, self._clock.now())
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Raises Unavailable where the database does not answer: locked for too long, gone, its disk full."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as failed:
+        reason = str(getattr(failed, "orig", None) or failed).splitlines()[0].rpartition(": ")[2].rstrip(".")
+        raise Unavailable(
+            f"The database does not answer: {reason}.",
+            hint="If it stays so, look whether another program holds the database. `orders` shows what was placed.",
+        ) from failed
 
 
 def sqlite_engine(url: Any) -> AsyncEngine:

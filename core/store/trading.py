@@ -310,6 +310,14 @@ class SqlTradingStore:
             await unit.execute(update(table).where(table.c.name == name).values(owner=owner, expires=until))
             return True
 
+    async def renew_lease(self, name: str, owner: str, now: datetime, seconds: float) -> bool:
+        """True when the lease was the owner's ever since it took it; however late, it is then extended."""
+        table = tables.leases
+        mine = update(table).where(table.c.name == name, table.c.owner == owner)
+        async with self._store.unit() as unit:
+            found = await unit.execute(mine.values(expires=now + timedelta(seconds=seconds)))
+            return bool(found.rowcount)
+
     async def drop_lease(self, name: str, owner: str) -> None:
         """Gives the lease back, if it is the owner's."""
         table = tables.leases

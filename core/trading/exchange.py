@@ -1,11 +1,12 @@
 """The exchange port: what a venue, real or paper, can be asked. Capabilities are data, not methods that fail."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from core.errors import AppError, OrderRefused
 from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.trading.costs import Costs
@@ -13,6 +14,8 @@ from core.trading.orders import Order, OrderRequest, OrderType, TrailingStop
 from core.trading.portfolio import Fill
 
 ELSEWHERE = "elsewhere"  # the ledger of orders and fills that were made outside of this product
+Look = Callable[[], None]  # raises an AppError for what speaks against sending now
+
 RECEIVE_WINDOW = 10.0  # seconds; venues drop a request that took longer (5 s by default, on slow clocks twice that)
 
 
@@ -100,8 +103,11 @@ class Exchange(Protocol):
 
     capabilities: Capabilities
 
-    async def place(self, request: OrderRequest) -> Acknowledgement:
-        """Places it once. Raises OrderRefused (surely not placed) or OutcomeUnknown (look it up, never resend)."""
+    async def place(self, request: OrderRequest, last: Look | None = None) -> Acknowledgement:
+        """Places it once. Raises OrderRefused (surely not placed) or OutcomeUnknown (look it up, never resend).
+
+        last: called when all waiting is over, as the last thing before the order leaves (see `demand_last`)
+        """
         ...
 
     async def cancel(self, order_id: str) -> bool:
@@ -132,3 +138,15 @@ class Exchange(Protocol):
     def fills(self) -> AsyncIterator[Fill]:
         """Fills as they happen."""
         ...
+
+
+def demand_last(last: Look | None) -> None:
+    """Takes the last look. Raises OrderRefused with what it found: nothing has left yet, and nothing does."""
+    if last is None:
+        return
+    try:
+        last()
+    except OrderRefused:
+        raise
+    except AppError as refused:
+        raise OrderRefused(refused.message, hint=refused.hint, **refused.details) from refused

@@ -25,7 +25,7 @@ class Place:
         self.venue.quote("BTC/USDT", bid, bid + 20)
 
 
-@pytest.fixture(params=["binance", "kucoin"])
+@pytest.fixture(params=["binance", "kucoin", "kraken", "coinbase"])
 async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
     async with Loopback() as venues:
         venue = venues[request.param]
@@ -34,6 +34,7 @@ async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
         venue.trade_through("BTC/USDT", 30_000)
         venue.quote("BTC/USDT", 29_990, 30_010)
         data = CcxtData(request.param, venues.base)
+        (await data.connection.open()).enableRateLimit = False  # ccxt lets one request a second out to Kraken
         yield Place(venue, data, await data.instrument("BTC/USDT"))
         await data.close()
 
@@ -100,7 +101,7 @@ async def test_trades_and_candles_are_told(place: Place) -> None:
     trading = asyncio.ensure_future(trade())
     seen = [await asyncio.wait_for(anext(trades), 25) for _ in range(3)]
     assert len({each.id for each in seen}) == 3
-    assert all(each.price > 30_000 for each in seen)
+    assert all(each.price >= 30_000 for each in seen)  # a venue may begin with the last ones
     bar = await asyncio.wait_for(anext(bars), 25)
     assert bar.close[-1] > 30_000
     trading.cancel()

@@ -167,6 +167,9 @@ async def test_a_lease_has_one_owner_until_it_runs_out(record: TradingStore) -> 
     assert await record.take_lease("trader", "one", NOW + timedelta(seconds=9), 10)
     assert not await record.take_lease("trader", "two", NOW + timedelta(seconds=15), 10)
     assert await record.take_lease("trader", "two", NOW + timedelta(seconds=20), 10)
+    assert await record.renew_lease("trader", "two", NOW + timedelta(seconds=90), 10)  # late, and its own all the time
+    assert not await record.renew_lease("trader", "one", NOW + timedelta(seconds=200), 10)
+    assert not await record.renew_lease("another", "one", NOW, 10)
     await record.drop_lease("trader", "one")
     assert not await record.take_lease("trader", "one", NOW + timedelta(seconds=20), 10)
     await record.drop_lease("trader", "two")

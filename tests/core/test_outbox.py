@@ -28,7 +28,7 @@ requests = st.builds(
     OrderRequest, id=st.text(), account=st.text(), instrument=st.builds(Instrument), side=st.sampled_from(Side),
     type=st.one_of(
         st.just(Market()), st.builds(Limit, PRICES), st.builds(Stop, PRICES), st.builds(StopLimit, PRICES, PRICES),
-        st.builds(TrailingStop, fraction=PRICES),
+        st.builds(TrailingStop, fraction=st.decimals("1e-9", "0.999999999")),
         st.builds(Bracket, st.just(Market()) | st.builds(Limit, PRICES), stop=st.none() | PRICES),
     ),
     quantity=PRICES, spend=st.none(), exposure=st.none(), time_in_force=st.sampled_from(TimeInForce),

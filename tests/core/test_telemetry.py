@@ -1,8 +1,11 @@
 """No secret leaves through a log line, by whatever way it came in."""
 
+import asyncio
+import gc
 import io
 import json
 import logging
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -64,3 +67,34 @@ def test_lines_are_json_with_time_level_and_source(log: io.StringIO) -> None:
 def test_chatty_libraries_are_held_to_warnings(log: io.StringIO) -> None:
     logging.getLogger("httpx").info(f"POST https://api.telegram.org/bot{BOT}/sendMessage")
     assert log.getvalue() == ""
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_where_people_read_along_a_failure_is_one_line_without_where_it_was(
+    log: io.StringIO, style: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)  # put back afterwards
+    telemetry.configure("error", style, [], log, tracebacks=False)  # type: ignore[arg-type]
+
+    async def forgotten() -> None:
+        inside = "what stood in a local"
+        raise TypeError(f"argument of type {type(inside).__name__}\nand more")
+
+    async def leaves() -> None:
+        task = asyncio.ensure_future(forgotten())
+        await asyncio.sleep(0)
+        del task
+        gc.collect()
+
+    asyncio.run(leaves())
+    try:
+        raise_with_secret()
+    except OSError:
+        structlog.get_logger("ours").exception("not done")
+    sys.unraisablehook(type("Ignored", (), {"exc_value": RuntimeError("Event loop is closed")})())
+    text = log.getvalue()
+    assert "Task exception was never retrieved" in text
+    assert "TypeError: argument of type str" in text
+    assert "cannot reach" in text
+    assert len(text.splitlines()) == 2
+    assert not any(part in text for part in ("Traceback", "what stood", "forgotten()", "Event loop is closed"))

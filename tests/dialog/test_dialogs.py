@@ -149,7 +149,7 @@ DIALOGS: dict[str, Dialog] = {
         ("sell 0.01 btc target 20k", ("The target 20,000 must lie above the market at",)),
         ("protect btc stop 300k", ("The stop 300,000 must lie below the market at",)),
         ("protect btc target 20k", ("The target 20,000 must lie above the market at",)),
-        ("yes", ("Already done",)),
+        ("yes", ("nothing to confirm", "led to no preview", "-Already done")),
     ],
     "protection covers the whole position": [
         ("buy 0.02 btc", ("-Stop:",)),

@@ -360,6 +360,8 @@ async def test_a_strategy_stops_without_selling_also_while_the_market_is_silent(
         kept = await room.says("stop 1 and keep the coins")
         assert "is stopped and keeps 0.0" in kept
         assert "No strategy is running" in await room.says("running")
+    venues = room.app.services.venues  # it may have been asked so often meanwhile that it is left alone for a while
+    await room.until(lambda: not venues.health("sandbox").out)
     assert "Sell what strategy 1 (buy_and_hold on BTC) left?" in await room.says("stop 1")
     assert "came back" in await room.says("yes")
     assert "You hold no coins" in await room.says("positions")

@@ -14,7 +14,7 @@ from core.market.bars import Bars
 from core.market.instrument import Instrument
 from core.money import ZERO
 from core.trading.costs import Costs
-from core.trading.exchange import Acknowledgement, Capabilities, Quote
+from core.trading.exchange import Acknowledgement, Capabilities, Look, Quote, demand_last
 from core.trading.orders import Order, OrderRequest
 from core.trading.portfolio import Fill
 from tests.simulation.loop import LoopClock
@@ -51,7 +51,7 @@ class SimulatedExchange:
         self._sent, self._process, self._told = sent, process, told
         self.capabilities = Capabilities(order_types=venue.native, paper=False, streaming=True)
 
-    async def place(self, request: OrderRequest) -> Acknowledgement:
+    async def place(self, request: OrderRequest, last: Look | None = None) -> Acknowledgement:
         """Sends it once. Raises OrderRefused, Unavailable (both: surely not taken) or OutcomeUnknown."""
         mine = client_id(request.id, self._venue.name)
 
@@ -59,6 +59,8 @@ class SimulatedExchange:
             order = self._venue.place(self._account, mine, request)
             return Acknowledgement(order.id, self._venue.fills_of(self._account, mine))
 
+        await self._network.turn()
+        demand_last(last)
         if not self._network.cut:
             self._sent.append(Sent(mine, request, self._clock.now_ms(), self._process))
         self._told(f"product {self._process}", f"sends {_described(request)}")

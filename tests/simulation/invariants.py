@@ -42,11 +42,12 @@ def always(world: World) -> None:
 
 
 def _halted(world: World) -> None:
-    """After panic was acknowledged, nothing that opens a position leaves until it is lifted."""
-    for account, before in world.halted.items():
-        for each in world.sent[before:]:
-            if each.request.account == account and each.request.side is Side.BUY:
-                world.violated("panic", f"{each.request.id} was sent after panic")
+    """After panic, or disarming, was acknowledged, nothing that opens a position leaves until that is lifted."""
+    for rule, since in (("panic", world.halted), ("disarmed", world.disarmed)):
+        for account, before in since.items():
+            for each in world.sent[before:]:
+                if each.request.account == account and each.request.side is Side.BUY:
+                    world.violated(rule, f"{each.request.id} was sent after that")
 
 
 def _limits(world: World) -> None:

@@ -4,20 +4,24 @@ Each is a context manager, with the rule that it breaks.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
 from core.engine.book import Book
 from core.engine.execution import Execution
+from core.engine.lease import Lease
+from core.engine.outcomes import Outcomes
 from core.engine.reconciliation import Reconciliation
 from core.engine.synthetics import service
 from core.engine.synthetics.turn import Turn
+from core.errors import Unavailable
 from core.exchanges.record import Change
 from core.money import ZERO
 from core.risk import limits as risk
 from core.trading.orders import Order, OrderStatus
 from core.trading.portfolio import Fill
+from tests.simulation import adapter
 
 Mutation = Callable[[], AbstractContextManager[None]]
 
@@ -44,7 +48,7 @@ def resent() -> AbstractContextManager[None]:
 
 def given_up_too_soon() -> AbstractContextManager[None]:
     """An order that the venue does not know yet counts as never arrived."""
-    return patched(Execution, "_window_left", lambda self, order: -1.0)
+    return patched(Outcomes, "window_left", lambda self, order: -1.0)
 
 
 def sent_unrecorded() -> AbstractContextManager[None]:
@@ -68,12 +72,12 @@ def sent_unrecorded() -> AbstractContextManager[None]:
 
 def taken_in(change: Callable[[Sequence[Fill]], list[Fill]]) -> AbstractContextManager[None]:
     """Of what the venue tells of an order, only so much is taken in."""
-    kept = Execution.take_in
+    kept = Outcomes.take_in
 
     async def take_in(self: Any, order: Order, found: Order, fills: Sequence[Fill], *rest: Any, **more: Any) -> Order:
         return await kept(self, order, found, change(fills), *rest, **more)
 
-    return patched(Execution, "take_in", take_in)
+    return patched(Outcomes, "take_in", take_in)
 
 
 def fill_lost() -> AbstractContextManager[None]:
@@ -107,6 +111,25 @@ def panic_forgotten() -> AbstractContextManager[None]:
         return None if state is None else replace(state, halted=False)
 
     return patched(Book, "account", account)
+
+
+def last_look_left_out() -> AbstractContextManager[None]:
+    """An order that waited for its turn leaves without another look."""
+    return patched(adapter, "demand_last", lambda last: None)
+
+
+def heartbeat_ends() -> AbstractContextManager[None]:
+    """A database that was locked once ends the heartbeat of the lease for ever."""
+
+    async def beat(self: Any) -> None:
+        while True:
+            await self._clock.sleep(5.0)
+            with suppress(Unavailable):
+                await self._renew(self._store.renew_lease)
+                continue
+            return
+
+    return patched(Lease, "_beat", beat)
 
 
 def limits_ignored() -> AbstractContextManager[None]:
@@ -148,16 +171,19 @@ def legs_overlap() -> AbstractContextManager[None]:
     return patched(Turn, "live", live)
 
 
-MUTATIONS: dict[str, tuple[Mutation, str]] = {
+MUTATIONS: dict[str, tuple[Mutation, str | tuple[str, ...]]] = {
     "an order is sent again after a lost answer": (resent, "sent once"),
     "an unknown order is given up before its window is past": (given_up_too_soon, "none lost"),
     "an order is sent before it is written down": (sent_unrecorded, "written first"),
     "a fill is lost": (fill_lost, "fills"),
     "a reservation is left behind": (reservation_left, "reservations"),
     "panic does not stop": (panic_forgotten, "panic"),
+    "an order that waited leaves without another look": (last_look_left_out, ("panic", "disarmed")),
+    "the heartbeat of the lease ends with an error": (heartbeat_ends, "progress"),
     "limits are not looked at": (limits_ignored, "limits"),
     "nobody reconciles": (never_reconciled, "balances"),
     "fees are forgotten": (fees_forgotten, "fills"),
     "a leg is sent before the other one is gone": (legs_overlap, "composites"),
     "composite orders are forgotten by a restart": (children_forgotten, "composites"),
 }
+RACING = frozenset({"a leg is sent before the other one is gone"})  # shows in worlds whose legs race each other

@@ -19,6 +19,8 @@ T = TypeVar("T")
 QUICK = (0.01, 0.15)  # seconds a message takes
 SLOW = (0.5, 9.0)  # seconds it takes when it is delayed
 WINDOW = 5.0  # seconds after which the venue drops a request
+PACE = (0.1, 9.0)  # seconds an order waits for its turn
+ALARMS = 0.4  # of those waits: somebody panics or disarms meanwhile
 PATIENCE = 4.0  # seconds for which the product waits for an answer
 
 
@@ -51,6 +53,7 @@ class Faults:
     lag: int = 0  # ms by which reading orders is behind
     fills_lag: int = 0  # the same of fills: orders may have ended before their last fills are told
     balances_lag: int = 0
+    paced: float = 0.0  # orders that wait for their turn before they are sent
     skew: float = 0.0  # seconds by which the venue's clock is ahead
 
     @classmethod
@@ -62,7 +65,8 @@ class Faults:
 
         return cls(
             rate(), rate(), rate(), rate(), rate() / 2, rate() / 2,
-            *(random.choice((0, 0, 100, 1_000, 2_500)) for _ in range(3)), random.choice((0.0, 0.0, -1.2, 0.9)),
+            *(random.choice((0, 0, 100, 1_000, 2_500)) for _ in range(3)), rate() / 2,
+            random.choice((0.0, 0.0, -1.2, 0.9)),
         )  # fmt: skip
 
 
@@ -73,11 +77,23 @@ class Network:
         self._loop, self._random, self.faults, self._tell = loop, random, faults, tell
         self.happened: Counter[str] = Counter()
         self.down = False  # the venue is in maintenance
+        self.alarm: Callable[[], None] | None = None  # somebody panics or disarms
         self.cut = False  # no connection can be made
 
     def calm(self) -> None:
         """From now on nothing goes wrong."""
-        self.faults, self.down, self.cut = Faults(skew=self.faults.skew), False, False
+        self.faults, self.down, self.cut, self.alarm = Faults(skew=self.faults.skew), False, False, None
+
+    async def turn(self) -> bool:
+        """Waits until an order may be sent at the venue's pace. False when there was no need to wait."""
+        if not self.faults.paced or self._random.random() >= self.faults.paced:
+            return False
+        self.happened["waited for its turn"] += 1
+        wait = self._random.uniform(*PACE)
+        if self.alarm is not None and self._random.random() < ALARMS:
+            self._loop.call_later(wait * self._random.random(), self.alarm, context=self._loop.world)
+        await asyncio.sleep(wait)
+        return True
 
     async def ask(self, what: str, work: Callable[[], T], *, repeatable: bool) -> T:
         """The venue's answer. repeatable: a doubled question does no harm. Raises what went wrong."""

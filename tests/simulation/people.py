@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from core.market.instrument import Instrument
@@ -35,13 +36,24 @@ class People:
         self.random = world.stream("people")
         self.kept: list[OrderRequest] = []  # confirmed before, and perhaps confirmed again
         self.lifted = self.lifting = 0  # stops that were to be lifted, and that are being lifted now
+        self.armed = self.arming = 0  # the same of accounts that were to be armed
         choice = self.random.choice
         self.composites = choice((0.0, 0.2, 0.6))  # of what is ordered
         self.gap = choice((0.5, 2.0, 6.0, 15.0))
+        if world.racing:
+            self.composites, self.gap = 1.0, choice((2.0, 6.0))
         self.weights = {
             self.buy: 8.0, self.sell: 6.0, self.cancel: 4.0, self.replace: choice((0.0, 2.0)), self.cancel_all: 0.7,
-            self.again: 1.0, self.panic: choice((0.0, 0.3)), self.look: 1.0,
+            self.again: 1.0, self.panic: choice((0.0, 0.3)), self.disarm: choice((0.0, 0.3)), self.look: 1.0,
         }  # fmt: skip
+
+    def alarm(self) -> None:
+        """Somebody stops it all while an order waits for its turn."""
+        life = self.world.life
+        if life is None or not life.ready or life.ending:
+            return
+        account, action = self.random.choice(self.world.accounts), self.random.choice((self.panic, self.disarm))
+        self.world.spawn(life, partial(action, life.engine, account), action.__name__)
 
     def act(self) -> str | None:
         """One thing that somebody does; its name."""
@@ -52,9 +64,13 @@ class People:
         action = self.random.choices(list(self.weights), list(self.weights.values()))[0]
         if account in self.world.halted:
             action = self.random.choice((self.buy, self.sell, self.resume))
+        bare = account in self.world.disarmed
+        if bare:
+            action = self.random.choice((self.buy, self.sell, self.arm))
 
         async def act() -> None:
-            await arm(life.engine, account)
+            if not bare:
+                await self.arm(life.engine, account)
             await action(life.engine, account)
 
         self.world.spawn(life, act, action.__name__)
@@ -101,9 +117,11 @@ class People:
     async def panic(self, engine: Any, account: str) -> None:
         """Everything stops, until somebody lifts it."""
         lifted, lifting = self.lifted, self.lifting
-        await engine.desk.panic(account)
+        done = await engine.desk.panic(account)
         self.world.count("panic")
-        if lifted == self.lifted and lifting == 0:  # else nobody can say which of the two was last
+        if done.unwritten is not None:  # it says so itself: a restart may forget it
+            self.world.count("panic unwritten")
+        elif lifted == self.lifted and lifting == 0:  # else nobody can say which of the two was last
             self.world.tell(account, "is told that all is stopped")
             self.world.halted[account] = len(self.world.sent)
 
@@ -114,6 +132,26 @@ class People:
         await engine.desk.resume(account)
         self.lifting -= 1
 
+    async def disarm(self, engine: Any, account: str) -> None:
+        """Nothing is bought there any more, until somebody arms it."""
+        armed, arming = self.armed, self.arming
+        await engine.arming.disarm(account)
+        self.world.count("disarmed")
+        if armed == self.armed and arming == 0:  # else nobody can say which of the two was last
+            self.world.tell(account, "is told that it is disarmed")
+            self.world.disarmed[account] = len(self.world.sent)
+
+    async def arm(self, engine: Any, account: str) -> None:
+        await engine.desk.open(account)
+        if engine.arming.of(account) is not None:
+            return
+        self.world.disarmed.pop(account, None)
+        self.armed, self.arming = self.armed + 1, self.arming + 1
+        try:
+            await arm(engine, account)
+        finally:
+            self.arming -= 1
+
     async def _order(self, engine: Any, account: str, side: Side) -> None:
         random = self.random
         instrument = random.choice((BTC, ETH))
@@ -122,7 +160,8 @@ class People:
             size["fraction"] = Decimal(random.randint(1, 60 if side is Side.BUY else 100)) / 100
         else:
             size["quantity"] = instrument.lot_size * random.randint(1, 700)
-        request = await engine.desk.draft(account, side, instrument, **size, **self._prices(instrument, side))
+        prices = {} if self.world.racing else self._prices(instrument, side)
+        request = await engine.desk.draft(account, side, instrument, **size, **prices)
         if self.composites and request.quantity is not None and random.random() < self.composites:
             request = self._composite(request)
             self.world.count(f"{type(request.type).__name__}")
@@ -152,6 +191,8 @@ class People:
             """So far from the market, on the better side of it for whoever trades (or the worse one, below zero)."""
             return instrument.price(price * (1 - Decimal(thousandths * sign) / 1000))
 
+        if self.world.racing:
+            return replace(request, type=OneCancelsOther(at(random.randint(1, 3)), at(-random.randint(1, 3))))
         near, far = random.randint(1, 6), random.randint(1, 6)
         kinds: list[OrderType] = [
             OneCancelsOther(at(near), at(-far), random.choice((None, at(-far - 3)))),

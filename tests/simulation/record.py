@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError  # what the SQL record raises
 from core.clock import Clock, SystemClock, from_ms, to_ms
 from core.engine.ports import AccountState, Document, Entry, EquityPoint
 from core.engine.views import Run
-from core.errors import NotFound
+from core.errors import NotFound, Unavailable
 from core.events import DurableEvent
 from core.exchanges.record import LedgerState
 from core.market.instrument import Instrument
@@ -29,6 +29,7 @@ from core.trading.orders import Order, OrderRequest
 from core.trading.portfolio import Fill
 
 Pause = Callable[[], Awaitable[None]]
+Locked = Callable[[], Awaitable[bool]]
 
 
 @dataclass(slots=True)
@@ -212,12 +213,20 @@ class MemoryTradingStore:
     """The trading record as one process sees it.
 
     disk: shared by all that came before and come after; pause: what each question to the record waits for
+    locked: waits while somebody else holds the database; True when it was in vain, and the transaction fails
     """
 
-    def __init__(self, disk: Disk | None = None, pause: Pause | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        disk: Disk | None = None,
+        pause: Pause | None = None,
+        clock: Clock | None = None,
+        locked: Locked | None = None,
+    ) -> None:
         self.disk = disk or Disk()
         self._pause = pause or _turn
         self._clock = clock or SystemClock()
+        self._locked = locked or _free
         self._writer: asyncio.Task[Any] | None = None
 
     @asynccontextmanager
@@ -234,6 +243,8 @@ class MemoryTradingStore:
                 await token
             self._writer = task
             await self._pause()
+            if await self._locked():
+                raise Unavailable("The database does not answer: database is locked.")
             unit = MemoryUnit(self.disk, self._pause, self._clock.now())
             yield unit
             await self._pause()
@@ -348,6 +359,14 @@ class MemoryTradingStore:
             unit.lease(name, (owner, now + timedelta(seconds=seconds)))
             return True
 
+    async def renew_lease(self, name: str, owner: str, now: datetime, seconds: float) -> bool:
+        async with self.unit() as unit:
+            holder = self.disk.leases.get(name)
+            if holder is None or holder[0] != owner:
+                return False
+            unit.lease(name, (owner, now + timedelta(seconds=seconds)))
+            return True
+
     async def drop_lease(self, name: str, owner: str) -> None:
         async with self.unit() as unit:
             holder = self.disk.leases.get(name)
@@ -359,6 +378,10 @@ class MemoryTradingStore:
 
     def _fills(self) -> Iterable[Fill]:
         return (entry for _, entry in self.disk.journal if isinstance(entry, Fill))
+
+
+async def _free() -> bool:
+    return False
 
 
 async def _turn() -> None:

@@ -25,6 +25,7 @@ class Fate:
         self.troubles = {
             self.restart: choice((0.0, 0.02)), self.stall: choice((0.0, 0.02)), self.maintenance: choice((0.0, 0.02)),
             self.cut: choice((0.0, 0.02)), self.sweep: choice((0.0, 0.0, 0.01)),
+            self.lock: choice((0.0, 0.0, 0.01, 0.03)),
         }  # fmt: skip
         self.meddling = choice((0.0, 0.0, 0.1))
 
@@ -49,8 +50,10 @@ class Fate:
         life.ending = True
 
         async def stop() -> None:
-            await life.engine.stop()
-            self.world.loop.call_soon(self.world.loop.kill, life.number, context=self.world.loop.world)
+            try:
+                await life.engine.stop()
+            finally:
+                self.world.loop.call_soon(self.world.loop.kill, life.number, context=self.world.loop.world)
 
         self.world.spawn(life, stop, "stop")
 
@@ -74,6 +77,12 @@ class Fate:
         self.world.tell("venue", "restarts; open orders are cancelled")
         self.world.venue.sweep()
 
+    def lock(self) -> None:
+        """Another program holds the database: a backup, a browser of databases."""
+        world = self.world
+        world.tell("world", "the database is locked")
+        world.locked = max(world.locked, world.loop.time() + self.random.choice((3.0, 15.0, 25.0, 45.0)))
+
     def _away(self, what: str) -> None:
         network, loop = self.world.network, self.world.loop
         self.world.tell("world", f"network {what}")
@@ -84,6 +93,7 @@ class Fate:
 async def play(world: World) -> None:
     """Faults, then quiet, then the reckoning."""
     people, fate = People(world), Fate(world)
+    world.network.alarm = people.alarm
     world.launch()
     await until_open(world)
     end = world.loop.time() + fate.length
@@ -99,6 +109,7 @@ async def play(world: World) -> None:
             await asyncio.sleep(fate.random.choice((0.1, 5.0, 40.0)))
             world.launch()
     world.network.calm()
+    world.bad_disk, world.locked = 0.0, 0.0
     world.loop.spare()
     world.tell("world", "the faults are over")
     await quiet(world, QUIET)
@@ -143,6 +154,8 @@ def ready(world: World) -> Any:
     if world.life is None or not world.life.ready:
         world.violated("progress", "the product does not run when nothing goes wrong any more")
         return None
+    if not world.life.engine.lease.held:
+        world.violated("progress", "the product may not trade when nothing goes wrong any more")
     return world.life.engine
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.harness import simulate
-from tests.simulation.mutations import MUTATIONS
+from tests.simulation.mutations import MUTATIONS, RACING
 
 SEEDS = 200
 ENOUGH = 60  # seeds in which a planted fault must have shown
@@ -46,9 +46,21 @@ def test_another_seed_is_another_history() -> None:
     assert simulate(1).digest != simulate(2).digest
 
 
+def test_when_both_legs_of_an_order_fill_the_excess_is_traded_back_and_told() -> None:
+    undone = 0
+    for seed in range(1, ENOUGH):
+        outcome = simulate(seed, racing=True)
+        assert outcome.violations == [], seed
+        undone += outcome.happened["filled too much, undone"]
+        if undone >= 3:
+            return
+    raise AssertionError(f"only {undone} orders filled too much")
+
+
 @pytest.mark.parametrize("fault", list(MUTATIONS))
 def test_a_planted_fault_is_found(fault: str) -> None:
     mutation, rule = MUTATIONS[fault]
     with mutation():
-        found = (each for seed in range(1, ENOUGH) for each in simulate(seed).violations)
+        racing = True if fault in RACING else None
+        found = (each for seed in range(1, ENOUGH) for each in simulate(seed, racing=racing).violations)
         assert any(violation.startswith(rule) for violation in found)

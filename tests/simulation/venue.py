@@ -31,6 +31,8 @@ from core.trading.portfolio import Fill
 
 SMALLEST = Decimal("1e-8")  # to which fees are rounded and holds are raised
 LEVELS = 4
+LATE = 1_500  # ms after which a trade is told that was made in the moment of a cancel
+NEAR = Decimal("0.01")  # of the market, within which such a trade happens
 
 
 class Refused(AppError):
@@ -125,6 +127,8 @@ class Venue:
         self.markets: dict[Instrument, Depth] = {each: Depth(each) for each in instruments}
         self.arrivals: list[tuple[str, bool]] = []  # (client id, taken) of every order that the product placed here
         self.watchers: list[Callable[[Held, Trade], None]] = []
+        self.trades_late = 0
+        self.late = 0.0  # share of cancels beside which a trade is made that is told only afterwards
         self._open: dict[str, Held] = {}
         self._moved: list[Moved] = []
         self._numbers = itertools.count(1)
@@ -165,6 +169,8 @@ class Venue:
         """True when it was open and is cancelled."""
         for order in self._open.values():
             if order.account == account and order.client_id == client_id:
+                if self.late and order.request is not None and self._random.random() < self.late:
+                    self._trade_late(order)
                 self._end(order, OrderStatus.CANCELLED, "Cancelled on request.")
                 return True
         return False
@@ -232,9 +238,9 @@ class Venue:
         """What the account holds by asset, bound or not, as it was then."""
         at, found = self._now() - lag, dict(self.balances.get(account, {}))
         for moved in reversed(self._moved):
-            if moved.time <= at:
+            if moved.time <= at - LATE:  # what was booked before is not later than that
                 break
-            if moved.account == account:
+            if moved.account == account and moved.time > at:
                 found[moved.asset] -= moved.amount
         return {asset: amount for asset, amount in found.items() if amount}
 
@@ -385,6 +391,18 @@ class Venue:
         for watcher in self.watchers:
             watcher(order, trade)
 
+    def _trade_late(self, order: Held) -> None:
+        """The cancelled order filled just before, all but a lot, and the venue itself does not know it yet."""
+        price, last = self._price(order), self.markets[order.instrument].last
+        at, quantity, sign = self._now() + LATE, order.remaining - order.instrument.lot_size, order.side.sign
+        if quantity <= 0 or abs(price - last) > last * NEAR:
+            return
+        fee = (price * quantity * self.maker_fee).quantize(SMALLEST)
+        order.trades.append(Trade(f"T{next(self._numbers)}", order.id, price, quantity, fee, at, True))
+        self._book(order.account, order.instrument.base, quantity * sign, at)
+        self._book(order.account, order.instrument.quote, -price * quantity * sign - fee, at)
+        self.trades_late += 1
+
     def _take_size(self, order: Held, quantity: Decimal) -> None:
         """What was taken is not there for the next one."""
         depth = self.markets[order.instrument]
@@ -400,11 +418,11 @@ class Venue:
             quantity -= size
             levels.pop(0)
 
-    def _book(self, account: str, asset: str, amount: Decimal) -> None:
+    def _book(self, account: str, asset: str, amount: Decimal, at: int | None = None) -> None:
         held = self.balances.setdefault(account, {})
         held[asset] = held.get(asset, ZERO) + amount
         assert held[asset] >= 0, f"{account} would hold {held[asset]} {asset}"
-        self._moved.append(Moved(self._now(), account, asset, amount))
+        self._moved.append(Moved(self._now() if at is None else at, account, asset, amount))
 
     def _end(self, order: Held, status: OrderStatus, reason: str | None) -> None:
         order.status, order.reason, order.ended = status, reason, self._now()

@@ -11,7 +11,7 @@ import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -31,6 +31,8 @@ BTC = Instrument("sim", "BTC", "USDT", Decimal("0.01"), Decimal("0.0001"), Decim
 ETH = Instrument("sim", "ETH", "USDT", Decimal("0.01"), Decimal("0.001"), Decimal(5))
 PRICES = {BTC: Decimal(30_000), ETH: Decimal(2_000)}
 OPENING = Decimal(10_000)
+BUSY = 20.0  # seconds a transaction waits for a database that somebody else holds
+RACES = 0.06  # of the seeds: the legs of orders race each other
 
 
 @dataclass(slots=True)
@@ -62,15 +64,22 @@ class Outcome:
 
 
 class World:
-    """The stage. `scenario` plays on it, `product` makes the engine of a new process."""
+    """The stage. `scenario` plays on it, `product` makes the engine of a new process.
 
-    def __init__(self, seed: int, accounts: list[str], product: Callable[["World", Life], Any]) -> None:
+    racing: orders of two legs near a wild market, whose cancels are slow and cross with trades; drawn when None
+    """
+
+    def __init__(
+        self, seed: int, accounts: list[str], product: Callable[["World", Life], Any], racing: bool | None = None
+    ) -> None:
+        self.racing = self._drawn(seed) if racing is None else racing
         self.seed, self.accounts, self._product = seed, accounts, product
         self.trace: list[str] = []
         self.violations: list[str] = []
         self.happened: Counter[str] = Counter()
         self.sent: list[Sent] = []
         self.halted: dict[str, int] = {}  # by account: how many orders had been sent when its panic was acknowledged
+        self.disarmed: dict[str, int] = {}  # the same of its disarming
         self.disk = Disk()
         self.life: Life | None = None
         self.lives = 0
@@ -78,9 +87,13 @@ class World:
         self.loop = SimulatedLoop(self.stream("loop"), shuffle=self.random.random() < 0.5)
         self.clock = LoopClock(self.loop)
         faults = Faults.drawn(self.stream("faults"))
+        if self.racing:
+            faults = replace(faults, delays=0.25, lag=1_000, fills_lag=2_500)
         self.network = Network(self.loop, self.stream("network"), faults, self.tell)
         self._disk_random = self.stream("disk")
         self._slow_disk = self.random.choice((0.0, 0.0, 0.02, 0.1))
+        self.bad_disk = self._disk_random.choice((0.0, 0.0, 0.01, 0.05))  # of transactions: each fails by itself
+        self.locked = 0.0  # until then somebody else holds the database
         self._market = self.stream("market")
         self._wild = self.random.choice((0.0005, 0.001, 0.003))
         self.venue = Venue(
@@ -92,9 +105,16 @@ class World:
         self.venue.watchers.append(
             lambda order, trade: self.tell("venue", f"{order.id} trades {trade.quantity} at {trade.price}")
         )
+        if self.racing:
+            self._wild, self.venue.late = 0.003, 0.5
+            self.venue.native = frozenset({"Market", "Limit", "Stop", "StopLimit"})
         self.prices = dict(PRICES)
         self._move()
         self.still = False  # the market does not move
+
+    @staticmethod
+    def _drawn(seed: int) -> bool:
+        return Random(f"{seed}:racing").random() < RACES
 
     def stream(self, name: str) -> Random:
         """Random numbers for one part of the world."""
@@ -133,6 +153,8 @@ class World:
         for each in self.loop.broken:
             self.violated("unexpected error", each)
         self.happened.update(self.network.happened)
+        if self.venue.trades_late:
+            self.happened["trade beside a cancel"] += self.venue.trades_late
         return Outcome(self.seed, self.violations, self.happened, self.trace, self.loop.time(), self.loop.steps)
 
     async def _all(self, play: Callable[["World"], Awaitable[None]]) -> None:
@@ -163,7 +185,7 @@ class World:
         context = self.loop.begin(lambda: self._died(number))
         number = context[PROCESS]
         self.lives += 1
-        life = self.life = Life(number, context, MemoryTradingStore(self.disk, self._pause, self.clock))
+        life = self.life = Life(number, context, MemoryTradingStore(self.disk, self._pause, self.clock, self._locked))
         self.tell(f"product {number}", "starts")
         self.spawn(life, lambda: self._start(life), "start")
         return life
@@ -206,6 +228,20 @@ class World:
             await asyncio.sleep(self._disk_random.uniform(0.001, 0.5))
         else:
             await asyncio.sleep(0)
+
+    async def _locked(self) -> bool:
+        """Waits for the database as SQLite does: for so long, and no longer."""
+        waited = 0.0
+        while (left := self.locked - self.loop.time()) > 0:
+            if waited >= BUSY:
+                self.count("database locked")
+                return True
+            await asyncio.sleep(min(left, BUSY - waited))
+            waited += min(left, BUSY - waited)
+        if self.bad_disk and self._disk_random.random() < self.bad_disk:
+            self.count("write refused")
+            return True
+        return False
 
     # -- what is true ---------------------------------------------------------------------------------------------
 

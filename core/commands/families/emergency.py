@@ -242,6 +242,7 @@ def sentence(done: Panic) -> str:
 def troubles(done: Panic) -> list[Text]:
     """What the panic stop could not do, account by account."""
     found = [Text(text, "warning") for each in done.accounts if (text := trouble_of(each))]
+    found += [Text(told, "warning") for told in done.elsewhere]
     if done.unwritten:
         told = f"The kill switch holds, but only until a restart: it could not be written down. {done.unwritten}"
         found.append(Text(told, "warning"))

@@ -1,5 +1,7 @@
 """Open orders: looking at them and cancelling them."""
 
+from collections.abc import Callable
+
 from core import wording
 from core.accounts import Role
 from core.commands import guards
@@ -7,10 +9,13 @@ from core.commands.context import Context
 from core.commands.families import protection
 from core.commands.outcomes import kind_of
 from core.commands.registry import command
-from core.errors import InvalidInput, NotFound
+from core.errors import AppError, InvalidInput, NotFound
 from core.market.instrument import Instrument
 from core.reply import Block, Choice, Choices, Reply, Table, Text
 from core.trading.orders import Bracket, Order, OrderRequest
+from core.trading.purses import title_of, venue_of
+
+PAPER = "paper"  # where an order is that is at no venue, in cancel 3@paper
 
 
 @command(
@@ -34,10 +39,30 @@ from core.trading.orders import Bracket, Order, OrderRequest
 )
 async def orders(ctx: Context, *words: str) -> Reply:
     """Lists your open orders and what protects your coins; `orders all` lists the finished orders too."""
-    everything = "all" in words
-    found = await ctx.services.desk.orders(ctx.account, open_only=not everything, limit=30)
-    view = await ctx.services.desk.portfolio(ctx.account)
-    found, ids = nested(found), {order.id for order in found}
+    everything, desk = "all" in words, ctx.services.desk
+    view = await desk.portfolio(ctx.account)
+    listed = f"{'Orders' if everything else 'Open orders'}"
+    found = nested(await desk.orders(ctx.account, open_only=not everything, limit=30))
+    blocks: list[Block] = [
+        order_table(found, f"{listed} ({wording.badge(title_of(ctx.account), view.simulated)})", everything)
+    ]
+    guarded = protection.table(view)
+    if guarded:
+        blocks.append(Table("Protection", ("Pair", "What", "At"), tuple(guarded)))
+    offers = [Choice(f"Cancel {order.number}", f"cancel {order.number}") for order in whole(found)[:5]]
+    for account in desk.exposed(ctx.account):
+        if there := nested(await desk.orders(account, open_only=True, limit=30)):
+            blocks.append(order_table(there, f"Open orders ({desk.titled(account)})", False))
+            offers += [
+                Choice(f"Cancel {each.number} at {venue_of(account)}", f"/cancel {each.number}@{venue_of(account)}")
+                for each in whole(there)[:5]
+            ]
+    return [*blocks, Choices("Cancel one?", tuple(offers))] if offers else blocks
+
+
+def order_table(found: list[Order], title: str, everything: bool) -> Table:
+    """The orders of one account. everything: finished ones, too, and why they ended"""
+    ids = {order.id for order in found}
     rows = tuple(
         (
             str(order.number),
@@ -48,16 +73,14 @@ async def orders(ctx: Context, *words: str) -> Reply:
         )
         for order in found
     )
-    whole = [order for order in found if order.request.parent not in ids and not order.status.final]
-    title = f"{'Orders' if everything else 'Open orders'} ({wording.badge(view.mode, view.simulated)})"
     columns = ("No.", "Order", "How", "State", *(("Why",) if everything else ()))
-    table = Table(title, columns, rows, (0,), "No orders yet." if everything else "No open orders.")
-    offers = tuple(Choice(f"Cancel {order.number}", f"cancel {order.number}") for order in whole[:5])
-    blocks: list[Block] = [table]
-    guarded = protection.table(view)
-    if guarded:
-        blocks.append(Table("Protection", ("Pair", "What", "At"), tuple(guarded)))
-    return [*blocks, Choices("Cancel one?", offers)] if offers else blocks
+    return Table(title, columns, rows, (0,), "No orders yet." if everything else "No open orders.")
+
+
+def whole(found: list[Order]) -> list[Order]:
+    """The open ones that can be cancelled by themselves: parts end with the order they belong to."""
+    ids = {order.id for order in found}
+    return [order for order in found if order.request.parent not in ids and not order.status.final]
 
 
 def nested(found: list[Order]) -> list[Order]:
@@ -116,54 +139,84 @@ async def cancel(ctx: Context, order: str = "", *, instrument: Instrument | None
     """
     desk = ctx.services.desk
     view = await desk.portfolio(ctx.account)
-    badge = wording.badge(view.mode, view.simulated)
-    found = await desk.orders(ctx.account, open_only=True, limit=200)
+    found = [(ctx.account, each) for each in whole(await desk.orders(ctx.account, open_only=True, limit=200))]
+    for account in desk.exposed(ctx.account):
+        found += [(account, each) for each in whole(await desk.orders(account, open_only=True, limit=200))]
     if instrument is not None:
-        found = [each for each in found if each.request.instrument == instrument]
+        found = [each for each in found if each[1].request.instrument.symbol == instrument.symbol]
+
+    def badge(account: str) -> str:
+        return wording.badge(title_of(ctx.account), view.simulated) if account == ctx.account else desk.titled(account)
+
+    def choice(account: str, each: Order) -> Choice:
+        name = f"{each.number}: {each.request.side} {each.request.instrument.base}{kind_of(each.request)}"
+        if account == ctx.account and sum(other.number == each.number for _, other in found) == 1:
+            return Choice(name, f"cancel {each.number}")
+        return Choice(f"{name}, {badge(account)}", f"/cancel {each.number}@{venue_of(account) or PAPER}")
+
     if not order and instrument is None:
         if not found:
             return [Text("There is no open order to cancel.")]
-        choices = tuple(
-            Choice(
-                f"{each.number}: {each.request.side} {each.request.instrument.base}{kind_of(each.request)}",
-                f"cancel {each.number}",
-            )
-            for each in found[:8]
-        )
+        choices = tuple(choice(*each) for each in found[:8])
         return [Choices("Which order should I cancel?", (*choices, Choice("All of them", "cancel all")))]
     if instrument is not None or order.lower() in ("all", "everything"):
-        ids = {each.id for each in found}
-        found = [each for each in found if each.request.parent not in ids]  # those end with the order they belong to
-        done = [await desk.cancel(ctx.account, str(each.number)) for each in found]
-        if not done:
+        if not found:
             return [Text("There is no open order to cancel.")]
-        return [
-            Text(
-                f"Cancelled {wording.plural(len(done), 'order')}: "
-                f"{wording.listed([str(each.number) for each in done])}. {badge}.",
-                "good",
-            )
-        ]
-    number = order.lstrip("#")
+        return await cancel_each(ctx, found, badge)
+    number, _, where = order.lstrip("#").partition("@")
     if not number.isdigit():
         raise InvalidInput(
             f"'{order[:40]}' is not the number of an order.",
             hint="Write cancel 3, or cancel all; orders lists them.",
             value=order[:40],
         )
-    if not any(each.number == int(number) for each in found):
-        numbers = [str(each.number) for each in found]
+    meant = [
+        (account, each)
+        for account, each in found
+        if each.number == int(number) and where.lower() in ("", venue_of(account) or PAPER)
+    ]
+    if len(meant) > 1:
+        return [Choices(f"Which order {number}?", tuple(choice(*each) for each in meant))]
+    if not meant:
+        numbers = [str(each.number) for _, each in found]
         hint = (
             f"Open {'is' if len(numbers) == 1 else 'are'} {wording.listed(numbers)}."
             if numbers
             else "No order is open."
         )
-        raise NotFound(f"There is no open order {number}.", hint=hint)
-    ended = await desk.cancel(ctx.account, number)
+        raise NotFound(f"There is no open order {number}{f' at {where}' if where else ''}.", hint=hint)
+    account, _ = meant[0]
+    ended = await desk.cancel(account, meant[0][1].id)
     return [
         Text(
             f"Cancelled order {ended.number}: {ended.request.side} "
-            f"{ended.request.instrument.base}{kind_of(ended.request)}. {badge}.",
+            f"{ended.request.instrument.base}{kind_of(ended.request)}. {badge(account)}.",
             "good",
-        )
+        ),
+        *unprotected(ended),
     ]
+
+
+def unprotected(ended: Order) -> list[Block]:
+    """What is left behind by a cancelled order: coins that nothing protects now."""
+    left = (ended.reason or "").removeprefix("Cancelled on request.").strip()
+    return [Text(left, "warning")] if left else []
+
+
+async def cancel_each(ctx: Context, found: list[tuple[str, Order]], badge: Callable[[str], str]) -> Reply:
+    """Cancels them, and says which, account by account; one that cannot be cancelled keeps no other."""
+    blocks: list[Block] = []
+    for account in dict.fromkeys(account for account, _ in found):
+        done, failed = list[Order](), list[str]()
+        for each in [order for owner, order in found if owner == account]:
+            try:
+                done.append(await ctx.services.desk.cancel(account, each.id))
+            except AppError as refused:
+                failed.append(f"Order {each.number}: {refused.sentence()}")
+        if done:
+            numbers = wording.listed([str(each.number) for each in done])
+            blocks.append(Text(f"Cancelled {wording.plural(len(done), 'order')}: {numbers}. {badge(account)}.", "good"))
+            blocks += [text for each in done for text in unprotected(each)]
+        if failed:
+            blocks.append(Text(f"{' '.join(failed)} {badge(account)}.", "warning"))
+    return blocks

@@ -6,8 +6,10 @@ from core.commands.context import Context
 from core.commands.converters import Period
 from core.commands.converters import period as period_of
 from core.commands.registry import command
+from core.engine.views import AccountView
 from core.market.instrument import Instrument, parse_key
-from core.reply import Block, Facts, Reply, Table
+from core.reply import Block, Facts, Reply, Table, Text
+from core.trading.purses import title_of
 
 
 @command(
@@ -36,17 +38,8 @@ async def balance(ctx: Context, *, instrument: Instrument | None = None) -> Repl
     instrument: only this coin, e.g. instrument=btc
     """
     view = await ctx.services.desk.portfolio(ctx.account)
-    rows = tuple(
-        (
-            line.asset,
-            wording.money(line.total, "") if line.asset == view.currency else wording.quantity(line.total),
-            "–" if line.value is None else wording.money(line.value, view.currency),
-        )
-        for line in view.balances
-        if line.total and (instrument is None or line.asset == instrument.base)
-    )
     facts = [
-        ("Account", wording.badge(view.mode, view.simulated)),
+        ("Account", wording.badge(title_of(ctx.account), view.simulated)),
         ("Worth", wording.money(view.equity, view.currency)),
         ("Cash", wording.money(view.cash, view.currency)),
     ]
@@ -56,16 +49,29 @@ async def balance(ctx: Context, *, instrument: Instrument | None = None) -> Repl
         (f"With {ledger.name}", wording.money(ledger.equity, view.currency)) for ledger in view.ledgers if ledger.run
     ]
     note = "Some prices are old: the market did not answer lately." if view.stale else None
-    return [
+    nothing = f"You hold no {instrument.base}." if instrument else "Nothing yet."
+    blocks: list[Block] = [
         Facts("Balance", tuple(facts), note),
-        Table(
-            "Holdings",
-            ("Asset", "Amount", "Value"),
-            rows,
-            (1, 2),
-            f"You hold no {instrument.base}." if instrument else "Nothing yet.",
-        ),
+        Table("Holdings", ("Asset", "Amount", "Value"), rows_of(view, instrument), (1, 2), nothing),
     ]
+    for account in ctx.services.desk.exposed(ctx.account):
+        other = await ctx.services.desk.portfolio(account)
+        title = f"Holdings ({ctx.services.desk.titled(account)})"
+        blocks.append(Table(title, ("Asset", "Amount", "Value"), rows_of(other, instrument), (1, 2), nothing))
+    return blocks
+
+
+def rows_of(view: AccountView, instrument: Instrument | None) -> tuple[tuple[str, str, str], ...]:
+    """What is held of each asset, or of one, and what it is worth."""
+    return tuple(
+        (
+            line.asset,
+            wording.money(line.total, "") if line.asset == view.currency else wording.quantity(line.total),
+            "–" if line.value is None else wording.money(line.value, view.currency),
+        )
+        for line in view.balances
+        if line.total and (instrument is None or line.asset == instrument.base)
+    )
 
 
 @command(
@@ -88,7 +94,21 @@ async def balance(ctx: Context, *, instrument: Instrument | None = None) -> Repl
 )
 async def positions(ctx: Context) -> Reply:
     """Lists what you hold, with entry price, profit and protection; each strategy's holdings apart."""
-    view = await ctx.services.desk.portfolio(ctx.account)
+    desk = ctx.services.desk
+    view = await desk.portfolio(ctx.account)
+    found = [
+        held_table(view, f"Positions ({wording.badge(title_of(ctx.account), view.simulated)}), in {view.currency}")
+    ]
+    for account in desk.exposed(ctx.account):
+        other = await desk.portfolio(account)
+        if any(held.quantity for held in other.positions):
+            found.append(held_table(other, f"Positions ({desk.titled(account)}), in {other.currency}"))
+    out = [Text("panic reaches all of these: it cancels what is open there, and offers to sell everything.")]
+    return [*found, *(out if len(found) > 1 else [])]
+
+
+def held_table(view: AccountView, title: str) -> Table:
+    """The positions of one account."""
     names = {ledger.ledger: ledger.name for ledger in view.ledgers}
     rows = []
     for held in view.positions:
@@ -108,9 +128,8 @@ async def positions(ctx: Context) -> Reply:
                 "you" if held.ledger == "manual" else names.get(held.ledger, held.ledger),
             )
         )
-    title = f"Positions ({wording.badge(view.mode, view.simulated)}), in {view.currency}"
     columns = ("Pair", "Amount", "Entry", "Now", "Value", "Profit", "Protected", "By")
-    return [Table(title, columns, tuple(rows), (1, 2, 3, 4, 5), "You hold no coins. To begin: buy 0.01 btc.")]
+    return Table(title, columns, tuple(rows), (1, 2, 3, 4, 5), "You hold no coins. To begin: buy 0.01 btc.")
 
 
 @command(
@@ -150,7 +169,7 @@ async def profit(ctx: Context, period: Period | None = None) -> Reply:
         ("Open positions", wording.signed(view.unrealised, money)),
         ("Fees paid", wording.money(view.fees, money)),
         ("Exits", f"{view.trades} (sales that closed a position or a part of one)"),
-        ("Account", wording.badge(view.mode, view.simulated)),
+        ("Account", wording.badge(title_of(ctx.account), view.simulated)),
     )
     title = f"Profit {f'since {wording.moment(since)}' if since else 'since the beginning'}"
     blocks: list[Block] = [Facts(title, facts)]
@@ -192,5 +211,5 @@ async def fills(ctx: Context) -> Reply:
                 "you" if fill.ledger == "manual" else names.get(fill.ledger, "a strategy"),
             )
         )
-    title = f"Latest trades ({wording.badge(view.mode, view.simulated)}), times in UTC"
+    title = f"Latest trades ({wording.badge(title_of(ctx.account), view.simulated)}), times in UTC"
     return [Table(title, ("Time", "Trade", "Price", "Fee", "By"), tuple(rows), (2, 3), "No trades yet.")]

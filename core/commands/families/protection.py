@@ -11,12 +11,13 @@ from core.commands.context import Context
 from core.commands.converters import Share
 from core.commands.guards import Guard
 from core.commands.registry import command
-from core.engine.drafting import demand_protection
+from core.engine.drafting import demand_protection, protection
 from core.engine.views import MANUAL, AccountView, PositionView
 from core.errors import Conflict, NotFound
 from core.market.instrument import Instrument
 from core.reply import Choice, Choices, Facts, Reply, Text
 from core.trading.orders import Side
+from core.trading.purses import mode_of
 
 PROCESS = "Stops live in this process: they rest while it does not run, and are made good afterwards."
 
@@ -101,9 +102,17 @@ async def protect(
         if after
         else f"stop protecting your {instrument.base}",
         view.mode,
-        (*await selling(ctx, instrument), *((PROCESS,) if after else ())),
+        (*await selling(ctx, instrument), *((PROCESS,) if lives_here(ctx, after) else ())),
         about=frozenset({f"protection of {instrument.symbol}"}),
     )
+
+
+def lives_here(ctx: Context, guard: Guard) -> bool:
+    """Whether this process watches the prices, so that they rest while it does not run."""
+    if not guard or mode_of(ctx.account) == "PAPER":
+        return bool(guard)
+    kind = protection(guard.stop, guard.target, guard.trail)
+    return kind is not None and not ctx.services.desk.at_venue(ctx.account, kind)
 
 
 def changed(before: Guard, given: Guard, remove: str | None) -> Guard:

@@ -13,6 +13,7 @@ from core.commands.registry import command
 from core.errors import InvalidInput
 from core.market.instrument import Instrument
 from core.reply import Choice, Choices, Facts, Reply, Table, Text
+from core.trading.purses import venue_of
 from core.trading.strategy import demand_startable, describe
 
 
@@ -31,7 +32,7 @@ async def start(
     cash: Decimal | None = None,
     **parameters: str,
 ) -> Reply | Proposal:
-    """Lets a strategy trade on paper with money set apart for it.
+    """Lets a strategy trade with money set apart for it; on a live account under a mandate.
 
     strategy: its name, such as sma_cross; strategies lists them
     instrument: the coin to trade
@@ -41,6 +42,9 @@ async def start(
     """
     chosen = strategy_named(ctx, strategy, parameters)
     demand_startable(chosen)
+    live = venue_of(ctx.account)
+    if live is not None:
+        ctx.services.strategies.demand_startable(ctx.account, chosen, instrument, cash or Decimal(0))
     view = await ctx.services.desk.portfolio(ctx.account)
     badge = wording.badge(view.mode, view.simulated)
     by_hand = sum((ledger.cash for ledger in view.ledgers if ledger.run is None), Decimal(0))
@@ -89,12 +93,17 @@ async def start(
         if twins
         else ()
     )
-    facts = (
+    facts: tuple[tuple[str, str], ...] = (
         ("Strategy", settings_of(described["name"], described["parameters"])),
         ("Trades", f"{instrument.symbol} on {timeframe} bars, nothing else"),
         ("Money", f"{wording.money(cash, view.currency)}, never more"),
         ("Account", badge),
     )
+    if live is not None:
+        under = ctx.services.strategies.mandate(ctx.account, instrument, cash)
+        until = f"up to {wording.money(under.cap, view.currency)} at a time, until {wording.moment(under.expires)}"
+        facts = (*facts, ("Mandate", f"{under.number}: {until}"))
+        again = (*again, f"This is real money on {live}.")
     return Proposal(
         f"Let {described['name']} trade {instrument.base} by itself?",
         facts,

@@ -31,6 +31,11 @@ PAIR = re.compile(r"(?:([a-z0-9_]+):)?([a-z0-9]{2,10})[/\-_]([a-z]{3,5})")
 AT_VENUE = re.compile(r"([a-z][a-z0-9_]+):([a-z0-9]{2,12})")
 GLUED = re.compile(r"([a-z0-9]{2,8})(usdt|usd)")
 TICKER = re.compile(r"[a-z][a-z0-9]{1,9}")
+# Parts of a number: the coins listed under such names are not worth an order of the wrong thing.
+NUMBERS = words_of(
+    "hundred hundreds thousand thousands grand million millions billion billions dozen twenty thirty forty fifty sixty "
+    "seventy eighty ninety half halves third thirds quarter quarters fifth fifths tenth tenths percent"
+)
 
 
 def coin(word: str) -> str | None:
@@ -60,7 +65,7 @@ def ticker(word: str) -> str | None:
     if known:
         return known
     word = word.lower()
-    if word in MONEY or word in FOREIGN or not TICKER.fullmatch(word):
+    if word in MONEY or word in FOREIGN or word in NUMBERS or not TICKER.fullmatch(word):
         return None
     return f"{word.upper()}/{QUOTE}"
 

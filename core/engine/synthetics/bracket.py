@@ -38,7 +38,7 @@ def step(state: BracketState, happening: Happening) -> tuple[BracketState, tuple
     assert isinstance(kind, Bracket)
     if not turn.children("entry") and turn.work.ending is None:
         turn.place("entry", kind.entry, request.quantity, spend=request.spend)
-    bought = turn.filled("entry")
+    bought = turn.kept("entry")
     guard, done = guards.work(turn, guard, happening, bought)
     entry = next(iter(turn.children("entry")), None)
     if entry is not None and entry.live and (guard.phase == "out" or turn.filled(*LEGS) > 0):
@@ -49,6 +49,7 @@ def step(state: BracketState, happening: Happening) -> tuple[BracketState, tuple
             turn.end(status, entry.reason)
         elif done:
             turn.end(OrderStatus.FILLED, exit_of(turn, guard))
+    turn.leave(bought - turn.filled(*LEGS) + turn.filled("unwind"))
     turn.wind_up()
     return replace(state, work=turn.work, guard=guard), tuple(turn.actions)
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from core import wording
 from core.engine.synthetics.guard import UNSENT
 from core.engine.synthetics.turn import Turn, ended_by_itself, short
-from core.engine.synthetics.values import Action, Child, Ending, Happening, Work
+from core.engine.synthetics.values import Action, Child, Happening, Work
 from core.market.instrument import Instrument
 from core.money import ZERO, quantise_quantity
 from core.trading.orders import Grid, Limit, OrderRequest, OrderStatus, Side
@@ -51,7 +51,7 @@ def step(state: GridState, happening: Happening) -> tuple[GridState, tuple[Actio
     turn = Turn(state.work)
     turn.absorb(happening)
     retired = state.retired + conclude(turn, state)
-    turn.unwind(-turn.work.filled, Side.SELL, 1)
+    turn.unwind(-turn.work.held, Side.SELL, 1)
     cells = range(len(state.prices) - 1)
     if all(cell in retired for cell in cells):
         turn.end(OrderStatus.CANCELLED, "Every level of the grid has ended.")
@@ -59,8 +59,7 @@ def step(state: GridState, happening: Happening) -> tuple[GridState, tuple[Actio
         for cell in cells:
             if cell not in retired:
                 tend(turn, state, cell, turn.last)
-    elif turn.work.ending is not None and turn.work.filled > 0 and not turn.live():
-        told_what_stays(turn, turn.work.ending)
+    turn.leave(turn.work.held)
     turn.wind_up()
     return replace(state, work=turn.work, retired=retired), tuple(turn.actions)
 
@@ -79,7 +78,7 @@ def tend(turn: Turn, state: GridState, cell: int, last: Decimal) -> None:
 
 def held_by(orders: list[Child]) -> Decimal:
     """What the cell has bought and not sold yet, base."""
-    return sum((child.filled * child.counts for child in orders), ZERO)
+    return sum((child.kept * child.counts for child in orders), ZERO)
 
 
 def conclude(turn: Turn, state: GridState) -> tuple[int, ...]:
@@ -96,11 +95,3 @@ def conclude(turn: Turn, state: GridState) -> tuple[int, ...]:
         at = wording.price(child.type.price, turn.instrument)
         turn.tell(f"The grid's {child.side} at {at} is over, the other levels go on. {ended_by_itself(child, 'It')}")
     return tuple(found)
-
-
-def told_what_stays(turn: Turn, ending: Ending) -> None:
-    """Says what the grid bought and did not sell."""
-    stays = wording.quantity(turn.work.filled, turn.instrument.base)
-    if ending.reason is None or stays not in ending.reason:
-        reason = f"{ending.reason or 'It has ended.'} The {stays} it holds stay with you."
-        turn.work = replace(turn.work, ending=replace(ending, reason=reason))

@@ -53,7 +53,7 @@ def step(state: LadderState, happening: Happening) -> tuple[LadderState, tuple[A
         for level, (price, size) in enumerate(zip(kind.prices, sizes, strict=True)):
             turn.place("rung", Limit(price), turn.lots(size), level=level)
     conclude(turn)
-    bought, done, leaving = turn.filled("rung"), True, False
+    bought, done, leaving = turn.kept("rung"), True, False
     if guard is None:
         turn.unwind(turn.work.filled - turn.work.quantity, turn.request.side, -1)
     else:
@@ -68,6 +68,8 @@ def step(state: LadderState, happening: Happening) -> tuple[LadderState, tuple[A
             turn.end(OrderStatus.FILLED, None if guard is None else exit_of(turn, guard))
         else:
             turn.end(last.status, last.reason)
+    if turn.request.side is Side.BUY:  # one that sells has nothing that needs protection
+        turn.leave(bought - turn.filled(*LEGS) + (ZERO if guard is None else turn.filled("unwind")))
     turn.wind_up()
     return replace(state, work=turn.work, guard=guard), tuple(turn.actions)
 

@@ -22,6 +22,7 @@ from core.engine.feed import Feed
 from core.engine.ports import Document, TradingStore
 from core.engine.synthetics import machines
 from core.engine.synthetics.machines import State
+from core.engine.synthetics.turn import ASKED
 from core.engine.synthetics.values import (
     Action,
     Cancel,
@@ -42,13 +43,14 @@ from core.jobs import end_task
 from core.market.instrument import Instrument
 from core.money import ZERO
 from core.trading.exchange import Exchange, Quote
-from core.trading.orders import Limit, Market, Order, OrderRequest, OrderStatus, Vwap
+from core.trading.orders import Grid, Limit, Market, Order, OrderRequest, OrderStatus, Vwap
 
 KIND = "composite"  # of the documents in which the states are kept
 BEAT = 1.0  # seconds between two ticks
 AGAIN = 2_000  # ms after which what could not be done is tried again
 PATIENCE = 3.0  # seconds at the end for what is under way
 FRESH = 15.0  # seconds; an older price begins nothing
+NEWEST = 500  # orders of an account at most that are looked at, at the start, for fills that came after the end
 NEVER_SENT = "It was never sent."
 PASSING = (Conflict, Unavailable, OSError, TimeoutError)  # nothing was sent, and later it may be
 FAILURES = (AppError, OSError, TimeoutError)
@@ -136,6 +138,25 @@ class Synthetics:
                     await self.begin(order)
                 except FAILURES as failed:  # without a price, or its venue: the next start tries again
                     self._log.warning("not begun", order=order.id, exc_info=failed)
+        for account in self._book.accounts():
+            for late in await self._late_children(account):
+                await self._hear_late(late)
+
+    async def _late_children(self, account: str) -> list[Order]:
+        """Children that were recorded after their parent had ended: what they filled may not have been answered yet."""
+        found, parents = [], dict[str, Order | None]()
+        for child in await self._store.orders(account, limit=NEWEST):
+            parent = child.request.parent
+            if parent is None or not child.status.final or not child.filled:
+                continue
+            if parent not in parents:
+                parents[parent] = await self._store.order(parent)
+            order = parents[parent]
+            if order is None or not order.status.final or order.updated is None or child.updated is None:
+                continue
+            if child.updated >= order.updated:
+                found.append(child)
+        return found
 
     async def begin(self, order: Order) -> None:
         """Takes up an order that was just recorded as open, and waits for its first acts."""
@@ -238,8 +259,20 @@ class Synthetics:
 
     async def _hear_late(self, child: Order) -> None:
         """A child that filled after its parent had ended: the parent goes on, to trade back what is too much."""
+        while not self._stopping:
+            try:
+                await self._reopen(child)
+                return
+            except FAILURES as failed:
+                self._log.warning("a late fill waits", order=child.id, exc_info=failed)
+            await self._clock.sleep(AGAIN / 1000)
+
+    async def _reopen(self, child: Order) -> None:
         parent = child.request.parent or ""
         document, order = await self._store.document(KIND, parent), await self._store.order(parent)
+        if parent in self._running:  # it goes on already
+            self._running[parent].inbox.append(changed(child))
+            self._wake(self._running[parent])
         if document is None or order is None or parent in self._running:
             return
         state = machines.reopened(machines.read(document.value), changed(child))
@@ -306,6 +339,8 @@ class Synthetics:
             await unit.save_document(replace(document, open=False))
 
     async def _take(self, running: Running, happening: Happening) -> None:
+        if isinstance(happening, Changed) and happening.filled:
+            happening = await self._whole(running, happening)
         state, actions = machines.step(running.state, happening)
         if actions or machines.material(running.state, state):
             running.order = await self._keep(running.order, state, actions)
@@ -320,6 +355,15 @@ class Synthetics:
                 await self._carry_out(running, action)
         if state.work.finished:
             self._running.pop(running.order.id, None)
+
+    async def _whole(self, running: Running, told: Changed) -> Changed:
+        """What is told of a child, with what its venue kept of the coins as its fee; on paper fees are in quote."""
+        request = running.order.request
+        if self._exchange_for(request.account).capabilities.paper:
+            return told
+        fills = await self._store.fills_of(child_id(request.id, told.n))
+        base = request.instrument.base
+        return replace(told, charged=sum((fill.fee_amount for fill in fills if fill.fee_asset == base), ZERO))
 
     async def _keep(self, order: Order, state: State, actions: Sequence[Action]) -> Order:
         """Writes down a step, whole: the state, where the parent stands, and what its owner is told."""
@@ -343,10 +387,15 @@ class Synthetics:
     # -- carrying out ---------------------------------------------------------------------------------------------
 
     async def _carry_out(self, running: Running, action: Place | Cancel) -> None:
-        if isinstance(action, Place):
-            await self._place(running, action)
-        else:
-            await self._cancel(running, action)
+        number = action.child.n if isinstance(action, Place) else action.n
+        try:
+            if isinstance(action, Place):
+                await self._place(running, action)
+            else:
+                await self._cancel(running, action)
+        except FAILURES as failed:  # the record does not answer: the same act again finds what became of it
+            self._log.warning("not carried out yet", order=running.order.id, exc_info=failed)
+            running.undone[number] = (action, self._clock.now_ms() + AGAIN)
 
     async def _place(self, running: Running, action: Place) -> None:
         parent, child = running.order.request, action.child
@@ -414,7 +463,7 @@ def changed(child: Order) -> Changed:
 def standing(order: Order, state: State, actions: Sequence[Action]) -> Order:
     """The parent as its children leave it."""
     work = state.work
-    filled = max(ZERO, work.filled)
+    filled = max(ZERO, work.held if isinstance(order.request.type, Grid) else work.filled)
     status = OrderStatus.PARTIAL if ZERO < filled < work.quantity else OrderStatus.OPEN
     reason = order.reason
     if order.status.final:  # reopened: what it was stands, but for what it filled
@@ -431,7 +480,7 @@ def notices(order: Order, actions: Sequence[Action]) -> list[tuple[str, str]]:
     for action in actions:
         if isinstance(action, Tell):
             found.append((f"composite:{order.id}:{action.n}", f"Order #{order.number}: {action.text}"))
-        elif isinstance(action, Finish) and action.reason and not action.reason.startswith("Cancelled on request."):
+        elif isinstance(action, Finish) and action.reason and action.reason != ASKED:
             ended = action.status.value.replace("_", " ")
             found.append((f"composite:{order.id}:end", f"Order #{order.number} has ended ({ended}): {action.reason}"))
     return found

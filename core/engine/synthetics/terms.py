@@ -184,6 +184,8 @@ def homes(request: OrderRequest, native: frozenset[str], *, whole: bool = False)
             return [("Both", "rest at the venue, which cancels the one when the other fills")]
         case Stop() | StopLimit() | TrailingStop() if whole:
             return [("Stop", THERE)]
+        case Iceberg() if whole:
+            return [("Order", f"{THERE}, which shows it part by part")]
         case OneCancelsOther(price, trigger, stop_price):
             leg = leg_of(Guard(request.side, stop=trigger, stop_price=stop_price, target=price), own)
             at_venue = "stop" if leg is not None and leg[0] == "stop" else "limit"

@@ -81,6 +81,10 @@ class Turn:
         """What they traded, base."""
         return sum((child.filled for child in self.children(*roles)), ZERO)
 
+    def kept(self, *roles: str) -> Decimal:
+        """What they left of what they bought, or took by selling, base."""
+        return sum((child.kept for child in self.children(*roles)), ZERO)
+
     def lots(self, quantity: Decimal) -> Decimal:
         """Down onto the lot grid; below it nothing."""
         return max(ZERO, quantise_quantity(quantity, self.instrument.lot_size))
@@ -127,7 +131,8 @@ class Turn:
         after = before
         if told.filled > before.filled:
             notional = told.filled * (told.average_price or ZERO)
-            after = replace(after, filled=told.filled, notional=notional, fees=max(told.fees, before.fees))
+            fees, charged = max(told.fees, before.fees), max(told.charged, before.charged)
+            after = replace(after, filled=told.filled, notional=notional, fees=fees, charged=charged)
         if not before.status.final and told.status is not OrderStatus.RECORDED:
             partial = after.filled > 0 and told.status is OrderStatus.OPEN
             status = OrderStatus.PARTIAL if partial else told.status
@@ -212,6 +217,17 @@ class Turn:
             status = OrderStatus.CANCELLED
         self._set(finished=True)
         self.actions.append(Finish(status, reason))
+
+    def leave(self, held: Decimal) -> None:
+        """What it still holds when it ends without having left it: its owner's from now on, and nothing protects it."""
+        ending = self.work.ending
+        if ending is None or ending.status is OrderStatus.FILLED or self.live() or self.lots(held) <= 0:
+            return
+        holds = wording.quantity(held, self.instrument.base)
+        stays = f"The {holds} it {'holds stay with you' if self.request.side is Side.BUY else 'sold stay sold'}"
+        if ending.reason is None or stays not in ending.reason:
+            reason = f"{ending.reason or 'It has ended.'} {stays}, and nothing protects them now."
+            self._set(ending=replace(ending, reason=reason))
 
     def unwind(self, excess: Decimal, side: Side, counts: int) -> None:
         """Trades back what legs that filled beyond what was asked have traded too much, and says so.

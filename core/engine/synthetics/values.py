@@ -14,6 +14,7 @@ class Child:
     n: its number within the parent, never used twice; quantity (base) or spend (quote) sizes it
     counts: +1 where its fills are the parent's, -1 where they take from them, 0 where they are neither (exits)
     level: which rung or cell it belongs to; since: UTC ms, when it was asked for; notional, fees: quote
+    charged: base that the venue kept of what was bought, as its fee
     """
 
     n: int
@@ -29,6 +30,7 @@ class Child:
     filled: Decimal = ZERO
     notional: Decimal = ZERO
     fees: Decimal = ZERO
+    charged: Decimal = ZERO
     reason: str | None = None
     cancelling: bool = False
     answered: bool = False  # the machine has drawn its conclusions from its end
@@ -36,6 +38,11 @@ class Child:
     @property
     def live(self) -> bool:
         return not self.status.final
+
+    @property
+    def kept(self) -> Decimal:
+        """What it left in the account of what it bought, or took from it by selling, base."""
+        return self.filled - self.charged if self.side is Side.BUY else self.filled
 
     @property
     def resting(self) -> Decimal:
@@ -84,6 +91,11 @@ class Work:
         return sum((child.filled * child.counts for child in self.children), ZERO)
 
     @property
+    def held(self) -> Decimal:
+        """As `filled`, without what the venue kept of it as fees."""
+        return sum((child.kept * child.counts for child in self.children), ZERO)
+
+    @property
     def average_price(self) -> Decimal | None:
         """Of the fills that count, quote per base; None before the first."""
         counted = [child for child in self.children if child.counts > 0 and child.filled]
@@ -111,7 +123,7 @@ class Priced:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A child stands so. It may be told late, twice, or out of order."""
+    """A child stands so. It may be told late, twice, or out of order. charged: base kept by the venue as its fee"""
 
     n: int
     status: OrderStatus
@@ -119,6 +131,7 @@ class Changed:
     average_price: Decimal | None = None
     fees: Decimal = ZERO
     reason: str | None = None
+    charged: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,9 +37,10 @@ PROFILE = Profile(
     book_depth=500,
     patterns=(
         (r"INSUFFICIENT_FUND|Insufficient balance", "funds"),
+        (r"request timestamp expired", "clock"),
         (r"authentication_error|Unauthorized|invalid api key|invalid signature|JWT", "auth"),
         (r"PERMISSION_DENIED|Missing required scopes", "permission"),
-        (r"INVALID_SIZE_PRECISION|INVALID_SIZE|size is too small|PREVIEW_.*MIN", "minimum"),
+        (r"INVALID_SIZE_PRECISION|INVALID_SIZE|SIZE_TOO_SMALL|size is too small|PREVIEW_.*MIN", "minimum"),
         (r"INVALID_PRICE_PRECISION|INVALID_LIMIT_PRICE", "price"),
         (r"UNKNOWN_PRODUCT|INVALID_PRODUCT|ProductID", "symbol"),
         (r"ORDER_ENTRY_DISABLED|trading is disabled|source is not enabled|CANCEL_ONLY|POST_ONLY_MODE", "closed"),

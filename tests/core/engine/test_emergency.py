@@ -12,10 +12,12 @@ import pytest
 from core.engine.arming import Caps
 from core.engine.engine import Engine
 from core.engine.live import LiveVenues
-from core.errors import AppError, Conflict, RiskRefused, Unavailable
+from core.errors import AppError, Conflict, OrderRefused, RiskRefused, Unavailable
 from core.market.instrument import Instrument
 from core.store.outbox import SqlOutbox
-from core.trading.orders import Order, OrderStatus
+from core.trading.exchange import demand_last
+from core.trading.orders import Order, OrderStatus, Side
+from core.trading.portfolio import Fill
 from tests.core.engine.test_desk import Dial
 from tests.core.engine.venue import Venue
 from tests.trading import BTC, Room, Whims, synthetic_bars
@@ -37,9 +39,13 @@ class Pocket:
 
 
 class Moody(Venue):
-    """silent: answers nothing until it is set; failing: answers with an error; waiting: holds up what is placed"""
+    """silent: answers nothing until it is set; failing: answers with an error; waiting: holds up what is placed
 
-    failing = False
+    kept: how many it held up so far; paced: before they leave, not on their way
+    """
+
+    failing = paced = False
+    kept = 0
     silent: asyncio.Event | None = None
     waiting: asyncio.Event | None = None
 
@@ -49,10 +55,14 @@ class Moody(Venue):
         if self.failing:
             raise Unavailable("moon cannot be reached.")
 
-    async def place(self, request: Any) -> Any:
+    async def place(self, request: Any, last: Any = None) -> Any:
         if self.waiting is not None:
+            if not self.paced:
+                demand_last(last)
+                last = None
+            self.kept += 1
             await self.waiting.wait()
-        return await super().place(request)
+        return await super().place(request, last)
 
     async def cancel(self, order_id: str) -> bool:
         await self._mood()
@@ -191,7 +201,7 @@ async def test_an_order_that_waits_for_its_turn_is_not_sent_and_one_on_its_way_i
     file, desk = hall.venues["file"], hall.engine.desk
     file.waiting = asyncio.Event()
     sending = asyncio.ensure_future(hall.rests(FILE))
-    await hall.until(lambda: bool(hall.engine.book.open_orders(FILE)))
+    await hall.until(lambda: file.kept == 1)
     late = asyncio.ensure_future(hall.rests(FILE))
     for _ in range(20):
         await asyncio.sleep(0)
@@ -207,6 +217,58 @@ async def test_an_order_that_waits_for_its_turn_is_not_sent_and_one_on_its_way_i
     assert all(each.status is OrderStatus.CANCELLED for each in file.orders.values())
     assert done.cancelled == (results[0].number,)
     assert hall.engine.book.open_orders(FILE) == []
+
+
+async def test_an_order_that_waits_at_the_venues_pace_does_not_leave_after_panic(hall: Hall) -> None:
+    file, desk = hall.venues["file"], hall.engine.desk
+    file.waiting, file.paced = asyncio.Event(), True
+    sending = asyncio.ensure_future(hall.rests(FILE))
+    await hall.until(lambda: file.kept == 1)
+    done = await hall.meanwhile(desk.panic(SAM))  # it does not wait for the order longer than a while
+    assert any(each.trouble for each in done.accounts)
+    file.waiting.set()
+    with pytest.raises(OrderRefused, match="kill switch"):
+        await sending
+    assert file.received == []
+    assert hall.engine.book.open_orders(FILE) == []
+
+
+async def test_panic_while_an_order_is_written_down_keeps_it_from_leaving(hall: Hall) -> None:
+    saved, execution = asyncio.Event(), hall.engine.execution
+    save = execution._outcomes.save
+
+    async def slowly(order: Order, **rest: Any) -> Order:
+        if order.status is OrderStatus.SENDING:
+            saved.set()
+            await asyncio.sleep(0.01)
+            hall.engine.book.set_account(replace(hall.engine.book.account(FILE), halted=True))
+        return await save(order, **rest)
+
+    execution._outcomes.save = slowly
+    with pytest.raises(OrderRefused, match="kill switch"):
+        await hall.rests(FILE)
+    assert saved.is_set()
+    assert hall.venues["file"].received == []
+
+
+async def test_what_the_journal_lacks_does_not_let_a_buy_pass_as_reducing(hall: Hall) -> None:
+    """A sale by hand of coins whose deposit is not journaled yet leaves a position below zero: nobody is short."""
+    engine, now = hall.engine, hall.room.clock.now()
+    sold = Fill("file:x", "file:hand", FILE, "manual", BTC.key, Side.SELL, D(30_000), D("0.9"), D(0), now)
+    async with engine.record.unit() as unit:
+        await unit.record(sold)
+    engine.book.take([sold])
+    assert engine.book.portfolio(FILE, "manual").positions[BTC.key].quantity < 0
+    request = await engine.desk.draft(FILE, "buy", BTC, quantity=D("0.1"), limit=D(29_000))
+    await engine.desk.preview(request)
+    await hall.meanwhile(engine.desk.panic(SAM))
+    with pytest.raises(RiskRefused, match="kill switch"):
+        await engine.desk.preview(request)
+    with pytest.raises(RiskRefused, match="kill switch"):
+        await engine.desk.submit(request)
+    with pytest.raises(RiskRefused, match="kill switch"):
+        engine.gate.demand(request)
+    assert hall.venues["file"].received == []
 
 
 async def test_panic_while_trading_is_being_resumed_wins(hall: Hall) -> None:

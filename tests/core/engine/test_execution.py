@@ -15,7 +15,7 @@ from core.errors import Conflict, InvalidInput, OrderRefused, OutcomeUnknown
 from core.money import ZERO
 from core.store.outbox import SqlOutbox
 from core.trading.costs import Costs
-from core.trading.exchange import RECEIVE_WINDOW, Acknowledgement, Capabilities
+from core.trading.exchange import RECEIVE_WINDOW, Acknowledgement, Capabilities, Look, demand_last
 from core.trading.orders import Iceberg, Limit, Market, Order, OrderRequest, OrderStatus, Side
 from core.trading.portfolio import Fill, fold
 from tests.trading import ACCOUNT, BTC, EPOCH, ETH, Room, synthetic_bars
@@ -40,7 +40,8 @@ class LossyVenue:
         self.states: list[OrderStatus] = []
         self.record: Any = None
 
-    async def place(self, request: OrderRequest) -> Acknowledgement:
+    async def place(self, request: OrderRequest, last: Look | None = None) -> Acknowledgement:
+        demand_last(last)
         self.received.append(request.id)
         written = await self.record.order(request.id)
         self.states.append(written.status)
@@ -168,11 +169,16 @@ async def test_an_order_the_venue_does_not_know_may_still_arrive_until_the_recei
                 await execution.submit(buy("two"), lambda: Decimal(10))
         await room.clock.advance(1.0)
     order = await while_waiting(room.clock, task)
-    assert (order.status, order.reason) == (OrderStatus.REJECTED, "The venue never received it.")
+    assert (order.status, order.reason) == (
+        OrderStatus.REJECTED,
+        "The venue never received it: order again if you still want it.",
+    )
     assert venue.received == ["one"]
     assert len(venue.lookups) >= 4
     assert room.engine.book.free(ACCOUNT, "manual", "USDT") == Decimal(10_000)
-    assert await notices(room) == ["Order #1 (buy 0.1 BTC/USDT): rejected. The venue never received it."]
+    assert await notices(room) == [
+        "Order #1 (buy 0.1 BTC/USDT): rejected. The venue never received it: order again if you still want it."
+    ]
 
 
 async def test_a_venue_that_never_knew_the_order_for_sure_ends_it_at_once(room: Room) -> None:
@@ -278,7 +284,10 @@ async def test_other_instruments_are_traded_while_one_is_looked_up(room: Room) -
     venue = LossyVenue(accepts=False)
     execution = over(room, venue)
     task = asyncio.ensure_future(execution.submit(buy(), lambda: Decimal(10)))
-    await settled(room)
+    for _ in range(5_000):  # until it waits to look again
+        await asyncio.sleep(0.001)
+        if venue.lookups:
+            break
     assert venue.lookups == ["one"]
     venue.loses = False
     assert (await execution.submit(buy("two", ETH), lambda: Decimal(10))).status is OrderStatus.FILLED
@@ -318,7 +327,7 @@ async def test_a_paper_order_that_could_not_be_placed_frees_its_reservation_at_o
     execution, venue = room.engine.execution, room.engine.venue
     whole = venue.place
 
-    async def broken(request: OrderRequest) -> Order:
+    async def broken(request: OrderRequest, last: Look | None = None) -> Order:
         raise OSError("disk I/O error")
 
     venue.place = broken  # type: ignore[method-assign]

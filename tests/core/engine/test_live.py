@@ -1,5 +1,6 @@
 """A live account: opened with what its venue holds, armed, traded within its caps, and held against the venue."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -12,10 +13,11 @@ import pytest
 from core.engine.arming import Caps
 from core.engine.engine import Engine
 from core.engine.live import LiveVenues
-from core.errors import Conflict, Forbidden, InvalidInput, NotFound, OrderRefused, RiskRefused
+from core.engine.reconciliation import Reconciliation
+from core.errors import Conflict, Forbidden, InvalidInput, NotFound, OrderRefused, RiskRefused, Unavailable
 from core.store.outbox import SqlOutbox
 from core.trading.exchange import ELSEWHERE
-from core.trading.orders import Limit, OrderStatus, Side
+from core.trading.orders import Limit, OrderStatus, Side, Stop
 from core.trading.portfolio import fold
 from tests.core.engine.test_desk import Dial
 from tests.core.engine.venue import Venue
@@ -297,7 +299,9 @@ async def test_a_balance_that_changed_elsewhere_is_journaled_when_two_looks_agre
 async def test_an_order_given_up_that_arrives_too_late_is_cancelled_and_told(hall: Hall) -> None:
     await hall.arm()
     order = await hall.trade("0.1", limit=D(29_000))
-    ended = replace(order, status=OrderStatus.REJECTED, reason="The venue never received it.")
+    ended = replace(
+        order, status=OrderStatus.REJECTED, reason="The venue never received it: order again if you still want it."
+    )
     await hall.engine.execution.settle(ended)
     await hall.look()
     assert hall.venue.orders[order.id].status is OrderStatus.CANCELLED
@@ -313,6 +317,78 @@ async def test_panic_cancels_and_sells_also_when_the_account_is_not_armed(hall: 
     await hall.engine.desk.flatten(LIVE)
     assert hall.venue.held["BTC"] == 0
     await hall.agrees()
+
+
+async def test_panic_looks_at_an_account_at_which_this_process_has_not_looked_yet(hall: Hall) -> None:
+    await hall.arm()
+    await hall.trade("0.1")
+    await hall.engine.arming.disarm(LIVE)
+    await hall.look(2)
+    await hall.room.close()
+    hall.venue.fill(by_hand(hall), D("0.2"), D(30_000))
+    look, looked = Reconciliation.look_at_all, []
+
+    async def nobody(self: Any) -> None:
+        looked.append(self)
+
+    Reconciliation.look_at_all = nobody  # type: ignore[method-assign]  # the venue was away when this process began
+    try:
+        await hall.room.open()
+    finally:
+        Reconciliation.look_at_all = look  # type: ignore[method-assign]
+    hall.engine.feed._sources["file"].data = hall.dial
+    assert looked
+    done = await hall.engine.desk.panic("sam")
+    assert {each.account: [held.quantity for held in each.positions] for each in done.accounts}[LIVE] == [D("0.8")]
+
+
+def by_hand(hall: Hall) -> str:
+    """The id of an order that somebody placed at the venue itself."""
+    hall.venue.by_hand("file:90", Side.BUY, D("0.2"), D(30_000), LIVE, BTC)
+    return "file:90"
+
+
+async def test_an_order_at_the_venue_is_never_told_as_lost_when_the_database_is_locked(hall: Hall) -> None:
+    await hall.arm()
+    save, outcomes = hall.engine.execution._outcomes.save, hall.engine.execution._outcomes
+    locked: list[str] = []
+
+    async def refused(order: Any, **rest: Any) -> Any:
+        if order.status is not OrderStatus.SENDING and len(locked) < 3:
+            locked.append(order.status.value)
+            raise Unavailable("The database does not answer: database is locked.")
+        return await save(order, **rest)
+
+    outcomes.save = refused  # type: ignore[method-assign]
+    trading = asyncio.ensure_future(hall.trade("0.1"))
+    for _ in range(400):
+        await asyncio.sleep(0.0005)
+        if trading.done():
+            break
+        await hall.room.clock.advance(0.5)
+    order = await trading
+    assert len(locked) == 3
+    assert len(hall.venue.received) == 1
+    assert order.status is OrderStatus.FILLED
+    await hall.agrees()
+
+
+async def test_disarming_that_could_not_be_written_down_holds_and_is_written_later(hall: Hall) -> None:
+    await hall.arm()
+    keep, arming = hall.engine.arming._keep, hall.engine.arming
+
+    async def locked(*_: Any, **__: Any) -> None:
+        raise Unavailable("The database does not answer: database is locked.")
+
+    arming._keep = locked  # type: ignore[method-assign]
+    with pytest.raises(Unavailable):
+        await arming.disarm(LIVE)
+    assert arming.of(LIVE) is None
+    arming._keep = keep  # type: ignore[method-assign]
+    await arming.expire()
+    await arming.load()
+    assert arming.of(LIVE) is None
+    assert [text for text in await hall.told() if "is disarmed" in text]
 
 
 # -- replacing ----------------------------------------------------------------------------------------------------
@@ -353,7 +429,7 @@ async def test_a_replacement_refused_after_the_cancel_says_both(hall: Hall) -> N
     request = await hall.engine.desk.redraft(LIVE, old.number, price=D(29_100))
     await hall.engine.desk.open(LIVE)
 
-    async def refuse(placed: Any) -> Any:
+    async def refuse(placed: Any, last: Any = None) -> Any:
         raise OrderRefused("The market is closed.")
 
     hall.venue.place = refuse  # type: ignore[method-assign]
@@ -390,6 +466,90 @@ async def test_orders_elsewhere_are_no_orders_of_ours(hall: Hall) -> None:
     assert await hall.engine.desk.cancel_all(LIVE) == []
     assert hall.venue.orders["file:78"].request.ledger == ELSEWHERE
     assert not hall.venue.orders["file:78"].status.final
+
+
+def refusing(hall: Hall, *triggers: int) -> None:
+    """The venue takes no stops at these prices from now on."""
+    whole = hall.venue.place
+
+    async def place(request: Any, last: Any = None) -> Any:
+        if isinstance(request.type, Stop) and request.type.trigger in triggers:
+            raise OrderRefused("The stop would trigger at once.")
+        return await whole(request, last)
+
+    hall.venue.place = place  # type: ignore[method-assign]
+
+
+async def test_a_stop_refused_in_the_place_of_another_leaves_that_one(hall: Hall) -> None:
+    await hall.arm()
+    await hall.engine.desk.protect(LIVE, BTC, stop=D(28_000))
+    refusing(hall, 29_000)
+    with pytest.raises(Conflict, match="The new order was refused: The stop would trigger at once") as refused:
+        await hall.engine.desk.protect(LIVE, BTC, stop=D(29_000))
+    assert refused.value.hint == "Your BTC is protected as it was before."
+    assert (await hall.engine.desk.portfolio(LIVE)).positions[0].stop == D(28_000)
+    assert [each.request.type for each in await hall.engine.desk.orders(LIVE)] == [Stop(D(28_000))]
+
+
+async def test_a_position_that_nothing_protects_any_more_is_told(hall: Hall) -> None:
+    await hall.arm()
+    await hall.engine.desk.protect(LIVE, BTC, stop=D(28_000))
+    refusing(hall, 28_000, 29_000)
+    with pytest.raises(Conflict, match="and so was the old one"):
+        await hall.engine.desk.protect(LIVE, BTC, stop=D(29_000))
+    assert await hall.engine.desk.orders(LIVE) == []
+    assert len([text for text in await hall.told() if "Nothing protects it now" in text]) == 1
+
+
+async def test_a_crash_between_two_stops_is_told_at_the_start(hall: Hall) -> None:
+    await hall.arm()
+    await hall.engine.desk.protect(LIVE, BTC, stop=D(28_000))
+
+    async def dies(request: Any) -> Any:
+        raise KeyboardInterrupt
+
+    hall.engine.desk.protecting._submit = dies
+    with pytest.raises(KeyboardInterrupt):
+        await hall.engine.desk.protect(LIVE, BTC, stop=D(29_000))
+    for _ in range(2):
+        await hall.room.crash()
+        await hall.room.open()
+    assert [text for text in await hall.told() if "Nothing protects it now" in text] == [
+        "The stop of your BTC was being changed when the process ended. Nothing protects it now: set it again."
+    ]
+
+
+async def test_what_orders_elsewhere_bind_is_not_free_from_the_first_moment_and_after_a_restart(hall: Hall) -> None:
+    hall.venue.by_hand("file:78", Side.SELL, D("0.2"), D(39_500), LIVE, BTC)
+    await hall.engine.desk.open(LIVE)
+    assert hall.engine.book.free(LIVE, "manual", "BTC") == D("0.3")
+    await hall.look()
+    hall.engine.book.bind_elsewhere(LIVE, {})
+    await hall.engine.reconciliation.load()
+    assert hall.engine.book.free(LIVE, "manual", "BTC") == D("0.3")
+
+
+async def test_an_account_whose_fills_never_stop_is_not_opened_and_holds_up_nobody_for_ever(hall: Hall) -> None:
+    balances, fills = hall.venue.balances, hall.venue.recent_fills
+
+    async def filling(since: int) -> Any:
+        hall.venue.by_hand(f"file:{len(hall.venue.orders)}", Side.BUY, D(1), D(30_000), LIVE, BTC)
+        hall.venue.fill(f"file:{len(hall.venue.orders) - 1}", D("0.001"), D(30_000))
+        return await fills(since)
+
+    hall.venue.recent_fills = filling  # type: ignore[method-assign]
+    opening = asyncio.ensure_future(hall.engine.desk.open(LIVE))
+    for _ in range(400):
+        await asyncio.sleep(0.0005)
+        if opening.done():
+            break
+        await hall.room.clock.advance(0.1)
+    with pytest.raises(Unavailable, match="fills orders all the time"):
+        await opening
+    hall.venue.recent_fills = fills  # type: ignore[method-assign]
+    await hall.engine.desk.open(LIVE)
+    assert (await hall.venue.balances()) == await balances()
+    await hall.agrees()
 
 
 async def test_a_stop_that_the_venue_keeps_says_so_and_only_one_over_everything_protects(hall: Hall) -> None:

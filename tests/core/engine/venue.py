@@ -10,7 +10,7 @@ from core.clock import Clock
 from core.errors import OrderRefused, OutcomeUnknown
 from core.money import ZERO
 from core.trading.costs import Costs
-from core.trading.exchange import ELSEWHERE, Acknowledgement, Capabilities
+from core.trading.exchange import ELSEWHERE, Acknowledgement, Capabilities, Look, demand_last
 from core.trading.orders import Limit, Market, Order, OrderRequest, OrderStatus, Side
 from core.trading.portfolio import Fill
 
@@ -33,7 +33,8 @@ class Venue:
         self.before_cancel: Any = None
         self.streamed: asyncio.Queue[Fill] = asyncio.Queue()
 
-    async def place(self, request: OrderRequest) -> Acknowledgement:
+    async def place(self, request: OrderRequest, last: Look | None = None) -> Acknowledgement:
+        demand_last(last)
         self.received.append(request)
         if request.quantity is None:
             raise OrderRefused("This venue takes quantities.")

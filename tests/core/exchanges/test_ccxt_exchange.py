@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from core.clock import SimulatedClock, from_ms
-from core.errors import InvalidInput, OrderRefused, OutcomeUnknown, Unavailable
+from core.errors import InvalidInput, OrderRefused, OutcomeUnknown, RiskRefused, Unavailable
 from core.exchanges.ccxt import CcxtData
 from core.exchanges.identity import client_id
 from core.exchanges.private import CcxtExchange
@@ -243,9 +243,7 @@ async def test_cancelling_is_true_once(exchange: CcxtExchange) -> None:
     assert found.status is OrderStatus.CANCELLED
 
 
-async def test_a_fee_in_base_is_told_in_quote_and_leaves_what_the_venue_leaves(
-    exchange: CcxtExchange, account: Account
-) -> None:
+async def test_a_fee_in_base_is_told_at_its_worth_beside_what_it_took(exchange: CcxtExchange, account: Account) -> None:
     asked = request()
     await exchange.place(asked)
     (made,) = account.orders.values()
@@ -253,13 +251,13 @@ async def test_a_fee_in_base_is_told_in_quote_and_leaves_what_the_venue_leaves(
     account.trades = [trade(1), trade(2)]
     fills = await exchange.fills_of(asked.id)
     assert [(fill.order, fill.ledger, fill.price, fill.quantity, fill.fee) for fill in fills] == [
-        (asked.id, "manual", 30_000, Decimal("0.24975"), Decimal("7.5"))
+        (asked.id, "manual", 30_000, Decimal("0.25"), Decimal("7.5"))
     ] * 2
-    assert sum(fill.quantity for fill in fills) == Decimal("0.4995")  # the coins that arrived
-    assert sum(fill.notional + fill.fee for fill in fills) == 15_000  # and exactly what was paid
+    assert {(fill.fee_asset, fill.fee_amount) for fill in fills} == {("BTC", Decimal("0.00025"))}
+    assert sum(fill.notional for fill in fills) == 15_000  # exactly what was paid: the fee left in coins
     found = await exchange.find(asked.id)
     assert found is not None
-    assert (found.status, found.filled, found.fees) == (OrderStatus.FILLED, Decimal("0.4995"), 15)
+    assert (found.status, found.filled) == (OrderStatus.FILLED, Decimal("0.5"))
 
 
 async def test_a_fee_in_a_token_is_told_at_its_worth(exchange: CcxtExchange, account: Account) -> None:
@@ -278,7 +276,7 @@ async def test_a_partial_fill_is_partial(exchange: CcxtExchange, account: Accoun
     account.trades = [trade(1)]
     found = await exchange.find(asked.id)
     assert found is not None
-    assert (found.status, found.filled) == (OrderStatus.PARTIAL, Decimal("0.24975"))
+    assert (found.status, found.filled) == (OrderStatus.PARTIAL, Decimal("0.25"))
 
 
 async def test_orders_placed_by_hand_are_seen_as_made_elsewhere(exchange: CcxtExchange, account: Account) -> None:
@@ -399,5 +397,64 @@ async def test_fills_are_found_by_asking_where_the_stream_is_broken(
     account.trades = [trade(1)]
     stream = exchange.fills()
     first = await asyncio.wait_for(anext(stream), 20)
-    assert (first.order, first.quantity) == (asked.id, Decimal("0.24975"))
+    assert (first.order, first.quantity) == (asked.id, Decimal("0.25"))
     await stream.aclose()  # type: ignore[attr-defined]
+
+
+# -- the last look ------------------------------------------------------------------------------------------------
+
+
+class Queue:
+    """A pace at which an order waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.waiting, self.go = asyncio.Event(), asyncio.Event()
+
+    async def take(self, venue: str, weight: float = 1.0, *, pool: str = "", urgent: bool = False) -> None:
+        if pool:
+            self.waiting.set()
+            await self.go.wait()
+
+
+async def test_what_speaks_against_an_order_after_it_waited_for_its_turn_keeps_it_from_leaving(
+    exchange: CcxtExchange, venue: Scripted
+) -> None:
+    queue, stopped = Queue(), list[str]()
+
+    def last() -> None:
+        if stopped:
+            raise RiskRefused("kill switch", allowed="no new exposure", asked="buy BTC/USDT")
+
+    await exchange.place(request(), last)
+    exchange._connection.pace = queue
+    sending = asyncio.ensure_future(exchange.place(request(), last))
+    await queue.waiting.wait()
+    stopped.append("panic")
+    queue.go.set()
+    with pytest.raises(OrderRefused, match="kill switch"):
+        await sending
+    assert len(venue.to("POST /api/v3/order")) == 1
+
+
+async def test_the_last_look_is_taken_when_the_request_leaves_after_the_librarys_own_waiting(
+    exchange: CcxtExchange, venue: Scripted
+) -> None:
+    client, looks = await exchange._connection.open(), list[int]()
+    throttled, stopped = asyncio.Event(), list[str]()
+
+    async def throttle(*_: Any) -> None:
+        stopped.append("panic")
+        throttled.set()
+
+    def last() -> None:
+        looks.append(len(stopped))
+        if stopped:
+            raise RiskRefused("kill switch", allowed="no new exposure", asked="buy BTC/USDT")
+
+    await exchange.place(request())
+    client.enableRateLimit, client.throttle = True, throttle
+    with pytest.raises(OrderRefused, match="kill switch"):
+        await exchange.place(request(), last)
+    assert throttled.is_set()
+    assert looks == [0, 1]
+    assert len(venue.to("POST /api/v3/order")) == 1

@@ -11,7 +11,7 @@ from core.errors import NotFound, OrderRefused, Unavailable
 from core.events import VenueChanged
 from core.exchanges.router import Policy, Router
 from core.market.instrument import Instrument
-from core.trading.exchange import Acknowledgement, Capabilities, Quote
+from core.trading.exchange import Acknowledgement, Capabilities, Look, Quote, demand_last
 from core.trading.orders import Market, OrderRequest, Side
 from tests.made_venues import BTC, MadeVenue, geo_block
 
@@ -189,7 +189,8 @@ class Trading:
         self.did: list[str] = []
         self.refusing: Exception | None = None
 
-    async def place(self, request: OrderRequest) -> Acknowledgement:
+    async def place(self, request: OrderRequest, last: Look | None = None) -> Acknowledgement:
+        demand_last(last)
         self.did.append("place")
         if self.refusing:
             raise self.refusing

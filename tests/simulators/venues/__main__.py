@@ -19,6 +19,7 @@ PRICES = {  # USDT; tick and lot follow from it
     "LTC": 80.0, "LINK": 14.0, "KCS": 10.0,
 }  # fmt: skip
 BALANCES = {"USDT": "100000", "BTC": "2", "ETH": "20", "SOL": "100", "BNB": "10", "KCS": "100"}
+FEES = {"kraken": {"maker": "0.0025", "taker": "0.004"}, "coinbase": {"maker": "0.006", "taker": "0.012"}}
 PACE = 0.5  # seconds between two moves of every market
 
 
@@ -40,12 +41,12 @@ class Market:
             for venue in self._venues.venues.values():
                 tick = Decimal(1).scaleb(max(-6, math.floor(math.log10(price)) - 5))
                 lot = Decimal(1).scaleb(min(0, -math.floor(math.log10(price)) - 1))
-                venue.list(f"{asset}/USDT", tick, lot, "5")
+                venue.list(f"{asset}/USDT", tick, lot, "5", **FEES.get(venue.name, {}))
                 venue.candles[f"{asset}/USDT"].seed(
                     Candle(r.time, r.open, r.high, r.low, r.close, r.volume, r.turnover, r.trades) for r in rows
                 )
         for venue in self._venues.venues.values():
-            venue.list("ETH/BTC", "0.00001", "0.0001", "0.0001")
+            venue.list("ETH/BTC", "0.00001", "0.0001", "0.0001", **FEES.get(venue.name, {}))
         self.move()
 
     def move(self) -> None:

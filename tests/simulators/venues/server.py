@@ -10,10 +10,17 @@ from aiohttp import WSMsgType, web
 
 from core.clock import Clock, SystemClock
 from tests.simulators.venues.binance import Binance
+from tests.simulators.venues.coinbase import Coinbase
+from tests.simulators.venues.kraken import Kraken
 from tests.simulators.venues.kucoin import KuCoin
 from tests.simulators.venues.venue import ANSWERS, Answer, Dialect, Question, Socket, Venue
 
-DIALECTS: Mapping[str, Callable[[Venue], Dialect]] = {"binance": Binance, "kucoin": KuCoin}
+DIALECTS: Mapping[str, Callable[[Venue], Dialect]] = {
+    "binance": Binance,
+    "kucoin": KuCoin,
+    "kraken": Kraken,
+    "coinbase": Coinbase,
+}
 
 
 class Loopback:
@@ -33,6 +40,7 @@ class Loopback:
     async def __aenter__(self) -> "Loopback":
         application = web.Application()
         application.router.add_route("*", "/{host}/{path:.*}", self._answer)
+        application.router.add_route("*", "/{host}", self._answer)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
@@ -50,7 +58,7 @@ class Loopback:
         await self._runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        host, path = request.match_info["host"], "/" + request.rel_url.raw_path.split("/", 2)[2]
+        host, path = request.match_info["host"], "/" + request.rel_url.raw_path.lstrip("/").partition("/")[2]
         question = Question(
             request.method,
             host,

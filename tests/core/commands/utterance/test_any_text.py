@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -44,3 +45,9 @@ def test_any_quantity_is_read_exactly(quantity: Decimal) -> None:
     found = understand(f"buy {written} btc")
     assert found.command == "buy"
     assert Decimal(found.arguments["quantity"]) == quantity
+
+
+@pytest.mark.parametrize("number", ["hundred", "thousand", "million", "billion", "fifty", "half", "thirds"])
+def test_a_part_of_a_number_is_no_coin(number: str) -> None:
+    for text in (f"buy 0.1 {number}", f"sell 2 {number}", f"buy {number}"):
+        assert understand(text).command is None, text

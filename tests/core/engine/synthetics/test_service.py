@@ -266,3 +266,33 @@ async def test_a_child_that_fills_after_the_end_is_traded_back_and_told(room: Ta
     order = await room.order()
     assert (order.status, order.filled) == (OrderStatus.FILLED, D("0.5"))
     assert room.held() == D("0.5")
+
+
+async def test_a_child_that_filled_after_the_end_and_before_a_crash_is_traded_back_at_the_start(room: TapeRoom) -> None:
+    await room.buys("1")
+    await room.places(Side.SELL, OCO, "0.5")
+    await room.moves(70_010, 70_020)
+    stop = (await room.children())[0]
+    await room.engine.synthetics.stop()  # the fill is recorded, and nobody hears of it any more
+    late = Fill("late", stop.id, ACCOUNT, "manual", BTC.key, Side.SELL, D(55_000), D("0.5"), ZERO, room.clock.now())
+    await room.engine.execution.take(late)
+    assert room.held() == 0
+    await room.reopen()
+    await room.moves(60_000)
+    for _ in range(2):
+        await room.reopen()
+    assert len([text for text in await room.told() if "0.5 BTC too much was sold" in text]) == 1
+    assert shown(await room.children())[-1] == ("buy", "Market", D("0.5"), "filled")
+    assert len(await room.children()) == 3
+    assert (await room.order()).status is OrderStatus.FILLED
+    assert room.held() == D("0.5")
+
+
+async def test_a_ladder_cancelled_while_it_holds_coins_says_that_nothing_protects_them(room: TapeRoom) -> None:
+    await room.places(Side.BUY, Ladder((D(59_500), D(59_000)), (), D(55_000)), "0.5")
+    await room.moves(59_400, 60_000)
+    order = await room.engine.desk.cancel(ACCOUNT, "one")
+    await room.settle()
+    assert order.reason is not None
+    assert order.reason.endswith("BTC it holds stay with you, and nothing protects them now.")
+    assert any("nothing protects them now" in text for text in await room.told())
