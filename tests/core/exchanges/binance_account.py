@@ -120,8 +120,8 @@ class Account:
         return self._numbered(asked) or UNKNOWN
 
     def _numbered(self, asked: Asked) -> Any:
-        number = int(asked.given["orderId"])
-        return next((each for each in self.orders.values() if each["orderId"] == number), None)
+        wanted = (asked.given["symbol"], int(asked.given["orderId"]))
+        return next((each for each in self.orders.values() if (each["symbol"], each["orderId"]) == wanted), None)
 
     def _cancel(self, asked: Asked) -> Any:
         found = self._numbered(asked)

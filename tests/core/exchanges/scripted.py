@@ -74,8 +74,9 @@ class Scripted:
             return await self.wire.serve(request)
         body = await request.text()
         given: dict[str, Any] = dict(request.query)
-        if body.startswith("{"):
-            given |= json.loads(body)
+        if body.startswith(("{", "[")):
+            said = json.loads(body)
+            given |= said if isinstance(said, dict) else said[0]  # a batch of one
         else:
             given |= dict(parse_qsl(body))
         asked = Asked(request.method, "/" + request.match_info["path"], given)

@@ -285,9 +285,9 @@ async def test_orders_placed_by_hand_are_seen_as_made_elsewhere(exchange: CcxtEx
     account.orders["hand"] = order({}, 99, side="SELL")
     mine, theirs = sorted(await exchange.open_orders(), key=lambda each: each.request.ledger, reverse=True)
     assert (mine.id, mine.request.ledger) == (asked.id, "manual")
-    assert (theirs.id, theirs.request.ledger, theirs.request.side) == ("binance:99", ELSEWHERE, Side.SELL)
+    assert (theirs.id, theirs.request.ledger, theirs.request.side) == ("binance:BTC/USDT:99", ELSEWHERE, Side.SELL)
     assert theirs.request.type == Limit(Decimal(30_000))
-    assert await exchange.cancel("binance:99") is True
+    assert await exchange.cancel("binance:BTC/USDT:99") is True
 
 
 async def test_fills_of_all_orders_are_told_with_their_owners(exchange: CcxtExchange, account: Account) -> None:
@@ -298,7 +298,7 @@ async def test_fills_of_all_orders_are_told_with_their_owners(exchange: CcxtExch
     fills = await exchange.recent_fills(NOW)
     assert [(fill.order, fill.ledger, fill.side) for fill in fills] == [
         (asked.id, "manual", Side.BUY),
-        ("binance:99", ELSEWHERE, Side.SELL),
+        ("binance:BTC/USDT:99", ELSEWHERE, Side.SELL),
     ]
     assert await exchange.recent_fills(NOW + 2) == fills[1:]
 
