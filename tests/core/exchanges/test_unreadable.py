@@ -120,9 +120,9 @@ async def test_the_same_number_in_two_pairs_is_two_orders_and_two_fills(
     assert {each.id for each in found} == {asked.id, "binance:BNB/USDT:28"}
     account.trades = [trade(1, 28), trade(1, 28, symbol="BNBUSDT", price="600.00", isBuyer=False)]
     fills = await exchange.recent_fills(NOW)
-    assert {(each.order, each.instrument.symbol) for each in fills} == {
-        (asked.id, "BTC/USDT"),
-        ("binance:BNB/USDT:28", "BNB/USDT"),
+    assert {(each.order, each.instrument) for each in fills} == {
+        (asked.id, "binance:BTC/USDT"),
+        ("binance:BNB/USDT:28", "binance:BNB/USDT"),
     }
     assert len({each.id for each in fills}) == 2
 
