@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from core.errors import InvalidInput, OrderRefused, OutcomeUnknown, Unavailable
+from core.exchanges.failures import unreadable
 from core.exchanges.identity import client_id
 from core.market.bars import Bars
 from core.market.instrument import Instrument
@@ -18,7 +19,7 @@ from core.trading.exchange import Acknowledgement, Capabilities, Look, Quote, de
 from core.trading.orders import Order, OrderRequest
 from core.trading.portfolio import Fill
 from tests.simulation.loop import LoopClock
-from tests.simulation.network import Down, Lost, Network, TooMany, Unreachable
+from tests.simulation.network import Down, Lost, Network, TooMany, Unreachable, Unreadable
 from tests.simulation.venue import Held, Refused, Trade, Venue
 
 T = TypeVar("T")
@@ -72,7 +73,7 @@ class SimulatedExchange:
             raise Unavailable(f"{self._venue.name} cannot be reached.") from None
         except TooMany:
             raise OrderRefused("Too many requests.") from None
-        except (Lost, Down):
+        except (Lost, Down, Unreadable):
             raise OutcomeUnknown(f"{self._venue.name} did not say whether it took the order.") from None
 
     async def cancel(self, order_id: str) -> bool:
@@ -83,6 +84,8 @@ class SimulatedExchange:
             return await self._network.ask(f"cancel {_short(order_id)}", work, repeatable=True)
         except Lost:
             raise OutcomeUnknown(f"{self._venue.name} did not say whether it cancelled.") from None
+        except Unreadable:
+            raise unreadable(self._venue.name, "cancelling an order") from None
         except (Down, TooMany, Unreachable):
             raise Unavailable(f"{self._venue.name} does not work now.") from None
 
@@ -131,6 +134,8 @@ class SimulatedExchange:
     async def _read(self, what: str, work: Callable[[], T]) -> T:
         try:
             return await self._network.ask(what, work, repeatable=True)
+        except Unreadable as failed:
+            raise unreadable(self._venue.name, what) from failed
         except (Lost, Down, TooMany, Unreachable) as failed:
             raise Unavailable(f"{self._venue.name} does not answer: {type(failed).__name__}.") from failed
 
@@ -165,6 +170,8 @@ class SimulatedData:
             raise InvalidInput(what)
         try:
             return await self._network.ask(what, work, repeatable=True)
+        except Unreadable as failed:
+            raise unreadable(self.name, what) from failed
         except (Lost, Down, TooMany, Unreachable) as failed:
             raise Unavailable(f"{self.name} does not answer: {type(failed).__name__}.") from failed
 

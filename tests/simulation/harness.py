@@ -4,7 +4,8 @@ from random import Random
 
 from tests.simulation.product import product
 from tests.simulation.scenario import play
-from tests.simulation.world import OPENING, Outcome, World
+from tests.simulation.venue import TOKEN
+from tests.simulation.world import OPENING, TOKENS, Outcome, World
 
 ACCOUNTS = ("ann@sim", "bob@sim")
 
@@ -14,4 +15,6 @@ def simulate(seed: int, *, racing: bool | None = None) -> Outcome:
     world = World(seed, [*ACCOUNTS[: Random(seed).choice((1, 1, 2))]], product, racing)
     for account in world.accounts:
         world.venue.open(account, "USDT", OPENING)
+        if world.venue.charges == "token":
+            world.venue.open(account, TOKEN, TOKENS)
     return world.run(play)

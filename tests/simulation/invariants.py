@@ -181,17 +181,26 @@ def _agree(world: World, order: Order, held: Held) -> None:
 def _fills(world: World, account: str) -> None:
     """The journal has every trade of the venue once, to the last digit."""
     truth = {
-        f"{world.venue.name}:{trade.id}": (trade.price, trade.quantity, trade.fee, held.side)
+        f"{world.venue.name}:{trade.id}": (
+            trade.price,
+            trade.quantity,
+            trade.fee,
+            held.side,
+            trade.fee_asset,
+            trade.fee_amount,
+        )
         for held in world.venue.orders.values()
         if held.account == account
         for trade in held.trades
     }
-    journal: dict[str, tuple[Decimal, Decimal, Decimal, Any]] = {}
+    journal: dict[str, tuple[Any, ...]] = {}
     for _, entry in world.disk.journal:
         if isinstance(entry, Fill) and entry.account == account:
             if entry.id in journal:
                 world.violated("fills", f"{entry.id} is in the journal twice")
-            journal[entry.id] = (entry.price, entry.quantity, entry.fee, entry.side)
+            journal[entry.id] = (
+                entry.price, entry.quantity, entry.fee, entry.side, entry.fee_asset, entry.fee_amount,
+            )  # fmt: skip
     for name in sorted(truth.keys() | journal.keys()):
         if truth.get(name) != journal.get(name):
             world.violated("fills", f"{name}: the venue has {truth.get(name)}, the journal {journal.get(name)}")

@@ -32,6 +32,10 @@ class Down(Exception):
     """The venue answers that it does not work now (5xx)."""
 
 
+class Unreadable(Exception):
+    """An answer came that nobody can read: the venue did it, and a proxy answered in its place."""
+
+
 class Unreachable(Exception):
     """There was no connection: nothing was sent."""
 
@@ -54,6 +58,7 @@ class Faults:
     fills_lag: int = 0  # the same of fills: orders may have ended before their last fills are told
     balances_lag: int = 0
     paced: float = 0.0  # orders that wait for their turn before they are sent
+    unreadable: float = 0.0
     skew: float = 0.0  # seconds by which the venue's clock is ahead
 
     @classmethod
@@ -65,7 +70,7 @@ class Faults:
 
         return cls(
             rate(), rate(), rate(), rate(), rate() / 2, rate() / 2,
-            *(random.choice((0, 0, 100, 1_000, 2_500)) for _ in range(3)), rate() / 2,
+            *(random.choice((0, 0, 100, 1_000, 2_500)) for _ in range(3)), rate() / 2, rate() / 2,
             random.choice((0.0, 0.0, -1.2, 0.9)),
         )  # fmt: skip
 
@@ -145,6 +150,8 @@ class Network:
             failed = refused
         if failed is None and self._strikes("errors", "error after doing", what):
             failed = Down()
+        if failed is None and self._strikes("unreadable", "unreadable answer", what):
+            failed = Unreadable()
         if self._strikes("lost_answers", "lost answer", what):
             return
         self._later(_settle, answer, result, failed)

@@ -29,6 +29,8 @@ from core.trading.orders import (
 )
 from core.trading.portfolio import Fill
 
+TOKEN = "TOK"  # the venue's own, in which it takes fees from those who hold it
+TOKEN_PRICE = Decimal(600)
 SMALLEST = Decimal("1e-8")  # to which fees are rounded and holds are raised
 LEVELS = 4
 LATE = 1_500  # ms after which a trade is told that was made in the moment of a cancel
@@ -50,6 +52,8 @@ class Trade:
     fee: Decimal
     time: int
     maker: bool
+    fee_asset: str | None = None  # what it was taken in, where that is not the quote; `fee` is its worth
+    fee_amount: Decimal = ZERO
 
 
 @dataclass(slots=True)
@@ -127,6 +131,7 @@ class Venue:
         self.markets: dict[Instrument, Depth] = {each: Depth(each) for each in instruments}
         self.arrivals: list[tuple[str, bool]] = []  # (client id, taken) of every order that the product placed here
         self.watchers: list[Callable[[Held, Trade], None]] = []
+        self.charges = "quote"  # in what fees are taken: quote, bought (of a purchase, of what was bought) or token
         self.trades_late = 0
         self.late = 0.0  # share of cancels beside which a trade is made that is told only afterwards
         self._open: dict[str, Held] = {}
@@ -269,7 +274,7 @@ class Venue:
         return Fill(
             f"{self.name}:{trade.id}", ours.id if ours else f"{self.name}:{order.id}", order.account,
             ours.ledger if ours else ELSEWHERE, order.instrument.key, order.side, trade.price, trade.quantity,
-            trade.fee, from_ms(trade.time), trade.maker,
+            trade.fee, from_ms(trade.time), trade.maker, trade.fee_asset, trade.fee_amount,
         )  # fmt: skip
 
     def named(self, client_id: str) -> list[Held]:
@@ -375,21 +380,36 @@ class Venue:
         return [(price, size) for price, size in levels if limit is None or (limit - price) * order.side.sign >= 0]
 
     def _trade(self, order: Held, price: Decimal, quantity: Decimal, taker: bool) -> None:
-        fee = (price * quantity * (self.taker_fee if taker else self.maker_fee)).quantize(SMALLEST)
+        fee, kind, amount = self._charged(order, price, quantity, self.taker_fee if taker else self.maker_fee)
         if order.side is Side.BUY and isinstance(order.type, Market | Stop):
             asset, own = self._hold(order)
             if price * quantity + fee > self.free(order.account, asset) + own:
                 self._end(order, OrderStatus.EXPIRED, "The balance is used up.")
                 return
-        trade = Trade(f"T{next(self._numbers)}", order.id, price, quantity, fee, self._now(), not taker)
+        trade = Trade(f"T{next(self._numbers)}", order.id, price, quantity, fee, self._now(), not taker, kind, amount)
         order.trades.append(trade)
         self._take_size(order, quantity)
         self._book(order.account, order.instrument.base, quantity * order.side.sign)
-        self._book(order.account, order.instrument.quote, -price * quantity * order.side.sign - fee)
+        self._book(order.account, order.instrument.quote, -price * quantity * order.side.sign - (ZERO if kind else fee))
+        if kind:
+            self._book(order.account, kind, -amount)
         if order.remaining == 0:
             self._end(order, OrderStatus.FILLED, None)
         for watcher in self.watchers:
             watcher(order, trade)
+
+    def _charged(
+        self, order: Held, price: Decimal, quantity: Decimal, rate: Decimal
+    ) -> tuple[Decimal, str | None, Decimal]:
+        """(the fee's worth in quote, what else than quote it is taken in, how much of that)."""
+        if self.charges == "bought" and order.side is Side.BUY:
+            amount = (quantity * rate).quantize(SMALLEST)
+            return price * amount, order.instrument.base, amount
+        fee = (price * quantity * rate).quantize(SMALLEST)
+        amount = (fee / TOKEN_PRICE).quantize(SMALLEST)
+        if self.charges == "token" and amount and self.free(order.account, TOKEN) >= amount:
+            return amount * TOKEN_PRICE, TOKEN, amount
+        return fee, None, ZERO
 
     def _trade_late(self, order: Held) -> None:
         """The cancelled order filled just before, all but a lot, and the venue itself does not know it yet."""
@@ -397,10 +417,12 @@ class Venue:
         at, quantity, sign = self._now() + LATE, order.remaining - order.instrument.lot_size, order.side.sign
         if quantity <= 0 or abs(price - last) > last * NEAR:
             return
-        fee = (price * quantity * self.maker_fee).quantize(SMALLEST)
-        order.trades.append(Trade(f"T{next(self._numbers)}", order.id, price, quantity, fee, at, True))
+        fee, kind, amount = self._charged(order, price, quantity, self.maker_fee)
+        order.trades.append(Trade(f"T{next(self._numbers)}", order.id, price, quantity, fee, at, True, kind, amount))
         self._book(order.account, order.instrument.base, quantity * sign, at)
-        self._book(order.account, order.instrument.quote, -price * quantity * sign - fee, at)
+        self._book(order.account, order.instrument.quote, -price * quantity * sign - (ZERO if kind else fee), at)
+        if kind:
+            self._book(order.account, kind, -amount, at)
         self.trades_late += 1
 
     def _take_size(self, order: Held, quantity: Decimal) -> None:

@@ -31,6 +31,7 @@ BTC = Instrument("sim", "BTC", "USDT", Decimal("0.01"), Decimal("0.0001"), Decim
 ETH = Instrument("sim", "ETH", "USDT", Decimal("0.01"), Decimal("0.001"), Decimal(5))
 PRICES = {BTC: Decimal(30_000), ETH: Decimal(2_000)}
 OPENING = Decimal(10_000)
+TOKENS = Decimal("0.02")  # for the first fees; then they are taken in quote
 BUSY = 20.0  # seconds a transaction waits for a database that somebody else holds
 RACES = 0.06  # of the seeds: the legs of orders race each other
 
@@ -102,6 +103,7 @@ class World:
             maker_fee=self.random.choice((Decimal("0.001"), Decimal("0.0008"))),
             native=frozenset({"Market", "Limit", *self.random.choice(((), ("Stop", "StopLimit")))}),
         )  # fmt: skip
+        self.venue.charges = self.stream("charges").choice(("quote", "bought", "token"))
         self.venue.watchers.append(
             lambda order, trade: self.tell("venue", f"{order.id} trades {trade.quantity} at {trade.price}")
         )
