@@ -1,5 +1,8 @@
 """Orders in words: how they trade, and what became of them."""
 
+from collections.abc import Sequence
+from decimal import Decimal
+
 from core import wording
 from core.money import ZERO
 from core.reply import Tone
@@ -20,6 +23,7 @@ from core.trading.orders import (
     Twap,
     Vwap,
 )  # fmt: skip
+from core.trading.portfolio import Fill
 
 
 def kind_of(request: OrderRequest) -> str:
@@ -68,8 +72,8 @@ def length(seconds: int) -> str:
     return f"{seconds} s"
 
 
-def outcome(order: Order, mode: str, simulated: bool) -> str:
-    """What became of a submitted order, in a sentence."""
+def outcome(order: Order, mode: str, simulated: bool, fills: Sequence[Fill] = ()) -> str:
+    """What became of a submitted order, in a sentence. fills: of the account; the order's tell in what its fee went"""
     request, instrument = order.request, order.request.instrument
     badge = wording.badge(mode, simulated)
     verb = "Bought" if request.side is Side.BUY else "Sold"
@@ -77,8 +81,7 @@ def outcome(order: Order, mode: str, simulated: bool) -> str:
     match order.status:
         case OrderStatus.FILLED:
             at = f"{wording.price(order.average_price or 0, instrument)} {instrument.quote}"
-            fee = wording.money(order.fees, instrument.quote)
-            return f"{verb} {amount} at {at}, fee {fee}. Order {order.number}, {badge}."
+            return f"{verb} {amount} at {at}, fee {paid(order, fills)}. Order {order.number}, {badge}."
         case OrderStatus.PARTIAL:
             return f"{verb} {amount} so far; the rest of order {order.number} is open. {badge}."
         case OrderStatus.REJECTED:
@@ -93,6 +96,17 @@ def outcome(order: Order, mode: str, simulated: bool) -> str:
         case _:
             size = wording.quantity(request.quantity or request.estimate, instrument.base)
             return f"Order {order.number} is placed: {request.side} {size}{kind_of(request)}. {badge}."
+
+
+def paid(order: Order, fills: Sequence[Fill]) -> str:
+    """'3.00 USDT', or '0.00005 BTC (3.00 USDT)' where the venue took coins instead."""
+    kinds: dict[str, Decimal] = {}
+    for fill in fills:
+        if fill.order == order.id and fill.fee_asset is not None:
+            kinds[fill.fee_asset] = kinds.get(fill.fee_asset, ZERO) + fill.fee_amount
+    worth = wording.money(order.fees, order.request.instrument.quote)
+    taken = wording.listed([wording.quantity(amount, asset) for asset, amount in sorted(kinds.items()) if amount])
+    return f"{taken} ({worth})" if taken else worth
 
 
 def tone_of(order: Order) -> Tone:

@@ -72,7 +72,7 @@ async def ticket(
 
     async def execute() -> Reply:
         order = await desk.submit(request, preview)
-        lines = [outcome(order, preview.mode, preview.simulated)]
+        lines = [outcome(order, preview.mode, preview.simulated, await desk.fills(account))]
         if order.status is OrderStatus.FILLED:
             now = guards.by_hand(await desk.portfolio(account), instrument)
             if now is not None and guards.guard_of(now) and preview.mode == "PAPER":

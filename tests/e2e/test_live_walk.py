@@ -104,7 +104,7 @@ async def live(chat: Chat, binance: Venue) -> None:
     reads(await chat.says("balances"), "Account LIVE binance", "Worth 130,000.00 USDT", "BTC 0.5 30,000.00 USDT")
     told = await chat.says("buy 0.05 btc")
     reads(told, "[LIVE]", "Venue binance", "Total 3,001.50 USDT", "Limits checked", "price collar", "Write yes")
-    reads(await chat.says("yes"), "Bought 0.04995 BTC at 60,000.01 USDT, fee 3.00 USDT. Order 1, LIVE.")
+    reads(await chat.says("yes"), "Bought 0.05 BTC at 60,000.01 USDT, fee 0.00005 BTC (3.00 USDT). Order 1, LIVE.")
     (bought,) = binance.orders
     assert (bought.ticket.side, bought.ticket.kind, bought.filled, bought.status) == (
         "buy", "market", Decimal("0.05"), "filled",

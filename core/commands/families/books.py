@@ -216,7 +216,8 @@ async def placed(ctx: Context, request: OrderRequest, preview: Preview) -> Block
     except AppError as refused:
         return Text(f"{venue}: {refused.sentence()}", "warning")
     good = order.status not in (OrderStatus.REJECTED, OrderStatus.UNKNOWN, OrderStatus.EXPIRED)
-    return Text(f"{venue}: {outcome(order, preview.mode, preview.simulated)}", "good" if good else "warning")
+    fills = await ctx.services.desk.fills(request.account)
+    return Text(f"{venue}: {outcome(order, preview.mode, preview.simulated, fills)}", "good" if good else "warning")
 
 
 async def means(ctx: Context, found: MergedBook, side: Side) -> tuple[dict[str, Decimal], dict[str, str], list[str]]:

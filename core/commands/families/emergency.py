@@ -289,8 +289,9 @@ async def sell_everything(ctx: Context) -> Reply:
         before = await desk.portfolio(account)
         shown = wording.badge(title_of(account), before.simulated)
         try:
-            for order in await desk.flatten(account):
-                lines.append(Text(outcome(order, before.mode, before.simulated), tone_of(order)))
+            sold = await desk.flatten(account)
+            fills = await desk.fills(account)
+            lines += [Text(outcome(each, before.mode, before.simulated, fills), tone_of(each)) for each in sold]
         except AppError as failed:
             lines.append(Text(failed.sentence(), "warning"))
         after = await desk.portfolio(account)
