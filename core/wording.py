@@ -1,7 +1,7 @@
 """Numbers and times for people: prices by their tick, amounts without noise, percentages with a sign."""
 
 from datetime import UTC, datetime
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Protocol
 
 from core.money import plain
@@ -17,9 +17,20 @@ class Grid(Protocol):
     def tick_size(self) -> Decimal: ...
 
 
+# Words must not depend on what else rounded in the same thread
+STEADY = Context(prec=60, rounding=ROUND_HALF_EVEN)
+
+
+def rounded(number: Decimal, places: int) -> Decimal:
+    """The number at so many decimals, half to even whatever the context of the thread says."""
+    with localcontext(STEADY):
+        return round(number, places)
+
+
 def grouped(value: Decimal, places: int | None = None) -> str:
     """1234.5 as '1,234.5'; with `places` as exactly so many decimals."""
-    text = plain(value) if places is None else f"{value:.{places}f}"
+    with localcontext(STEADY):
+        text = plain(value) if places is None else f"{value:.{places}f}"
     sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
     whole, point, rest = digits.partition(".")
     return f"{sign}{int(whole):,}{point}{rest}"
@@ -33,7 +44,7 @@ def price(value: Number, instrument: Grid | None = None) -> str:
     if number == 0:
         return "0"
     places = min(10, max(2, 5 - number.adjusted())) if abs(number) < 1000 else 2
-    return grouped(round(number, places))
+    return grouped(rounded(number, places))
 
 
 def quantity(value: Number, asset: str = "") -> str:
@@ -61,7 +72,7 @@ def percent(fraction: Number | None, places: int = 2, sign: bool = False) -> str
     if fraction is None or fraction != fraction:
         return "–"
     number = exact(fraction) * 100
-    text = grouped(round(number, places) + 0, places)
+    text = grouped(rounded(number, places) + 0, places)
     return f"{'+' if sign and number > 0 and text.strip('0.') else ''}{text} %"
 
 

@@ -79,4 +79,6 @@ def percent(share: Decimal) -> str:
 
 
 def _short(value: Decimal) -> Decimal:
-    return value.quantize(Decimal("1e-8")) if value == value and abs(value) < Decimal("1e18") else value
+    return (
+        value.quantize(Decimal("1e-8"), ROUND_HALF_EVEN) if value == value and abs(value) < Decimal("1e18") else value
+    )

@@ -1,10 +1,11 @@
 """Limits refuse with numbers, and let reductions pass."""
 
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 
 import pytest
 
+from core import wording
 from core.errors import RiskRefused
 from core.risk.limits import PAPER, InsufficientFunds, Limits, Situation, amount, checks, demand, percent, reduces
 from core.trading.orders import Side
@@ -110,3 +111,12 @@ def test_numbers_are_plain() -> None:
     assert amount(Decimal("1E+3"), "USDT") == "1,000.00 USDT"
     assert amount(Decimal("0.123456789"), "BTC") == "0.12345679 BTC"
     assert percent(Decimal("0.12345")) == "12.34 %"
+
+
+def test_numbers_round_half_to_even_whatever_the_context_of_the_thread_says() -> None:
+    with localcontext(Context(rounding=ROUND_HALF_UP)):
+        assert percent(Decimal("0.12345")) == "12.34 %"
+        assert amount(Decimal("0.123456785"), "BTC") == "0.12345678 BTC"
+        assert wording.percent(Decimal("0.12345")) == "12.34 %"
+        assert wording.grouped(Decimal("1234.125"), 2) == "1,234.12"
+        assert wording.price(Decimal("12345.125")) == "12,345.12"
