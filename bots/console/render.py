@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text as Styled
@@ -13,6 +14,7 @@ from rich.text import Text as Styled
 from bots.console.plot import plot
 from core.reply import Block, Chart, Choice, Choices, Confirm, Facts, File, Form, Progress, Reply, Table, Text
 
+LONG_WORD = 16  # cells; longer words in tables may be broken
 TONES = {"plain": "", "good": "green", "bad": "red", "warning": "yellow"}
 
 
@@ -32,7 +34,7 @@ def rendered(block: Block, width: int, picture: Path | None = None) -> list[Rend
             parts: list[RenderableType] = [Styled(clean(title), "bold"), pairs(facts)]
             return [*parts, Styled(clean(note), "dim")] if note else parts
         case Table():
-            return table(block)
+            return table(block, width)
         case Chart():
             heading = clean(block.title) + (f"  [{block.label}]" if block.label else "")
             parts = [Styled(heading, "bold"), plot(block, width), Styled(clean(block.alt), "dim")]
@@ -62,16 +64,42 @@ def confirm(block: Confirm) -> list[RenderableType]:
     return [*parts, Styled(f"Write yes to {lowered(block.yes)}, or no. It waits {block.expires_in} seconds.")]
 
 
-def table(block: Table) -> list[RenderableType]:
-    """A table, or the sentence for an empty one."""
+def table(block: Table, width: int) -> list[RenderableType]:
+    """A table, or the sentence for an empty one; where the numbers do not fit beside each other, row after row."""
     if not block.rows:
         return [Styled(clean(block.title), "bold"), Styled(clean(block.empty))]
+    if narrowest(block) > width:
+        return [Styled(clean(block.title), "bold"), *(part for row in block.rows for part in record(block, row))]
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
     for number, name in enumerate(block.columns):
-        grid.add_column(Styled(clean(name)), justify="right" if number in block.numeric else "left", overflow="fold")
+        numeric = number in block.numeric
+        grid.add_column(
+            Styled(clean(name)), justify="right" if numeric else "left", overflow="fold", no_wrap=numeric,
+            min_width=None if numeric else shortest(block, number),
+        )  # fmt: skip
     for row in block.rows:
         grid.add_row(*(Styled(clean(value)) for value in row))
     return [Styled(clean(block.title), "bold"), grid]
+
+
+def narrowest(block: Table) -> int:
+    """The width in which no number is broken and text keeps its longest word."""
+    columns = range(len(block.columns))
+    return sum(shortest(block, number) for number in columns) + 2 * (len(columns) - 1)
+
+
+def shortest(block: Table, number: int) -> int:
+    """The least width of a column: of numbers the longest one, of text the longest word, folded where it is long."""
+    cells = [clean(block.columns[number]), *(clean(row[number]) for row in block.rows)]
+    if number in block.numeric:
+        return max(cell_len(cell) for cell in cells)
+    return min(LONG_WORD, max((cell_len(word) for cell in cells for word in cell.split()), default=0))
+
+
+def record(block: Table, row: Sequence[str]) -> list[RenderableType]:
+    """A row under its first cell, a line for each other one."""
+    first, *rest = row
+    return [Styled(clean(first)), pairs(list(zip(block.columns[1:], rest, strict=True)))]
 
 
 def pairs(facts: Sequence[tuple[str, str]]) -> Grid:

@@ -229,3 +229,19 @@ async def test_without_a_mandate_nobody_but_a_person_buys_live(hall: Hall) -> No
     assert all(check.passed for check in (await desk.preview(by_hand)).checks)
     with pytest.raises(RiskRefused, match="there is none for this strategy on binance"):
         await desk.preview(replace(by_hand, ledger="0f3a"))
+
+
+async def test_live_limits_show_what_was_agreed_when_it_was_armed(hall: Hall) -> None:
+    assert "armed, binance" not in await hall.says("limits live")
+    await hall.arm("binance")
+    shown = await hall.says("limits live")
+    assert shown.count("armed, binance | 9,000.00 USDT") == 2  # one order, and all in all
+    assert "armed, binance | 900.00 USDT" in shown
+
+
+async def test_arming_where_there_are_no_keys_does_not_use_up_the_code(hall: Hall) -> None:
+    code = await hall.code()
+    told = await hall.says(f"arm bitmex cap=100 code={code}")
+    assert "bitmex" in told
+    assert "Arm your account" not in told
+    assert "Arm your account" in await hall.says(f"arm binance cap=100 code={code}")

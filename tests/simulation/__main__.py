@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import sys
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 
@@ -19,6 +20,8 @@ HASHES = "0"  # sets of texts are walked through in the same order everywhere
 
 def main() -> int:
     arguments = parsed()
+    # A process that dies in the middle of things leaves some of them unbegun.
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     if os.environ.get("PYTHONHASHSEED") != HASHES:
         os.environ["PYTHONHASHSEED"] = HASHES
         os.execv(sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]])

@@ -125,7 +125,7 @@ def merged_reply(ctx: Context, instrument: Instrument, found: MergedBook) -> Rep
         "(to|for) [(a|an)] {side} [of] {size:quantity} [of] {ticker}",
         "where (can|could|should|do) i {side} {size:quantity} [of] {ticker} [best|cheapest|cheap]",
         "best execution (to|for|of) {side} {size:quantity} [of] {ticker}",
-        "best execution (for|of) {size:quantity} [of] {ticker}{side=buy}",
+        "best [(price|execution)] [(for|of)] {size:quantity} [of] {ticker}{side=buy}",
         "what would {size:quantity} {ticker} cost{side=buy}",
     ),
 )

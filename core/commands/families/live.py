@@ -50,8 +50,8 @@ async def arm(
     if not code:
         raise InvalidInput("Arming needs your second factor.", hint=f"Write arm {venue} cap={cap} hours={hours} code=…")
     account = live_account(ctx.user.id, venue)
+    view = await desk.portfolio(account)  # first: where there are no keys, the code stays good
     await desk.arming.prove(ctx.user.id, code)
-    view = await desk.portfolio(account)
     unit = view.currency
 
     async def execute() -> Reply:

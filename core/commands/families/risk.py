@@ -214,6 +214,20 @@ async def table_of(ctx: Context, kind: str) -> Table | None:
     chosen, used = desk.means.rules.chosen(purse), desk.means.used(purse)
     parts = used_of(used, chosen, unit)
     rows = tuple((each.name, each.shown(chosen, unit), parts.get(each.name, "–"), each.what) for each in CEILINGS)
+    for account in desk.means.accounts(purse):
+        armed = desk.arming.of(account)
+        if armed is not None:  # what was agreed when it was armed counts beside, and only arming anew changes it
+            at, caps = venue_of(account), armed.caps
+            rows += (
+                (f"armed, {at}", wording.money(caps.order, unit), "–", "one order"),
+                (
+                    f"armed, {at}",
+                    wording.money(caps.exposure, unit),
+                    "–",
+                    "all that is bought beyond what was held then",
+                ),
+                (f"armed, {at}", wording.money(caps.loss, unit), "–", "what a day (UTC) may cost"),
+            )
     return Table(f"Limits, {kind.upper()}", ("Limit", "Setting", "Used now", "What it limits"), rows)
 
 

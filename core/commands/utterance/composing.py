@@ -9,6 +9,8 @@ FILLERS = frozenset({"of", "a", "an", "my", "the", "and", "with", "for", "please
 SAME = {"at": "limit", "from": "from", "trailing": "by", "per": "slices"}  # words for a parameter; the first one known
 MONEY = re.compile(r"\$(\d[\d,._]*[km]?)$", re.IGNORECASE)
 AMOUNT = re.compile(r"[\d.][\d,._]*[km]?$", re.IGNORECASE)
+SHARE = re.compile(r"[\d.][\d.,]*%$")
+BARE = {"oco": ("target", "stop"), "trail": ("by",)}  # what further numbers are, when there are as many
 SHARES = {"all": "1", "half": "0.5", "everything": "1"}
 
 
@@ -22,6 +24,7 @@ def paired(command: Command, line: str) -> str:
         word = words.pop(0)
         lower = word.lower()
         name = lower if lower in known else SAME.get(lower, "")
+        name = "target" if lower == "at" and command.name == "oco" else name
         name = "price" if name == "limit" and "limit" not in known else name
         if "=" in word or not word:
             named.append(word)
@@ -35,4 +38,16 @@ def paired(command: Command, line: str) -> str:
             loose.append(word)
     amounts = [word for word in loose if AMOUNT.fullmatch(word)]
     others = [word for word in loose if word not in amounts]
+    bare = BARE.get(command.name, ())
+    if command.name == "trail" and not any(each.startswith("by=") for each in named):
+        shares = [word for word in others if SHARE.fullmatch(word)]
+        others = [word for word in others if word not in shares]
+        amounts += shares
+    sized = any(each.startswith(("fraction=", "spend=", "quantity=")) for each in named)
+    first = 0 if sized else 1
+    if len(amounts) == first + len(bare) and not any(
+        each.startswith(tuple(f"{name}=" for name in bare)) for each in named
+    ):
+        named += [f"{name}={amount}" for name, amount in zip(bare, amounts[first:], strict=True)]
+        amounts = amounts[:first]
     return " ".join([command.name, *others, *amounts, *named])

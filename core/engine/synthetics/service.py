@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -52,6 +53,7 @@ PATIENCE = 3.0  # seconds at the end for what is under way
 FRESH = 15.0  # seconds; an older price begins nothing
 NEWEST = 500  # orders of an account at most that are looked at, at the start, for fills that came after the end
 NEVER_SENT = "It was never sent."
+OVERTAKEN = timedelta(hours=1)  # how long before its parent's end a child's last fill may have been recorded unheard
 PASSING = (Conflict, Unavailable, OSError, TimeoutError)  # nothing was sent, and later it may be
 FAILURES = (AppError, OSError, TimeoutError)
 
@@ -143,7 +145,7 @@ class Synthetics:
                 await self._hear_late(late)
 
     async def _late_children(self, account: str) -> list[Order]:
-        """Children that were recorded after their parent had ended: what they filled may not have been answered yet."""
+        """Children recorded about when their parent ended, or later: what they filled may be unanswered."""
         found, parents = [], dict[str, Order | None]()
         for child in await self._store.orders(account, limit=NEWEST):
             parent = child.request.parent
@@ -154,7 +156,7 @@ class Synthetics:
             order = parents[parent]
             if order is None or not order.status.final or order.updated is None or child.updated is None:
                 continue
-            if child.updated >= order.updated:
+            if child.updated >= order.updated - OVERTAKEN:
                 found.append(child)
         return found
 
@@ -253,18 +255,24 @@ class Synthetics:
             running.inbox.append(changed(after))
             self._wake(running)
         elif after.request.parent is not None and after.status.final and after.filled and not self._stopping:
-            task = asyncio.get_running_loop().create_task(self._hear_late(after), name="late fill")
-            self._late.add(task)
-            task.add_done_callback(self._late.discard)
+            self._expect_late(after)
 
-    async def _hear_late(self, child: Order) -> None:
-        """A child that filled after its parent had ended: the parent goes on, to trade back what is too much."""
+    def _expect_late(self, child: Order | str) -> None:
+        task = asyncio.get_running_loop().create_task(self._hear_late(child), name="late fill")
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    async def _hear_late(self, child: Order | str) -> None:
+        """A child (or its id) that filled after its parent had ended: the parent goes on, to trade back too much."""
         while not self._stopping:
             try:
-                await self._reopen(child)
+                found = await self._store.order(child) if isinstance(child, str) else child
+                if found is not None:
+                    await self._reopen(found)
                 return
             except FAILURES as failed:
-                self._log.warning("a late fill waits", order=child.id, exc_info=failed)
+                name = child if isinstance(child, str) else child.id
+                self._log.warning("a late fill waits", order=name, exc_info=failed)
             await self._clock.sleep(AGAIN / 1000)
 
     async def _reopen(self, child: Order) -> None:
@@ -355,6 +363,9 @@ class Synthetics:
                 await self._carry_out(running, action)
         if state.work.finished:
             self._running.pop(running.order.id, None)
+            for unheard in running.inbox:  # two late fills at once: the first ended it, and the second counts, too
+                if isinstance(unheard, Changed) and unheard.filled and not self._stopping:
+                    self._expect_late(child_id(running.order.id, unheard.n))
 
     async def _whole(self, running: Running, told: Changed) -> Changed:
         """What is told of a child, with what its venue kept of the coins as its fee; on paper fees are in quote."""

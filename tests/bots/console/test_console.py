@@ -26,10 +26,31 @@ from core.reply import Chart, Choice, Choices, Confirm, File, Pane, Progress, Se
 from tests.dialog.conftest import Room
 
 
-def shown(reply: Any) -> str:
+def shown(reply: Any, width: int = 100) -> str:
     out = io.StringIO()
-    render.show(Terminal(file=out, width=100, highlight=False), reply)
+    render.show(Terminal(file=out, width=width, highlight=False), reply)
     return out.getvalue()
+
+
+WIDE = Table(
+    "Positions",
+    ("Pair", "Quantity", "Average", "Price", "Worth", "Open profit", "Share", "Protection"),
+    (
+        ("BTC/USDT", "0.12345678", "61,234.56", "60,000.01", "7,407.41 USDT", "-152.41 USDT", "12.3 %",
+         "stop 55,000.00, target 70,000.00"),
+        ("SHIB/USDT", "123,456,789.5", "0.00001234", "0.00001299", "1,603.70 USDT", "80.25 USDT", "2.7 %", "none"),
+    ),
+    (1, 2, 3, 4, 5, 6),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 140, 200])
+def test_no_number_of_a_table_is_broken(width: int) -> None:
+    text = shown([WIDE], width)
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+    for row in WIDE.rows:
+        for number in WIDE.numeric:
+            assert row[number] in text, row[number]
 
 
 async def piped(room: Room, lines: str, as_json: bool = False) -> str:

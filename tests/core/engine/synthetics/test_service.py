@@ -4,17 +4,21 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.clock import SimulatedClock, from_ms
-from core.errors import InvalidInput
+from core.errors import InvalidInput, OrderRefused
 from core.money import ZERO
 from core.trading.orders import (
     Grid,
     Iceberg,
     Ladder,
+    Market,
     OneCancelsOther,
+    Order,
+    OrderRequest,
     OrderStatus,
     Side,
     TrailingStop,
@@ -266,6 +270,46 @@ async def test_a_child_that_fills_after_the_end_is_traded_back_and_told(room: Ta
     order = await room.order()
     assert (order.status, order.filled) == (OrderStatus.FILLED, D("0.5"))
     assert room.held() == D("0.5")
+
+
+@pytest.mark.parametrize("crash", [False, True])
+async def test_two_late_fills_at_once_both_count(room: TapeRoom, monkeypatch: pytest.MonkeyPatch, crash: bool) -> None:
+    await room.buys("1")
+    await room.places(Side.SELL, OCO, "0.5")
+    await room.moves(70_000)  # at its target and not through it: the stop has made room for the limit
+    execution, synthetics = room.engine.execution, room.engine.synthetics
+    with monkeypatch.context() as patched:
+        submit = execution.submit
+
+        async def refusing(request: OrderRequest, *rest: Any) -> Order:
+            if request.type == Market():
+                raise OrderRefused("The balance is too small.")  # it is: the venue sold already, and has not told
+            return await submit(request, *rest)
+
+        patched.setattr(execution, "submit", refusing)
+        await room.moves(54_900)  # below its stop: the limit is cancelled, and the way out is refused
+        stop, limit = (await room.children())[:2]
+        assert (stop.status, limit.status) == (OrderStatus.CANCELLED, OrderStatus.CANCELLED)
+        wake = synthetics._wake
+        patched.setattr(synthetics, "_wake", lambda running: None)
+        for child in (stop, limit):
+            name, now = f"late-{child.id}", room.clock.now()
+            fill = Fill(name, child.id, ACCOUNT, "manual", BTC.key, Side.SELL, D(55_000), D("0.5"), ZERO, now)
+            await execution.take(fill)
+        if crash:  # just when the first has ended the order
+            patched.setattr(synthetics, "_expect_late", lambda child: None)
+        patched.setattr(synthetics, "_wake", wake)
+        await synthetics.tick()
+        await room.settle()
+    if crash:
+        assert (await room.order()).status is OrderStatus.FILLED
+        assert not await room.told()
+        await room.reopen()
+    await room.moves(60_000, 60_100)
+    assert len([text for text in await room.told() if "0.5 BTC too much was sold" in text]) == 1
+    assert shown(await room.children())[-1] == ("buy", "Market", D("0.5"), "filled")
+    order = await room.order()
+    assert (order.status, order.filled) == (OrderStatus.FILLED, D("0.5"))
 
 
 async def test_a_child_that_filled_after_the_end_and_before_a_crash_is_traded_back_at_the_start(room: TapeRoom) -> None:
