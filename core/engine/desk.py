@@ -34,6 +34,7 @@ from core.engine.valuation import FRESH, Valuation
 from core.engine.views import MANUAL, AccountView, Panic, Preview, ProfitView
 from core.errors import AppError, Conflict, InvalidInput, NotFound, Unavailable
 from core.exchanges.paper import Batch, PaperVenue
+from core.exchanges.venues import profile_of
 from core.market.instrument import Instrument
 from core.money import ONE, ZERO, plain, quantise_quantity
 from core.risk import limits as risk
@@ -493,7 +494,8 @@ class Desk:
                 except AppError as refused:
                     failed.append(refused)
         orders = []
-        for position in self._book.portfolio(account, MANUAL).positions.values():
+        positions = self._book.portfolio(account, MANUAL).positions.values()
+        for position in sorted(positions, key=lambda each: self._pays_fees(account, each)):
             if position.quantity > 0 and not self._is_dust(account, position):
                 try:
                     orders.append(await self._sell_out(account, self._book.instruments[position.instrument]))
@@ -532,6 +534,16 @@ class Desk:
                 await self._execution.cancel(order)
         quantity = self._book.total(account, MANUAL, instrument.base)
         return await self.submit(await self.draft(account, Side.SELL, instrument, quantity=quantity))
+
+    def dust(self, account: str) -> set[str]:
+        """The coins (instrument keys) of which too little is held by hand for an order at the account's venue."""
+        held = self._book.portfolio(account, MANUAL).positions.values()
+        return {each.instrument for each in held if each.quantity > 0 and self._is_dust(account, each)}
+
+    def _pays_fees(self, account: str, position: Position) -> bool:
+        """Whether it is the token in which the venue takes its fees: sold last, because the other sales need it."""
+        discount = profile_of(venue_of(account) or "").discount
+        return discount is not None and self._book.instruments[position.instrument].base == discount.token
 
     def _is_dust(self, account: str, position: Position) -> bool:
         """Whether a venue would not take an order this small; on paper everything can be sold."""

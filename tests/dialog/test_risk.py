@@ -20,7 +20,7 @@ from core.settings import Settings
 from core.trading.orders import Limit, OrderRequest, OrderStatus, Side
 from tests.core.engine.test_emergency import Moody
 from tests.dialog.conftest import START, Room
-from tests.made_venues import MadeVenue
+from tests.made_venues import BTC, ETH, MadeVenue
 
 D = Decimal
 
@@ -73,7 +73,11 @@ async def hall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     monkeypatch.setattr(
         "core.app.live_venues", lambda *given: LiveVenues(Keyring(), lambda account, venue, keys: exchanges[venue])
     )
-    sources: list[Any] = [MadeVenue("binance", clock), MadeVenue("kucoin", clock), SandboxData(clock, 1)]
+    sources: list[Any] = [
+        MadeVenue("binance", clock, listed=(BTC, ETH, replace(ETH, base="BNB"))),
+        MadeVenue("kucoin", clock),
+        SandboxData(clock, 1),
+    ]
     app = build(Settings(data_dir=tmp_path), clock=clock, roles=("trader",), sources=sources)
     await app.start()
     hall = Hall(app, clock)
@@ -245,3 +249,14 @@ async def test_arming_where_there_are_no_keys_does_not_use_up_the_code(hall: Hal
     assert "bitmex" in told
     assert "Arm your account" not in told
     assert "Arm your account" in await hall.says(f"arm binance cap=100 code={code}")
+
+
+async def test_the_token_that_pays_fees_is_sold_last_and_dust_is_told_as_dust(hall: Hall) -> None:
+    binance = hall.exchanges["binance"]
+    binance.held = {"BNB": D("0.4"), "ETH": D("0.00000001"), **binance.held}
+    await hall.arm("binance")
+    await hall.slowly("panic")
+    told = await hall.slowly("yes")
+    assert [each.instrument.base for each in binance.received] == ["BTC", "BNB"]
+    assert "Everything that the venue takes is sold. Of 0.00000001 ETH there is too little for an order." in told
+    assert "Not everything is sold" not in told

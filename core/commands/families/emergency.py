@@ -296,10 +296,17 @@ async def sell_everything(ctx: Context) -> Reply:
             lines.append(Text(failed.sentence(), "warning"))
         after = await desk.portfolio(account)
         worth = f"Your account is worth {wording.money(after.equity, after.currency)}. {shown}."
-        left = [wording.quantity(each.quantity, each.instrument.base) for each in after.positions if each.quantity]
+        dust, small, left = desk.dust(account), list[str](), list[str]()
+        for each in after.positions:
+            if each.quantity:
+                kind = small if each.instrument.key in dust else left
+                kind.append(wording.quantity(each.quantity, each.instrument.base))
+        rest = f" Of {wording.listed(small)} there is too little for an order." if small else ""
         if left:
-            told = f"Not everything is sold: you still hold {wording.listed(left)}. {worth}"
+            told = f"Not everything is sold: you still hold {wording.listed(left)}.{rest} {worth}"
             return [*lines, Text(told, "warning")]
+        if small:
+            return [*lines, Text(f"Everything that the venue takes is sold.{rest} {worth}", "good")]
         return [*lines, Text(f"Everything is sold. {worth}", "good")]
 
     return answers(await desk.emergency.each(ctx.user.id, sell, SELLING))

@@ -242,7 +242,8 @@ class Turn:
             return
         back = Side.BUY if side is Side.SELL else Side.SELL
         base = self.instrument.base
-        if not self.work.failures:
+        tried = self.children("unwind")
+        if not tried or tried[-1].filled >= (tried[-1].quantity or ZERO):  # told once, not at each new try
             self.tell(
                 f"{wording.quantity(quantity, base)} too much was {'sold' if side is Side.SELL else 'bought'}: an "
                 f"order filled although another had filled already. "
