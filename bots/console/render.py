@@ -4,6 +4,7 @@ import math
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from rich import box
 from rich.cells import cell_len
@@ -14,6 +15,7 @@ from rich.text import Text as Styled
 from bots.console.plot import plot
 from core.reply import Block, Chart, Choice, Choices, Confirm, Facts, File, Form, Progress, Reply, Table, Text
 
+GAP = 3  # cells between two columns
 LONG_WORD = 16  # cells; longer words in tables may be broken
 TONES = {"plain": "", "good": "green", "bad": "red", "warning": "yellow"}
 
@@ -71,12 +73,9 @@ def table(block: Table, width: int) -> list[RenderableType]:
     if narrowest(block) > width:
         return [Styled(clean(block.title), "bold"), *(part for row in block.rows for part in record(block, row))]
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
-    for number, name in enumerate(block.columns):
-        numeric = number in block.numeric
-        grid.add_column(
-            Styled(clean(name)), justify="right" if numeric else "left", overflow="fold", no_wrap=numeric,
-            min_width=None if numeric else shortest(block, number),
-        )  # fmt: skip
+    for number, (name, wide) in enumerate(zip(block.columns, widths(block, width), strict=True)):
+        justify: Literal["left", "right"] = "right" if number in block.numeric else "left"
+        grid.add_column(Styled(clean(name)), justify=justify, overflow="fold", width=wide)
     for row in block.rows:
         grid.add_row(*(Styled(clean(value)) for value in row))
     return [Styled(clean(block.title), "bold"), grid]
@@ -85,15 +84,27 @@ def table(block: Table, width: int) -> list[RenderableType]:
 def narrowest(block: Table) -> int:
     """The width in which no number is broken and text keeps its longest word."""
     columns = range(len(block.columns))
-    return sum(shortest(block, number) for number in columns) + 2 * (len(columns) - 1)
+    return sum(shortest(block, number) for number in columns) + GAP * (len(columns) - 1)
 
 
 def shortest(block: Table, number: int) -> int:
     """The least width of a column: of numbers the longest one, of text the longest word, folded where it is long."""
-    cells = [clean(block.columns[number]), *(clean(row[number]) for row in block.rows)]
-    if number in block.numeric:
-        return max(cell_len(cell) for cell in cells)
-    return min(LONG_WORD, max((cell_len(word) for cell in cells for word in cell.split()), default=0))
+    header, cells = clean(block.columns[number]), [clean(row[number]) for row in block.rows]
+    numeric = number in block.numeric
+    words = [*header.split(), *([] if numeric else [word for cell in cells for word in cell.split()])]
+    text = min(LONG_WORD, max(map(cell_len, words), default=0))
+    return max(text, *map(cell_len, cells)) if numeric else text
+
+
+def widths(block: Table, width: int) -> list[int]:
+    """How wide each column is: what it needs, as far as there is room; the widest texts give way first."""
+    columns = range(len(block.columns))
+    least = [shortest(block, number) for number in columns]
+    found = [max(cell_len(clean(row[number])) for row in (block.columns, *block.rows)) for number in columns]
+    while sum(found) + GAP * (len(found) - 1) > width:
+        widest = max((number for number in columns if found[number] > least[number]), key=found.__getitem__)
+        found[widest] -= 1
+    return found
 
 
 def record(block: Table, row: Sequence[str]) -> list[RenderableType]:

@@ -501,6 +501,8 @@ class Desk:
                     orders.append(await self._sell_out(account, self._book.instruments[position.instrument]))
                 except AppError as refused:
                     failed.append(refused)
+        if len(failed) > 1:
+            raise Conflict(" ".join(dict.fromkeys(each.sentence() for each in failed)))
         if failed:
             raise failed[0]
         return orders

@@ -84,7 +84,9 @@ class Emergency:
         for state in states:  # at once, before anything waits: what is on its way is held up at the gate
             self._book.set_account(replace(state, halted=True))
         self._thrown[owner] += 1
-        text = "The kill switch is on: all orders are cancelled, all strategies stopped. resume lifts it."
+        text = (
+            "The kill switch is on: nothing is bought, orders are being cancelled, strategies stopped. resume lifts it."
+        )
 
         async def write() -> None:
             async with self._writing[owner]:
@@ -97,6 +99,17 @@ class Emergency:
             asyncio.gather(*(self._elsewhere(each) for each in unopened)),
         )
         return Panic(tuple(stopped), unwritten, tuple(told for told in elsewhere if told))
+
+    def take_up(self) -> None:
+        """After a start: goes on cancelling what a panic before it could not."""
+
+        async def nothing() -> None:
+            return None
+
+        for account in self._book.accounts():
+            orders = [order for order in self._book.open_orders(account) if self._execution.unwanted(order.id)]
+            if orders and self._book.halted(account):
+                self._begin(self._insist(account, self._begin(nothing()), [order.id for order in orders]))
 
     async def resume(self, owner: str) -> None:
         """Lifts the switch on all accounts. Raises Conflict when it is thrown again meanwhile."""
@@ -112,6 +125,7 @@ class Emergency:
                 raise Conflict("Panic was pressed meanwhile.", hint="The kill switch stays on; write resume again.")
             for state in states:
                 self._book.set_account(replace(self._book.account(state.account) or state, halted=False))
+                await self._execution.want_again(state.account)
 
     async def _write(self, states: Iterable[AccountState], halted: bool, text: str | None) -> None:
         now = self._clock.now()
@@ -136,6 +150,8 @@ class Emergency:
         ended = [order for each in ids if (order := await self._store.order(each)) is not None]
         left = [order for order in self._book.open_orders(account) if order.request.parent is None]
         if left or trouble:
+            for order in left:
+                await self._execution.unwant(order)  # so that a restart does not forget it
             self._begin(self._insist(account, clearing, [order.id for order in left]))
         viewing = self._begin(self._view(account))
         unseen = await self._trouble(viewing)
@@ -250,11 +266,7 @@ class Emergency:
 
     def _begin(self, work: Awaitable[T]) -> asyncio.Task[T]:
         """Starts the work; it goes on when nobody waits for it any more."""
-
-        async def run() -> T:
-            return await work
-
-        task = asyncio.create_task(run(), name="emergency")
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._end)
         return task

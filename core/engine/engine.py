@@ -153,6 +153,7 @@ class Engine:
         await self.rules.load()
         await self.arming.load()
         await self.reconciliation.load()
+        await self.execution.load()
         await self.execution.reconcile()
 
     async def start(self, *, live: bool = True) -> None:
@@ -167,6 +168,7 @@ class Engine:
         await self.synthetics.load()
         await self.desk.protecting.load()
         await self.trader.resume()
+        self.desk.emergency.take_up()
         if live:
             self.execution.start()
             self.reconciliation.start()

@@ -16,8 +16,8 @@ import structlog
 from core.clock import Clock
 from core.engine.book import Book, Listener
 from core.engine.lease import Lease
-from core.engine.outcomes import FAILURES, UNSURE, Outcomes, notice_of
-from core.engine.ports import Synthetics, TradingStore
+from core.engine.outcomes import FAILURES, LOST, UNSURE, Outcomes, notice_of
+from core.engine.ports import Document, Synthetics, TradingStore
 from core.errors import AppError, Conflict, Forbidden, InvalidInput, OrderRefused, Unavailable
 from core.events import AccountNotice
 from core.exchanges.record import Also, Change, order_changed
@@ -36,6 +36,7 @@ INTERRUPTED = "The process ended while it was being sent."
 ASKED = "Cancelled on request."
 REPLACED = "Replaced by another order."
 HOLDING = (OrderStatus.SENDING, OrderStatus.UNKNOWN)
+UNWANTED = "unwanted"  # kind of document: orders to cancel as soon as their venue knows them
 SURELY_NOT = (OrderRefused, InvalidInput, Unavailable, Forbidden)  # raised by `place` only when nothing arrived
 
 
@@ -365,7 +366,7 @@ class Execution:
         except FAILURES as failed:
             reason = failed.message if isinstance(failed, AppError) else type(failed).__name__
             self._log.warning("outcome unknown", order=order.id, reason=reason)
-            return await self._unsure(order, f"The venue's answer was lost: {reason}")
+            return await self._unsure(order, f"{LOST}{reason}")
         if exchange.capabilities.paper:
             return self._book.order(order.id) or await self._store.order(order.id) or order
         try:
@@ -437,7 +438,7 @@ class Execution:
             await self._clock.sleep(wait)
             now, wait = await self.look_up(now, reason, gone=True), wait * 2
         if now.status is OrderStatus.UNKNOWN:
-            self._unwanted.add(now.id)
+            await self.unwant(now)
         if failure is not None and not now.status.final:
             raise failure
         return now
@@ -473,11 +474,41 @@ class Execution:
         """See `Outcomes.look_up`; one that was cancelled while nobody knew of it is cancelled now."""
         after = await self._outcomes.look_up(order, reason, gone=gone)
         if after.id in self._unwanted and after.status not in UNSURE:
-            self._unwanted.discard(after.id)
+            await self._forget(after)
             if not after.status.final:
                 with contextlib.suppress(*FAILURES):
                     return await self._cancel(after)
         return after
+
+    def unwanted(self, order_id: str) -> bool:
+        """Whether it was to be cancelled, and that is not certain yet."""
+        return order_id in self._unwanted
+
+    async def unwant(self, order: Order) -> None:
+        """Cancels the order as soon as its venue says where it is, also after a restart."""
+        self._unwanted.add(order.id)
+        await self._wish(order, True)
+
+    async def want_again(self, account: str) -> None:
+        """Orders of the account that still stand may stay: nobody insists on their end any more."""
+        for order in self._book.open_orders(account):
+            if order.id in self._unwanted and order.status not in UNSURE:
+                await self._forget(order)
+
+    async def _forget(self, order: Order) -> None:
+        self._unwanted.discard(order.id)
+        await self._wish(order, False)
+
+    async def _wish(self, order: Order, open_: bool) -> None:
+        try:
+            async with self._store.unit() as unit:
+                await unit.save_document(Document(UNWANTED, order.id, order.request.account, {}, open=open_))
+        except FAILURES as failed:  # it is known here for as long as this process runs
+            self._log.warning("not written down", order=order.id, exc_info=failed)
+
+    async def load(self) -> None:
+        """Reads which orders were to be cancelled."""
+        self._unwanted = {each.id for each in await self._store.documents(UNWANTED, open_only=True)}
 
     async def take_in(self, order: Order, found: Order, fills: Sequence[Fill]) -> Order:
         """See `Outcomes.take_in`; the account stands still meanwhile."""

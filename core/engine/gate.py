@@ -41,14 +41,16 @@ class Gate:
         armed, book = self._arming.of(account), self._book
         before = {} if armed is None else armed.held
         held: dict[str, Decimal] = {}
+        prices: dict[str, Decimal] = {}
         for ledger in book.ledgers(account):
             for key, position in book.portfolio(account, ledger).positions.items():
                 held[key] = held.get(key, ZERO) + position.quantity
+                prices[key] = max(prices.get(key, ZERO), self._valuation.price(position))
         more = ZERO
         for key, quantity in held.items():
             gained = abs(quantity) - abs(before.get(key, ZERO))
             if gained > 0:
-                more += gained * self._valuation.price_of(key)
+                more += gained * prices[key]
         currency = book.currency(account)
         return more + sum((book.reserved(account, ledger, currency) for ledger in book.ledgers(account)), ZERO)
 

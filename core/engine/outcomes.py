@@ -21,6 +21,7 @@ from core.trading.orders import Order, OrderRequest, OrderStatus
 from core.trading.portfolio import Fill
 
 NEVER_ARRIVED = "The venue never received it: order again if you still want it."
+LOST = "The venue's answer was lost: "  # begins the reason of an order of which nobody knows what became
 UNSURE = (OrderStatus.RECORDED, OrderStatus.SENDING, OrderStatus.UNKNOWN)
 FAILURES = (AppError, OSError, TimeoutError)
 
@@ -56,7 +57,9 @@ class Outcomes:
         if found is None:
             if not closed or order.status is not OrderStatus.UNKNOWN:
                 return order
-            return await self.reject(order, NEVER_ARRIVED, tell=True)
+            cause = (order.reason or "").partition(LOST)[2]
+            told = f"{NEVER_ARRIVED} What happened when it was sent: {cause}" if cause else NEVER_ARRIVED
+            return await self.reject(order, told, tell=True)
         if found.status in UNSURE or sum((fill.quantity for fill in fills), ZERO) < found.filled:
             return order  # the journal takes fills, not sums: they are not all told yet
         if found.status is OrderStatus.CANCELLED and reason is not None:

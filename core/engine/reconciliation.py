@@ -120,7 +120,7 @@ class Reconciliation:
         for account in self.accounts():
             try:
                 await self.look(account)
-            except FAILURES as failed:
+            except Exception as failed:  # whatever it is, the others are looked at, and this one again
                 self._log.warning("not reconciled", account=account, exc_info=failed)
 
     async def _watch(self) -> None:
@@ -133,7 +133,7 @@ class Reconciliation:
             await self.look_at_all()
             try:
                 await self._tend()
-            except FAILURES as failed:
+            except Exception as failed:  # whatever it is, the others are looked at, and this one again
                 self._log.warning("live accounts not tended", exc_info=failed)
 
     async def _listen(self, account: str) -> None:
@@ -142,7 +142,7 @@ class Reconciliation:
                 async for fill in self._exchange_for(account).fills():
                     if fill.ledger != ELSEWHERE:
                         await self._execution.take(fill)
-            except FAILURES as failed:
+            except Exception as failed:  # whatever it is, the others are looked at, and this one again
                 self._log.info("the stream of fills broke", account=account, reason=str(failed))
             await self._clock.sleep(AGAIN)
 
@@ -251,6 +251,7 @@ class Reconciliation:
         """An open order of ours that the venue does not list: it says what became of it."""
         venue = venue_of(account)
         by_itself = isinstance(order.request.type, Market) or order.request.time_in_force is not TimeInForce.GTC
+        by_itself = by_itself or self._execution.unwanted(order.id)  # panic cancelled it, and nobody heard the answer
         reason = None if by_itself else f"It was cancelled at {venue}, not from here."
         after = await self._execution.look_up(order, reason)
         if after.status is OrderStatus.CANCELLED:

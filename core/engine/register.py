@@ -20,7 +20,7 @@ from core.exchanges.record import order_changed
 from core.money import ZERO, plain
 from core.trading.orders import OrderStatus
 from core.trading.portfolio import Transfer
-from core.trading.purses import venue_of
+from core.trading.purses import owner_of, venue_of
 
 Adopt = Callable[[str], Awaitable[AccountState]]
 
@@ -68,7 +68,10 @@ class Register:
             raise InvalidInput(f"A paper account starts with more than 0 and at most 1e12, not {plain(cash)}.")
         before = await self.open(account)
         runs = await self._trader.abandon(account)
-        state = replace(before, epoch=before.epoch + 1, opened=self._clock.now(), halted=False)
+        # Beginning anew lifts the kill switch, but never that of live accounts: resume does, with the second factor.
+        others = [each for each in self._book.accounts() if each != account and owner_of(each) == owner_of(account)]
+        halted = bool(others) and self._book.halted(account)
+        state = replace(before, epoch=before.epoch + 1, opened=self._clock.now(), halted=halted)
         try:
             await self._begin(state, cash, "reset", runs)
         except BaseException:

@@ -56,7 +56,7 @@ DIALOGS: dict[str, Dialog] = {
         ("accounts", ("PAPER", "always on", "-LIVE")),
         ("arm binance", ("Say how much may be at stake",)),
         ("arm binance cap=1000", ("Arming needs your second factor",)),
-        ("arm binance cap=1000 code=123456", ("This code is not right", "orchestrator user totp")),
+        ("arm binance cap=1000 code=123456", ("There are no keys for binance", "Add the venue")),
         ("disarm binance", ("The account at binance is not armed",)),
     ],
     "a limit order that brings its protection": [

@@ -260,3 +260,15 @@ async def test_the_token_that_pays_fees_is_sold_last_and_dust_is_told_as_dust(ha
     assert [each.instrument.base for each in binance.received] == ["BTC", "BNB"]
     assert "Everything that the venue takes is sold. Of 0.00000001 ETH there is too little for an order." in told
     assert "Not everything is sold" not in told
+
+
+async def test_panic_at_a_venue_that_does_not_answer_does_not_say_that_nothing_is_held(hall: Hall) -> None:
+    await hall.arm("binance", "kucoin")
+    for each in hall.exchanges.values():
+        each.silent = asyncio.Event()
+        each.failing = True
+    told = await hall.slowly("panic")
+    assert "You hold no coins" not in told
+    for each in hall.exchanges.values():
+        each.failing = False
+        each.silent.set()

@@ -11,7 +11,7 @@ from tests.simulation.harness import simulate
 from tests.simulation.mutations import MUTATIONS, RACING
 
 SEEDS = 200
-ENOUGH = 60  # seeds in which a planted fault must have shown
+ENOUGH = 250  # seeds in which a planted fault must have shown
 ROOT = Path(__file__).resolve().parents[2]
 
 

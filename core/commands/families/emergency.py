@@ -61,7 +61,7 @@ async def panic(ctx: Context) -> Reply | Proposal:
     found = await holdings(ctx)
     told_of = [Text(f"{sentence(done)} {badge(found)}.", "warning"), *troubles(done), *stuck]
     if not any(each.held for each in found):
-        return [*told_of, Text("You hold no coins, so there is nothing to sell.")]
+        return [*told_of, Text(unseen(found) or "You hold no coins, so there is nothing to sell.")]
 
     async def execute() -> Reply:
         return await sell_everything(ctx)
@@ -107,7 +107,10 @@ async def flatten(ctx: Context) -> Reply | Proposal:
     held, busy = any(each.held for each in found), any(each.orders for each in found)
     silent = [Text(f"{title_of(each.account)}: {each.trouble}", "warning") for each in found if each.trouble]
     if not held and not busy and not runs:
-        nothing = "You hold no coins, no order is open and no strategy runs: there is nothing to sell or to stop."
+        nothing = (
+            unseen(found)
+            or "You hold no coins, no order is open and no strategy runs: there is nothing to sell or to stop."
+        )
         return [*silent, Text(nothing)]
     facts = list(facts_of(found)) or [("Coins", "none to sell")]
     for each in found:
@@ -236,6 +239,17 @@ def sentence(done: Panic) -> str:
     return (
         f"Stopped{where}: {wording.plural(len(done.cancelled), 'order')} cancelled, {strategies} stopped. "
         f"Nothing new is bought until you write resume."
+    )
+
+
+def unseen(found: Sequence[Holding]) -> str:
+    """What cannot be said of accounts that do not answer; empty when all do."""
+    silent = [title_of(each.account) for each in found if each.trouble or each.view is None]
+    if not silent:
+        return ""
+    return (
+        f"What you hold at {wording.listed(silent)} could not be looked at, so no sale is offered now. "
+        "Write sell everything when it answers again."
     )
 
 

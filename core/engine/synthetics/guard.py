@@ -157,7 +157,7 @@ def conclusions(turn: Turn, guard: Guard) -> Guard:
             continue
         if leg.role in ("stop", "trail") and leg.status is OrderStatus.REJECTED:
             guard = refusal(turn, guard, leg)
-        elif leg.status is OrderStatus.REJECTED or leg.role == "out":
+        elif leg.status is OrderStatus.REJECTED or (leg.role == "out" and isinstance(leg.type, Market)):
             turn.failed(leg)  # also a market order that the venue ended for want of offers
         else:
             turn.end(OrderStatus.CANCELLED, ended_by_itself(leg, f"Its {NAMES[leg.role]}"))
@@ -173,6 +173,9 @@ def refusal(turn: Turn, guard: Guard, leg: Child) -> Guard:
     if turn.last is not None and level is not None and guard.beyond(level, turn.last):
         return replace(guard, phase="out")
     if leg.reason == UNSENT:  # nobody refused it
+        return guard
+    if leg.passing:  # tried again, and watched here meanwhile
+        turn.failed(leg)
         return guard
     at = "" if level is None else f" at {wording.price(level, turn.instrument)}"
     turn.tell(

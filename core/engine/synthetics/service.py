@@ -54,6 +54,7 @@ FRESH = 15.0  # seconds; an older price begins nothing
 NEWEST = 500  # orders of an account at most that are looked at, at the start, for fills that came after the end
 NEVER_SENT = "It was never sent."
 OVERTAKEN = timedelta(hours=1)  # how long before its parent's end a child's last fill may have been recorded unheard
+PASSING_KINDS = frozenset({"rate", "banned", "maintenance", "network", "timeout", "clock", "nonce"})
 PASSING = (Conflict, Unavailable, OSError, TimeoutError)  # nothing was sent, and later it may be
 FAILURES = (AppError, OSError, TimeoutError)
 
@@ -89,6 +90,7 @@ class Synthetics:
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._late: set[asyncio.Task[None]] = set()
+        self._placing: set[str] = set()  # children on their way: what becomes of them is told by who places them
         self._log = structlog.get_logger("synthetics")
         execution.listen(self.on_order)
         bus.subscribe(QuoteChanged, self.on_quote)
@@ -251,6 +253,8 @@ class Synthetics:
     def on_order(self, before: Order | None, after: Order) -> None:
         """A child changed: noted. It is called while others wait, so no more than that is done here."""
         running = self._running.get(after.request.parent or "")
+        if after.id in self._placing and after.status is OrderStatus.REJECTED:
+            return
         if running is not None:
             running.inbox.append(changed(after))
             self._wake(running)
@@ -424,17 +428,23 @@ class Synthetics:
             parent=parent.id,
         )
         running.undone.pop(child.n, None)
+        passing = False
+        self._placing.add(request.id)
         try:
             order: Order | None = await self._execution.submit(request, lambda: ZERO)
             reason = None
         except FAILURES as failed:
+            passing = passes(failed)
             order = await self._store.order(request.id)
             reason = failed.message if isinstance(failed, AppError) else type(failed).__name__
             if order is None and isinstance(failed, PASSING):
                 self._log.warning("not placed yet", order=request.id, reason=reason)
                 running.undone[child.n] = (action, self._clock.now_ms() + AGAIN)
                 return
-        running.inbox.append(Changed(child.n, OrderStatus.REJECTED, reason=reason) if order is None else changed(order))
+        finally:
+            self._placing.discard(request.id)
+        told = Changed(child.n, OrderStatus.REJECTED, reason=reason) if order is None else changed(order)
+        running.inbox.append(replace(told, passing=passing and told.status is OrderStatus.REJECTED))
 
     async def _cancel(self, running: Running, action: Cancel) -> None:
         running.undone.pop(action.n, None)  # also a placing that never went out
@@ -458,6 +468,11 @@ class Synthetics:
             return request
         quote = await self._feed.quote(request.instrument)
         return replace(request, estimate=request.instrument.quantity((request.spend or ZERO) / quote.ask))
+
+
+def passes(failed: BaseException) -> bool:
+    """Whether what kept an order from being taken goes away by itself."""
+    return isinstance(failed, PASSING) or (isinstance(failed, AppError) and failed.details.get("kind") in PASSING_KINDS)
 
 
 def child_id(parent: str, number: int) -> str:

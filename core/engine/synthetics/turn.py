@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from itertools import takewhile
 
 from core import wording
 from core.engine.synthetics.values import (
@@ -38,6 +39,8 @@ from core.trading.orders import (
 
 ATTEMPTS = 5  # placements refused in a row after which an order gives up
 FIRST_WAIT = 2_000  # ms before a refused placement is tried again, doubled each time
+LONGEST_WAIT = 30_000  # ms; of what is refused for something that passes
+TOLD_AT = 3  # the try of those at which the owner is told that an order waits
 ASKED = "Cancelled on request."
 FLAT = Decimal("1e-12")  # base; sums of what venues tell end this near to what they mean
 
@@ -136,7 +139,7 @@ class Turn:
         if not before.status.final and told.status is not OrderStatus.RECORDED:
             partial = after.filled > 0 and told.status is OrderStatus.OPEN
             status = OrderStatus.PARTIAL if partial else told.status
-            after = replace(after, status=status, reason=told.reason)
+            after = replace(after, status=status, reason=told.reason, passing=told.passing)
         self.change(after)
 
     # -- asking ---------------------------------------------------------------------------------------------------
@@ -177,7 +180,19 @@ class Turn:
             self._set(ending=Ending(status, reason))
 
     def failed(self, child: Child) -> None:
-        """A placement was refused: it waits before the next one, and gives up after some."""
+        """A placement was refused: it waits before the next one, and gives up after some.
+
+        What passes by itself is waited for however long it takes: a stop is needed most when its venue is overrun.
+        """
+        if child.passing:
+            tries = sum(1 for _ in takewhile(lambda each: each.passing, reversed(self.work.children)))
+            self._set(retry=self.work.now + min(FIRST_WAIT * 2 ** (tries - 1), LONGEST_WAIT))
+            if tries == TOLD_AT:
+                self.tell(
+                    f"An order in {self.instrument.symbol} has to wait: {child.reason or 'its venue takes none now.'} "
+                    "It is tried again until it is taken."
+                )
+            return
         failures = self.work.failures + 1
         self._set(failures=failures, retry=self.work.now + FIRST_WAIT * 2 ** (failures - 1))
         if failures >= ATTEMPTS:

@@ -32,6 +32,7 @@ class Child:
     fees: Decimal = ZERO
     charged: Decimal = ZERO
     reason: str | None = None
+    passing: bool = False  # refused for something that passes: too many requests, no connection, an old price
     cancelling: bool = False
     answered: bool = False  # the machine has drawn its conclusions from its end
 
@@ -123,7 +124,10 @@ class Priced:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A child stands so. It may be told late, twice, or out of order. charged: base kept by the venue as its fee"""
+    """A child stands so. It may be told late, twice, or out of order.
+
+    charged: base kept by the venue as its fee; passing: what it was refused for will pass
+    """
 
     n: int
     status: OrderStatus
@@ -132,6 +136,7 @@ class Changed:
     fees: Decimal = ZERO
     reason: str | None = None
     charged: Decimal = ZERO
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

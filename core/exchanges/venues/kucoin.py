@@ -50,7 +50,7 @@ PROFILE = Profile(
     patterns=(
         (r"400002|KC-API-TIMESTAMP", "clock"),
         (r"400003|400004|400005|KC-API|Signature|passphrase", "auth"),
-        (r"400006|ip not in whitelist|IP whitelist", "ip"),
+        (r"400006|ip not in whitelist|IP whitelist|IP restricted", "ip"),
         (r"400007|411100|Access denied|permission", "permission"),
         (r"200004|[Bb]alance insufficient", "funds"),
         (r"below the minimum|minimum order|400200.*min|min size|min funds|600101|more than? the minimum", "minimum"),

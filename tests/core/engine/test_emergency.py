@@ -179,6 +179,24 @@ async def test_a_venue_that_never_answers_holds_up_no_other_and_is_cleared_once_
     assert [text for text in await hall.told() if "Panic on LIVE moon is complete: order #" in text]
 
 
+async def test_what_a_panic_could_not_cancel_is_cancelled_after_a_restart_and_nobody_else_is_blamed(hall: Hall) -> None:
+    moon = hall.venues["moon"]
+    stuck, safe = await hall.rests(MOON, MOON_BTC), await hall.rests(FILE)
+    moon.failing = True
+    await hall.meanwhile(hall.engine.desk.panic(SAM))
+    assert not any("all orders are cancelled" in text for text in await hall.told())
+    await hall.engine.desk.emergency.stop()
+    await hall.room.crash()
+    moon.failing = False
+    await hall.room.open()
+    hall.room.engine.feed._sources["moon"] = hall.room.engine.feed._sources["file"]
+    await hall.meanwhile(over(hall, stuck), 120)
+    assert moon.orders[stuck.id].status is OrderStatus.CANCELLED
+    assert not any("not from here" in text for text in await hall.told())
+    assert not hall.engine.execution.unwanted(stuck.id)
+    assert safe.id not in {order.id for order in hall.engine.book.open_orders()}
+
+
 async def over(hall: Hall, order: Order) -> None:
     while hall.engine.book.order(order.id) is not None or not any("complete" in text for text in await hall.told()):
         await hall.room.clock.sleep(0.5)

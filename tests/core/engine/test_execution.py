@@ -171,13 +171,15 @@ async def test_an_order_the_venue_does_not_know_may_still_arrive_until_the_recei
     order = await while_waiting(room.clock, task)
     assert (order.status, order.reason) == (
         OrderStatus.REJECTED,
-        "The venue never received it: order again if you still want it.",
+        "The venue never received it: order again if you still want it. "
+        "What happened when it was sent: The venue did not answer within 10 seconds.",
     )
     assert venue.received == ["one"]
     assert len(venue.lookups) >= 4
     assert room.engine.book.free(ACCOUNT, "manual", "USDT") == Decimal(10_000)
     assert await notices(room) == [
-        "Order #1 (buy 0.1 BTC/USDT): rejected. The venue never received it: order again if you still want it."
+        "Order #1 (buy 0.1 BTC/USDT): rejected. The venue never received it: order again if you still want it. "
+        "What happened when it was sent: The venue did not answer within 10 seconds."
     ]
 
 

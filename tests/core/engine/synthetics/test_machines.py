@@ -1,6 +1,7 @@
 """Single steps: what a machine asks for after what has happened."""
 
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
@@ -206,6 +207,61 @@ def test_an_order_gives_up_after_five_refusals() -> None:
         finished += [words(action) for action in actions if isinstance(action, Finish)]
         time += 60
     assert finished == ["finish rejected"]
+
+
+@pytest.mark.parametrize(
+    ("side", "kind"),
+    [(Side.SELL, Stop(D(90))), (Side.SELL, OneCancelsOther(D(120), D(90))), (Side.SELL, TrailingStop(D("0.1")))],
+)
+def test_a_stop_is_tried_for_as_long_as_its_venue_is_overrun(side: Side, kind: OrderType) -> None:
+    state = machines.begin(OrderRequest("one", "account", COIN, side, kind, quantity=D(3)), BARE)
+    time, told, waits = 1, 0, []
+    state, actions = machines.step(state, at(100, time))
+    for _ in range(600):
+        time += 1
+        queue: list[Happening] = [at(80, time)]
+        while queue:
+            state, actions = machines.step(machines.read(machines.written(state)), queue.pop(0))
+            assert not any(isinstance(each, Finish) for each in actions)
+            told += sum(isinstance(each, Tell) for each in actions)
+            for action in actions:
+                if isinstance(action, Place) and isinstance(action.child.type, Market):
+                    waits.append(time)
+                    reason = "Too many requests came from here."
+                    queue.append(Changed(action.child.n, REJECTED, reason=reason, passing=True))
+                elif isinstance(action, Cancel):
+                    queue.append(now(action.n, CANCELLED, reason="Cancelled on request."))
+    assert told == 1
+    assert waits[-1] > 560
+    assert max(b - a for a, b in pairwise(waits)) <= 32  # seconds
+    time += 60
+    state, (action,) = machines.step(state, at(80, time))
+    assert isinstance(action, Place)
+    state, actions = machines.step(state, now(action.child.n, FILLED, 3, 80))
+    assert [words(each) for each in actions] == ["finish filled"]
+
+
+def test_a_stop_that_its_venue_has_no_time_for_is_offered_to_it_again() -> None:
+    request = OrderRequest("one", "account", COIN, Side.SELL, OneCancelsOther(D(120), D(90)), quantity=D(3))
+    state = machines.begin(request, ALL)
+    state, (action,) = machines.step(state, at(100, 1))
+    assert words(action) == "place 1 sell Stop 3"
+    state, actions = machines.step(state, Changed(1, REJECTED, reason="Too many requests.", passing=True))
+    assert actions == ()
+    state, (action,) = machines.step(state, at(100, 10))
+    assert words(action) == "place 2 sell Stop 3"
+
+
+def test_an_exit_at_a_limit_that_somebody_cancels_at_the_venue_is_not_fought() -> None:
+    request = OrderRequest("one", "account", COIN, Side.SELL, StopLimit(D(90), D(89)), quantity=D(3))
+    state = machines.begin(request, BARE)
+    state, _ = machines.step(state, at(100, 1))
+    state, (action,) = machines.step(state, at(90, 2))
+    assert words(action) == "place 1 sell Limit 3"
+    state, _ = machines.step(state, now(1, OPEN))
+    told = "It was cancelled at binance, not from here."
+    state, actions = machines.step(state, now(1, CANCELLED, reason=told))
+    assert actions == (Finish(CANCELLED, told),)
 
 
 @pytest.mark.parametrize(
